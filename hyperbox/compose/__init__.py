@@ -1,0 +1,1 @@
+"""Compose files: from text to one canonical, validated model."""

@@ -1,0 +1,1 @@
+"""Engines: the protocol, and the native engine that keeps it."""

@@ -1,0 +1,293 @@
+"""What every engine is: the record that describes a container to be, and the protocol that engines keep.
+
+The shapes are those of the Docker Engine API 1.51 (https://docs.docker.com/reference/api/engine/version/v1.51/), as plain dicts
+with its field names: what `container_inspect` returns is what `GET /containers/{id}/json` returns, `container_list` returns the
+objects of `GET /containers/json`, and so on. The CLI formats those and nothing else, so that every engine behind it looks the same.
+
+Filters are `dict[str, list[str]]` as in the API: OR within a key, AND across keys; an unknown key raises InvalidParameter
+"invalid filter 'KEY'". References to a container are a full id, an unambiguous prefix of one, or a name with or without "/".
+
+Errors are those of `hyperbox.errors` with docker's words: NotFound "No such container: x", Conflict, InvalidParameter …
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, Protocol
+
+    Json = dict[str, object]
+    Filters = dict[str, list[str]]
+    OnEvent = Callable[[dict[str, object]], None]
+else:
+    Protocol = object
+
+
+class ContainerSpec:
+    """A container to be: what `POST /containers/create` takes, and the project that it belongs to. Never changed after it is made.
+
+    name               the name without "/", or "" for a generated one
+    config             the API's ContainerConfig: Image, Cmd, Entrypoint, Env, Labels, User, WorkingDir, Tty, OpenStdin,
+                       StdinOnce, AttachStdin/out/err, ExposedPorts, Volumes, Healthcheck, StopSignal, StopTimeout, Hostname …
+                       Only what the user gave: the image's own defaults are merged by the engine.
+    host_config        the API's HostConfig: Binds, Mounts, PortBindings, RestartPolicy, NetworkMode, Memory, NanoCpus …
+    networking_config  {"EndpointsConfig": {network: EndpointSettings}}
+    project            the HyperBox project that it belongs to: its cgroup is hyperbox/PROJECT/ID. `docker run` has "default".
+    platform           "" or os/arch[/variant]
+    """
+
+    __slots__ = ("config", "host_config", "name", "networking_config", "platform", "project")
+
+    def __init__(
+        self,
+        name: str,
+        config: Json,
+        host_config: Json,
+        networking_config: Json | None = None,
+        *,
+        project: str = "default",
+        platform: str = "",
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.host_config = host_config
+        self.networking_config = networking_config if networking_config is not None else {}
+        self.project = project
+        self.platform = platform
+
+
+class Attachment(Protocol):
+    """The streams of a running process, as one connected socket.
+
+    Without a TTY the bytes that arrive are framed as the Engine API frames them (stream 1 or 2, three zero bytes, the length as
+    32 bits big-endian, the bytes); with a TTY they are raw. What is written goes to the process's stdin as it is. End of file
+    means that all output has been delivered.
+    """
+
+    tty: bool
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for poll."""
+
+    def read(self) -> list[tuple[int, bytes]] | None:
+        """Read once (blocking) and return complete (stream, bytes) pairs; stream 1 with a TTY. None at the end."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data` to stdin."""
+
+    def close_stdin(self) -> None:
+        """Half-close: the process reads end of file, its output still arrives."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Set the TTY's window size (in characters)."""
+
+    def wait(self) -> int:
+        """Wait until the process has ended, and return its exit code. Deferred clean-up is not waited for."""
+
+    def close(self) -> None:
+        """Let go; the process runs on."""
+
+
+class Engine(Protocol):
+    """An engine: containers, images, networks and volumes. Safe to use from many processes at once; one instance, one thread."""
+
+    # --- system ---------------------------------------------------------------------------------------------------------------
+    def version(self) -> Json:
+        """`GET /version`."""
+
+    def info(self) -> Json:
+        """`GET /info`; succeeds whenever the engine can be used at all (scripts use it as a test of life)."""
+
+    def disk_usage(self) -> Json:
+        """`GET /system/df`: {"LayersSize", "Images", "Containers", "Volumes", "BuildCache"}."""
+
+    def events(self, since: str = "", until: str = "", filters: Filters | None = None) -> Iterator[Json]:
+        """`GET /events`: the past ones from `since`, then new ones as they happen until `until`; without it, for ever."""
+
+    # --- containers -----------------------------------------------------------------------------------------------------------
+    def container_create(self, spec: ContainerSpec) -> Json:
+        """Record a new container; returns {"Id", "Warnings"}. Nothing is left of it when it raises.
+
+        Raises NotFound "No such image: NAME:TAG" (it never pulls), Conflict where the name is in use, InvalidParameter.
+        """
+
+    def container_start(self, reference: str) -> None:
+        """Start it; starting a running one does nothing. Raises EngineError with the runtime's reason; it stays "created" then."""
+
+    def container_run(self, spec: ContainerSpec, *, stdin: bool, detach_keys: str = "") -> tuple[str, Attachment]:
+        """Create and start in one go with the caller attached from the first byte; the fast path of `run`. Returns (id, attachment).
+
+        If create fails nothing is left; if start fails the container stays (removed if AutoRemove) and the error has `.container_id`.
+        """
+
+    def container_attach(
+        self, reference: str, *, stdin: bool, stdout: bool, stderr: bool, logs: bool = False, detach_keys: str = ""
+    ) -> Attachment:
+        """Attach to a container (running, or created: then `container_start` follows, and no byte is missed)."""
+
+    def container_stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+        """Send the stop signal, after `timeout` seconds SIGKILL (None: the container's own; -1: never). Not running: does nothing."""
+
+    def container_kill(self, reference: str, signal: str = "SIGKILL") -> None:
+        """Send a signal to its first process. Raises Conflict "container ID is not running"."""
+
+    def container_restart(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+        """Stop, then start."""
+
+    def container_pause(self, reference: str) -> None:
+        """Freeze all of its processes."""
+
+    def container_unpause(self, reference: str) -> None:
+        """Thaw them."""
+
+    def container_wait(self, reference: str, condition: str = "not-running") -> int:
+        """Wait for "not-running", "next-exit" or "removed", and return the exit code."""
+
+    def container_remove(self, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False) -> None:
+        """Remove it; `volumes`: its anonymous volumes too. Raises Conflict for a running one without `force`."""
+
+    def container_rename(self, reference: str, name: str) -> None:
+        """Give it another name."""
+
+    def container_update(self, reference: str, changes: Json) -> Json:
+        """`POST /containers/{id}/update`: change limits or RestartPolicy, of a running one at once. Returns {"Warnings"}."""
+
+    def container_inspect(self, reference: str, *, size: bool = False) -> Json:
+        """`GET /containers/{id}/json`."""
+
+    def container_list(
+        self, *, all: bool = False, limit: int = -1, size: bool = False, filters: Filters | None = None
+    ) -> list[Json]:
+        """`GET /containers/json`, newest first."""
+
+    def container_logs(
+        self,
+        reference: str,
+        *,
+        stdout: bool = True,
+        stderr: bool = True,
+        follow: bool = False,
+        since: float = 0.0,
+        until: float = 0.0,
+        tail: int = -1,
+        timestamps: bool = False,
+        details: bool = False,
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield (stream, bytes) as logged, times in seconds of the epoch; with `follow`, until the container ends."""
+
+    def container_top(self, reference: str, ps_args: str = "-ef") -> Json:
+        """{"Titles": […], "Processes": [[…]]}."""
+
+    def container_stats(self, reference: str) -> Json:
+        """`GET /containers/{id}/stats?stream=false&one-shot=true`: one sample."""
+
+    def container_changes(self, reference: str) -> list[Json]:
+        """What differs from the image: [{"Path", "Kind"}], 0 changed, 1 added, 2 deleted."""
+
+    def container_archive_get(self, reference: str, path: str) -> tuple[Json, Iterator[bytes]]:
+        """`GET /containers/{id}/archive`: the stat of `path` and a tar of it."""
+
+    def container_archive_put(
+        self, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
+    ) -> None:
+        """`PUT /containers/{id}/archive`: unpack a tar in the folder `path`, never outside the container."""
+
+    def container_export(self, reference: str) -> Iterator[bytes]:
+        """Its whole root file system as a tar."""
+
+    def container_commit(
+        self, reference: str, *, repository: str, tag: str, comment: str, author: str, pause: bool, changes: Sequence[str]
+    ) -> str:
+        """Make an image of it and return the image's id."""
+
+    def container_prune(self, filters: Filters | None = None) -> Json:
+        """{"ContainersDeleted", "SpaceReclaimed"}."""
+
+    def exec_create(self, reference: str, config: Json) -> str:
+        """`POST /containers/{id}/exec` with its ExecConfig; returns the exec's id."""
+
+    def exec_start(self, exec_id: str, *, detach: bool = False) -> Attachment | None:
+        """Start it; None when detached."""
+
+    def exec_inspect(self, exec_id: str) -> Json:
+        """`GET /exec/{id}/json`."""
+
+    # --- images ---------------------------------------------------------------------------------------------------------------
+    def image_list(self, *, all: bool = False, filters: Filters | None = None, digests: bool = False) -> list[Json]:
+        """`GET /images/json`, newest first."""
+
+    def image_inspect(self, reference: str, *, platform: str = "") -> Json:
+        """`GET /images/{name}/json`."""
+
+    def image_history(self, reference: str, *, platform: str = "") -> list[Json]:
+        """`GET /images/{name}/history`."""
+
+    def image_pull(
+        self, reference: str, *, platform: str = "", auth: Json | None = None, on_event: OnEvent | None = None
+    ) -> str:
+        """Pull one reference (a tag or a digest) and return the image's id.
+
+        `on_event` receives the objects of docker's progress stream: {"status", "id", "progressDetail": {"current", "total"}}.
+        """
+
+    def image_push(self, reference: str, *, auth: Json | None = None, on_event: OnEvent | None = None) -> None:
+        """Push one tag."""
+
+    def image_tag(self, reference: str, repository: str, tag: str) -> None:
+        """Give an image one more name."""
+
+    def image_remove(self, reference: str, *, force: bool = False, prune: bool = True) -> list[Json]:
+        """[{"Untagged": …} | {"Deleted": …}] in docker's order."""
+
+    def image_load(self, source: BinaryIO, *, platform: str = "", on_event: OnEvent | None = None) -> list[str]:
+        """Load an archive (docker's or OCI's layout, gzip or zstd or plain) and return docker's lines ("Loaded image: x:y")."""
+
+    def image_save(self, references: Sequence[str], *, platform: str = "") -> Iterator[bytes]:
+        """An archive that both docker's and OCI's readers load."""
+
+    def image_import(
+        self, source: BinaryIO, *, repository: str, tag: str, message: str, changes: Sequence[str], platform: str = ""
+    ) -> str:
+        """Make an image of one root file system tar and return its id."""
+
+    def image_prune(self, filters: Filters | None = None) -> Json:
+        """{"ImagesDeleted", "SpaceReclaimed"}."""
+
+    # --- volumes --------------------------------------------------------------------------------------------------------------
+    def volume_create(self, config: Json) -> Json:
+        """`POST /volumes/create` {"Name", "Driver", "DriverOpts", "Labels"}; an existing name is returned as it is."""
+
+    def volume_list(self, filters: Filters | None = None) -> Json:
+        """{"Volumes": […], "Warnings": […]}."""
+
+    def volume_inspect(self, name: str) -> Json:
+        """`GET /volumes/{name}`."""
+
+    def volume_remove(self, name: str, *, force: bool = False) -> None:
+        """Raises Conflict "remove NAME: volume is in use - [ID, …]"."""
+
+    def volume_prune(self, filters: Filters | None = None) -> Json:
+        """{"VolumesDeleted", "SpaceReclaimed"}; only anonymous ones unless the filter all=true."""
+
+    # --- networks -------------------------------------------------------------------------------------------------------------
+    def network_create(self, config: Json) -> Json:
+        """`POST /networks/create` {"Name", "Driver", "Internal", "IPAM", "Options", "Labels", "EnableIPv6" …}; {"Id", "Warning"}."""
+
+    def network_list(self, filters: Filters | None = None) -> list[Json]:
+        """`GET /networks`."""
+
+    def network_inspect(self, reference: str, *, verbose: bool = False) -> Json:
+        """`GET /networks/{id}` with its Containers."""
+
+    def network_remove(self, reference: str) -> None:
+        """Raises Forbidden for a predefined one, Conflict while a container is on it."""
+
+    def network_connect(self, reference: str, container: str, endpoint: Json) -> None:
+        """Join a container (running or not) to a network."""
+
+    def network_disconnect(self, reference: str, container: str, *, force: bool = False) -> None:
+        """Take it off again."""
+
+    def network_prune(self, filters: Filters | None = None) -> Json:
+        """{"NetworksDeleted"}."""

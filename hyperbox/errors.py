@@ -1,0 +1,89 @@
+"""The few families of errors; each knows its exit code and how docker words it.
+
+Raised where the fault is found, with docker's wording where docker has one. `hyperbox.__main__` is the only place that turns
+them into text on stderr and an exit code. Nothing here prints.
+"""
+
+from __future__ import annotations
+
+
+class HyperBoxError(Exception):
+    """A failure that the user reads as one message.
+
+    `message` is printed as it is (no prefix), `hint` on a line of its own as `hint: …`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class UsageError(HyperBoxError):
+    """The command line does not fit the grammar. `message` holds the whole text, usage lines included."""
+
+    exit_code = 125
+
+
+class ExitStatus(HyperBoxError):
+    """End with a given code and print nothing more: a container's own status, or a failure already told."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("", exit_code=exit_code)
+
+
+class UnsupportedError(HyperBoxError):
+    """A command, flag or compose key that HyperBox knows and does not honour; never ignored silently."""
+
+
+class ComposeError(HyperBoxError):
+    """A compose file, or a project made from it, is not acceptable; docker compose's words."""
+
+
+class EngineError(HyperBoxError):
+    """The engine refuses or fails. Printed as `Error response from daemon: MESSAGE`.
+
+    `status` is the Engine API's HTTP status code for the same failure.
+    """
+
+    status = 500
+
+
+class InvalidParameter(EngineError):
+    """The request itself is wrong (HTTP 400)."""
+
+    status = 400
+
+
+class Forbidden(EngineError):
+    """The request is understood and never granted (HTTP 403)."""
+
+    status = 403
+
+
+class NotFound(EngineError):
+    """What the request names is not there (HTTP 404)."""
+
+    status = 404
+
+
+class Conflict(EngineError):
+    """The request collides with the present state: a name in use, a running container (HTTP 409)."""
+
+    status = 409
+
+
+class NotImplementedByEngine(EngineError):
+    """The engine does not have this operation (HTTP 501)."""
+
+    status = 501
+
+
+class Unavailable(EngineError):
+    """The engine can't do it now, e.g. no OCI runtime is installed (HTTP 503)."""
+
+    status = 503

@@ -1,0 +1,221 @@
+"""Directories, atomic writes, locks, claims and fast JSON.
+
+Hot paths use it: it imports `os` and the C halves of json only (the `json` package costs 7 ms).
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+try:
+    import _json
+
+    class _Context:
+        strict = True
+        object_hook = None
+        object_pairs_hook = None
+        parse_float = float
+        parse_int = int
+        parse_constant = float
+        memo: dict[str, str] = {}
+
+    _scan: Callable[[str, int], tuple[object, int]] = _json.make_scanner(_Context)
+
+    def _not_serializable(value: object) -> object:
+        raise TypeError(f"{type(value).__name__} is not JSON serializable")
+
+    _encode: Callable[[object, int], tuple[str, ...]] = _json.make_encoder(
+        None, _not_serializable, _json.encode_basestring, None, ":", ",", False, False, True
+    )
+    _encode_sorted: Callable[[object, int], tuple[str, ...]] = _json.make_encoder(
+        None, _not_serializable, _json.encode_basestring, None, ":", ",", True, False, True
+    )
+
+    def loads(text: str) -> object:
+        """Parse one JSON value; white space around it is allowed. Raises ValueError for anything else."""
+        text = text.strip(" \t\r\n")
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            raise ValueError("not JSON") from None
+        if end != len(text):
+            raise ValueError(f"not JSON: more after position {end}")
+        return value
+
+    def dumps(value: object, *, sort_keys: bool = False) -> str:
+        """Return `value` as compact JSON, non-ASCII characters as they are."""
+        return "".join((_encode_sorted if sort_keys else _encode)(value, 0))
+
+except (ImportError, AttributeError, TypeError):  # another Python: the private halves are gone or differ
+    import json
+
+    def loads(text: str) -> object:
+        """Parse one JSON value; raises ValueError."""
+        return json.loads(text)
+
+    def dumps(value: object, *, sort_keys: bool = False) -> str:
+        """Return `value` as compact JSON, non-ASCII characters as they are."""
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys)
+
+
+def read_text(path: str) -> str:
+    """Return a whole file decoded as UTF-8; raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size + 1
+        data = os.read(descriptor, size)
+        while len(data) >= size:  # grew, or a /proc file that tells no size
+            more = os.read(descriptor, 65536)
+            if not more:
+                break
+            data += more
+            size = len(data)
+        if size == 1:
+            while more := os.read(descriptor, 65536):
+                data += more
+    finally:
+        os.close(descriptor)
+    return data.decode("utf-8", "surrogateescape")
+
+
+def read_json(path: str) -> object:
+    """Return the JSON value that a file holds; raises OSError, or ValueError naming the file."""
+    text = read_text(path)
+    try:
+        return loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def write_atomic(path: str, data: bytes | str, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Replace the file at `path` in one step: readers see the old content or the new, never a part.
+
+    `durable` also waits until it has reached the disk (fsync of file and folder). Raises OSError; the temporary file is gone
+    then. A crash can leave `PATH.tmp.PID`, which nobody reads.
+    """
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogateescape")
+    temporary = f"{path}.tmp.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+    if durable:
+        sync_folder(os.path.dirname(path) or ".")
+
+
+def write_json(path: str, value: object, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Replace the file at `path` by `value` as JSON; see `write_atomic`."""
+    write_atomic(path, dumps(value), mode=mode, durable=durable)
+
+
+def sync_folder(path: str) -> None:
+    """Wait until the names in a folder have reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a file or a folder with all in it, never following a link; nothing there is no error."""
+    try:
+        entries = list(os.scandir(path)) if not os.path.islink(path) else None
+    except NotADirectoryError:
+        entries = None
+    except FileNotFoundError:
+        return
+    if entries is None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(entry.path)
+        else:
+            try:
+                os.unlink(entry.path)
+            except FileNotFoundError:
+                pass
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass
+
+
+def claim(path: str, owner: str) -> str | None:
+    """Take the name `path` for `owner`, atomically among all processes; return None, or who has it already.
+
+    A claim is a symbolic link whose target is the owner: made and filled in one step, so it is never seen half-written.
+    """
+    try:
+        os.symlink(owner, path)
+    except FileExistsError:
+        return claim_owner(path) or claim(path, owner)
+    return None
+
+
+def claim_owner(path: str) -> str | None:
+    """Return who holds the claim at `path`, or None."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+class Lock:
+    """An exclusive (or shared) lock on a file, held inside `with`; freed by the kernel when the process dies. flock(2).
+
+    Two locks are always taken in the order that `engine/state.py` documents.
+    """
+
+    __slots__ = ("descriptor", "path", "shared")
+
+    def __init__(self, path: str, *, shared: bool = False) -> None:
+        self.path = path
+        self.shared = shared
+        self.descriptor = -1
+
+    def __enter__(self) -> Lock:
+        import fcntl
+
+        self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.descriptor, fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+
+
+def subfolders(path: str) -> Iterator[str]:
+    """Yield the names of the folders in a folder; nothing when it is not there."""
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield entry.name
+    except FileNotFoundError:
+        return

@@ -1,0 +1,1 @@
+"""Images: store, registry, snapshots, archives, building."""

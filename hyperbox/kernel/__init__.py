@@ -1,0 +1,1 @@
+"""System calls, netlink, nftables and cgroups."""

@@ -1,0 +1,1 @@
+"""From what is there to what is wanted: observe, reconcile, execute."""

@@ -1,0 +1,172 @@
+"""The only place that starts, forks or replaces a process.
+
+Hot paths use it: it imports nothing beyond `os` and `select` (subprocess costs 10 ms).
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Completed:
+    """A finished process: `code` (128+n where signal n ended it), `out` and `err` as bytes."""
+
+    __slots__ = ("code", "err", "out")
+
+    def __init__(self, code: int, out: bytes, err: bytes) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+
+def exit_code(status: int) -> int:
+    """Return the shell's exit code for a `waitpid` status: the code itself, or 128 + the signal's number."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def find_program(name: str, path: str | None = None) -> str | None:
+    """Return the absolute path of an executable on PATH (sbin folders included), or None."""
+    if "/" in name:
+        return name if os.access(name, os.X_OK) else None
+    folders = (path if path is not None else os.environ.get("PATH", "")).split(":")
+    for folder in [*folders, "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"]:
+        candidate = folder + "/" + name
+        if folder and os.access(candidate, os.X_OK):
+            return candidate
+    return None
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    setsid: bool = False,
+) -> int:
+    """Start `argv` (its first word an absolute path) and return its pid; the descriptors given become its streams.
+
+    Raises OSError (FileNotFoundError, PermissionError) when it can't be executed. See posix_spawn(3).
+    """
+    actions = [
+        (os.POSIX_SPAWN_DUP2, source, target)
+        for target, source in ((0, stdin), (1, stdout), (2, stderr))
+        if source is not None
+    ]
+    environment = os.environ if env is None else env
+    return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
+
+
+def wait(pid: int) -> int:
+    """Wait for the child `pid` and return its exit code as a shell would give it."""
+    return exit_code(os.waitpid(pid, 0)[1])
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    input: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    limit: int = 64 << 20,
+) -> Completed:
+    """Run `argv` to its end with `input` (bytes) on stdin and return its output.
+
+    `timeout` is in seconds; past it the process is killed and TimeoutError raised. Output beyond `limit` bytes a stream
+    is dropped. Raises FileNotFoundError when the program is not there.
+    """
+    import select
+    import time
+
+    program = find_program(argv[0])
+    if program is None:
+        raise FileNotFoundError(2, "executable file not found in $PATH", argv[0])
+    pipes = [os.pipe() for _ in range(3)]
+    (in_read, in_write), (out_read, out_write), (err_read, err_write) = pipes
+    try:
+        pid = spawn([program, *argv[1:]], env=env, stdin=in_read, stdout=out_write, stderr=err_write)
+    except BaseException:
+        for pair in pipes:
+            os.close(pair[0])
+            os.close(pair[1])
+        raise
+    for descriptor in (in_read, out_write, err_write):
+        os.close(descriptor)
+    chunks: dict[int, list[bytes]] = {out_read: [], err_read: []}
+    sizes = {out_read: 0, err_read: 0}
+    deadline = None if timeout is None else time.monotonic() + timeout
+    poller = select.poll()
+    poller.register(out_read, select.POLLIN)
+    poller.register(err_read, select.POLLIN)
+    view = memoryview(input)
+    os.set_blocking(in_write, False)
+    if input:
+        poller.register(in_write, select.POLLOUT)
+    else:
+        os.close(in_write)
+    open_outputs = 2
+    writing = bool(input)
+    timed_out = False
+    while open_outputs:
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        ready = poller.poll(remaining)
+        if not ready:
+            timed_out = True
+            break
+        for descriptor, _ in ready:
+            if descriptor == in_write:
+                try:
+                    view = view[os.write(in_write, view[:65536]) :]
+                except BlockingIOError:
+                    continue
+                except BrokenPipeError:
+                    view = view[:0]
+                if not view:
+                    poller.unregister(in_write)
+                    os.close(in_write)
+                    writing = False
+                continue
+            chunk = os.read(descriptor, 65536)
+            if not chunk:
+                poller.unregister(descriptor)
+                open_outputs -= 1
+            elif sizes[descriptor] < limit:
+                chunks[descriptor].append(chunk)
+                sizes[descriptor] += len(chunk)
+    if writing:
+        os.close(in_write)
+    os.close(out_read)
+    os.close(err_read)
+    if timed_out:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        raise TimeoutError(f"{argv[0]} did not end within {timeout} seconds")
+    return Completed(wait(pid), b"".join(chunks[out_read]), b"".join(chunks[err_read]))
+
+
+def start_time(pid: int) -> int | None:
+    """Return when process `pid` started, in clock ticks since boot (proc(5), field 22), or None when it is gone.
+
+    Together with the pid it names a process for good: pids are reused, the pair is not.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return int(fields[19])
+
+
+def is_alive(pid: int, started: int | None = None) -> bool:
+    """Return whether `pid` runs, and, where `started` is given, is still the process that had that start time."""
+    ticks = start_time(pid)
+    return ticks is not None and (started is None or ticks == started)

@@ -1,0 +1,1 @@
+"""Projects: identity, desired state, host ports, addresses, networks and cgroups."""

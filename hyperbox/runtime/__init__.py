@@ -1,0 +1,1 @@
+"""OCI runtimes and what differs between them."""

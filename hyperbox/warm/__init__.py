@@ -1,0 +1,1 @@
+"""Warm containers: checkpoints, prediction, pools."""

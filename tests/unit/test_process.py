@@ -1,0 +1,52 @@
+"""hyperbox.process: starting, feeding, waiting for and naming processes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from hyperbox import process
+
+
+def test_a_process_gets_its_input_and_gives_its_output() -> None:
+    data = os.urandom(300_000)
+    finished = process.run(["cat"], input=data)
+    assert (finished.code, finished.out, finished.err) == (0, data, b"")
+
+
+def test_both_streams_and_the_code_are_kept_apart() -> None:
+    finished = process.run(["sh", "-c", "echo out; echo err >&2; exit 7"])
+    assert (finished.code, finished.out, finished.err) == (7, b"out\n", b"err\n")
+
+
+def test_a_signal_is_128_and_its_number() -> None:
+    assert process.run(["sh", "-c", "kill -9 $$"]).code == 137
+
+
+def test_input_that_nobody_reads_is_no_error() -> None:
+    assert process.run(["true"], input=b"x" * 1_000_000).code == 0
+
+
+def test_a_missing_program_is_said() -> None:
+    with pytest.raises(FileNotFoundError):
+        process.run(["no-such-program"])
+
+
+def test_a_process_that_takes_too_long_is_killed() -> None:
+    with pytest.raises(TimeoutError):
+        process.run(["sleep", "10"], timeout=0.1)
+
+
+def test_output_beyond_the_limit_is_dropped() -> None:
+    assert len(process.run(["head", "-c", "1000000", "/dev/zero"], limit=100_000).out) < 200_000
+
+
+def test_a_pid_and_its_start_name_a_process() -> None:
+    started = process.start_time(os.getpid())
+    assert started is not None
+    assert process.is_alive(os.getpid(), started)
+    assert not process.is_alive(os.getpid(), started + 1)
+    pid = process.spawn(["/bin/true"])
+    process.wait(pid)
+    assert not process.is_alive(pid)

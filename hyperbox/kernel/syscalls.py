@@ -1,0 +1,192 @@
+"""The system calls that Python's `os` lacks: mounts, namespaces, a few of prctl.
+
+Each is a thin function named like the call; a failure is an OSError with the path it was about. Linux only: import it inside functions.
+Hot paths use it, so it loads libc through `_ctypes` once and nothing else (the `ctypes` package costs some 3 ms).
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MS_SHARED = 1 << 20
+MNT_DETACH = 2
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
+
+SYS_OPENAT2 = 437  # the same on every architecture
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_BENEATH = 0x08
+RESOLVE_IN_ROOT = 0x10
+
+
+
+
+def _functions() -> dict[str, Callable[..., int]]:
+    """Return libc's functions that this module calls, each returning a C int and keeping errno."""
+    import _ctypes
+
+    class Int(_ctypes._SimpleCData):  # type: ignore[type-arg,misc]
+        _type_ = "i"
+
+    class Function(_ctypes.CFuncPtr):  # type: ignore[misc]
+        _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+        _restype_ = Int
+
+    libc = _ctypes.dlopen(None, os.RTLD_NOW)
+    names = ("mount", "umount2", "unshare", "setns", "prctl", "syscall", "pivot_root")
+    return {name: Function(_ctypes.dlsym(libc, name)) for name in names}
+
+
+class Libc:
+    """libc, loaded when it is first called. `call` raises OSError from errno, with the path it was about."""
+
+    __slots__ = ("_errno", "_functions")
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Callable[..., int]] | None = None
+        self._errno: Callable[[], int] = int
+
+    def call(self, name: str, *arguments: int | bytes | None, path: str = "") -> int:
+        """Call `name` with ints, bytes (passed as pointers) or None (a null pointer) and return its result."""
+        if self._functions is None:
+            import _ctypes
+
+            self._functions = _functions()
+            self._errno = _ctypes.get_errno
+        result = self._functions[name](*arguments)
+        if result == -1:
+            code = self._errno()
+            raise OSError(code, os.strerror(code), path or None)
+        return result
+
+
+_libc = Libc()
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    """Mount `source` at `target`; see mount(2). Raises OSError with the target."""
+    _libc.call(
+        "mount", os.fsencode(source), os.fsencode(target), kind.encode(), flags, os.fsencode(data) if data else None, path=target
+    )
+
+
+def umount(target: str, flags: int = MNT_DETACH) -> None:
+    """Take a mount away, lazily by default; see umount2(2). Raises OSError with the target."""
+    _libc.call("umount2", os.fsencode(target), flags, path=target)
+
+
+def unshare(flags: int) -> None:
+    """Give this thread namespaces of its own; see unshare(2)."""
+    _libc.call("unshare", flags)
+
+
+def setns(descriptor: int, kind: int = 0) -> None:
+    """Move this thread into the namespace behind `descriptor`; see setns(2)."""
+    _libc.call("setns", descriptor, kind)
+
+
+def prctl(option: int, argument: int | bytes = 0) -> int:
+    """See prctl(2)."""
+    return _libc.call("prctl", option, argument, 0, 0, 0)
+
+
+def become_subreaper() -> None:
+    """Make orphans among this process's descendants its own children; see PR_SET_CHILD_SUBREAPER(2const)."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def set_process_name(name: str) -> None:
+    """Set what ps shows as the command's name (15 bytes at most)."""
+    prctl(PR_SET_NAME, name.encode()[:15])
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    """See pivot_root(2)."""
+    _libc.call("pivot_root", os.fsencode(new_root), os.fsencode(put_old), path=new_root)
+
+
+def private_mounts() -> None:
+    """Give this process a mount namespace of its own from which nothing propagates back."""
+    unshare(CLONE_NEWNS)
+    mount("", "/", "", MS_REC | MS_SLAVE)
+
+
+def openat2(folder: int, path: str, flags: int, resolve: int) -> int:
+    """Open `path` below the folder descriptor with `resolve` rules (RESOLVE_IN_ROOT …); returns a descriptor. See openat2(2)."""
+    how = b"".join(value.to_bytes(8, "little") for value in (flags | os.O_CLOEXEC, 0, resolve))
+    return _libc.call("syscall", SYS_OPENAT2, folder, os.fsencode(path), how, len(how), path=path)
+
+
+def new_netns() -> int:
+    """Make a network namespace and return a descriptor that keeps it; the caller stays in its own.
+
+    A helper thread unshares: namespaces are a thread's own, so the process never moves.
+    """
+    import _thread
+
+    done = _thread.allocate_lock()
+    done.acquire()
+    result: list[int | OSError] = []
+
+    def make() -> None:
+        try:
+            unshare(CLONE_NEWNET)
+            result.append(os.open(f"/proc/self/task/{_thread.get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            result.append(error)
+        finally:
+            done.release()
+
+    _thread.start_new_thread(make, ())
+    done.acquire()
+    value = result[0]
+    if isinstance(value, OSError):
+        raise value
+    return value
+
+
+def in_netns(descriptor: int, action: Callable[[], object]) -> object:
+    """Run `action` in the network namespace behind `descriptor`, in a thread of its own, and return or raise what it does."""
+    import _thread
+
+    done = _thread.allocate_lock()
+    done.acquire()
+    result: list[tuple[bool, object]] = []
+
+    def run() -> None:
+        try:
+            setns(descriptor, CLONE_NEWNET)
+            result.append((True, action()))
+        except BaseException as error:
+            result.append((False, error))
+        finally:
+            done.release()
+
+    _thread.start_new_thread(run, ())
+    done.acquire()
+    succeeded, value = result[0]
+    if not succeeded:
+        assert isinstance(value, BaseException)
+        raise value
+    return value

@@ -53,7 +53,9 @@ def run(arguments: list[str]) -> int:
         return 141
     except Exception as error:
         if isinstance(error, OSError) and not debug:
-            sys.stderr.write(f"hyperbox: {error.strerror or error}{': ' + str(error.filename) if error.filename else ''}\n")
+            sys.stderr.write(
+                f"hyperbox: {error.strerror or error}{': ' + str(error.filename) if error.filename else ''}\n"
+            )
             return 1
         return unexpected(error, debug)
 

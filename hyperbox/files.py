@@ -24,7 +24,7 @@ try:
         parse_constant = float
         memo: dict[str, str] = {}
 
-    _scan: Callable[[str, int], tuple[object, int]] = _json.make_scanner(_Context)
+    _scan: Callable[[str, int], tuple[object, int]] = _json.make_scanner(_Context)  # type: ignore[arg-type]
 
     def _not_serializable(value: object) -> object:
         raise TypeError(f"{type(value).__name__} is not JSON serializable")

@@ -142,7 +142,9 @@ def busybox(image_folder: Path) -> str:
 def registry(image_folder: Path) -> Iterator[str]:
     """A registry on loopback ("localhost:PORT") that serves library/busybox and the sample's images."""
     port = 5000
-    process = subprocess.Popen([ROOT / "examples" / "images" / "serve", image_folder, str(port)], start_new_session=True)
+    process = subprocess.Popen(
+        [ROOT / "examples" / "images" / "serve", image_folder, str(port)], start_new_session=True
+    )
 
     def answers() -> bool:
         try:

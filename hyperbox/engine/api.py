@@ -144,7 +144,9 @@ class Engine(Protocol):
     def container_wait(self, reference: str, condition: str = "not-running") -> int:
         """Wait for "not-running", "next-exit" or "removed", and return the exit code."""
 
-    def container_remove(self, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False) -> None:
+    def container_remove(
+        self, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
+    ) -> None:
         """Remove it; `volumes`: its anonymous volumes too. Raises Conflict for a running one without `force`."""
 
     def container_rename(self, reference: str, name: str) -> None:
@@ -197,7 +199,15 @@ class Engine(Protocol):
         """Its whole root file system as a tar."""
 
     def container_commit(
-        self, reference: str, *, repository: str, tag: str, comment: str, author: str, pause: bool, changes: Sequence[str]
+        self,
+        reference: str,
+        *,
+        repository: str,
+        tag: str,
+        comment: str,
+        author: str,
+        pause: bool,
+        changes: Sequence[str],
     ) -> str:
         """Make an image of it and return the image's id."""
 

@@ -35,7 +35,14 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "docker": ("engine/docker.py",),
     "onnxruntime": ("warm/predict.py",),
     "yaml": ("compose/load.py", "compose/yaml_", "compose/document.py"),
-    "click": ("cli/project.py", "cli/own_", "cli/doctor.py", "cli/environment.py", "cli/configuration.py", "cli/bench.py"),
+    "click": (
+        "cli/project.py",
+        "cli/own_",
+        "cli/doctor.py",
+        "cli/environment.py",
+        "cli/configuration.py",
+        "cli/bench.py",
+    ),
     "ctypes": ("kernel/",),
     "_ctypes": ("kernel/",),
     "jsonschema": ("compose/", "cli/configuration.py"),
@@ -92,10 +99,36 @@ def test_packages_hold_nothing_but_a_docstring() -> None:
         assert isinstance(body[0], ast.Expr), path
 
 
-DEAR = (
-    "click yaml docker jinja2 tqdm filelock json logging dataclasses typing subprocess asyncio pathlib re threading tempfile "
-    "shutil socket struct argparse collections contextlib inspect urllib http email ssl jsonschema"
-).split()
+DEAR = {
+    "click",
+    "yaml",
+    "docker",
+    "jinja2",
+    "tqdm",
+    "filelock",
+    "json",
+    "logging",
+    "dataclasses",
+    "typing",
+    "subprocess",
+    "asyncio",
+    "pathlib",
+    "re",
+    "threading",
+    "tempfile",
+    "shutil",
+    "socket",
+    "struct",
+    "argparse",
+    "collections",
+    "contextlib",
+    "inspect",
+    "urllib",
+    "http",
+    "email",
+    "ssl",
+    "jsonschema",
+}
 # commands that need no container; those with containers are in tests/system/test_import_tariff.py
 HOT = [
     ["ps"],
@@ -122,7 +155,12 @@ def test_hot_commands_import_nothing_dear(arguments: list[str], tmp_path: Path) 
         "main.run(['docker', *sys.argv[2:]])\n"
         "sys.stderr.write('\\nMODULES ' + ' '.join(sorted(sys.modules)))"
     )
-    environment = {"PATH": os.environ["PATH"], "HYPERBOX_DATA": f"{tmp_path}/data", "HYPERBOX_RUN": f"{tmp_path}/run", "HOME": "/root"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HYPERBOX_DATA": f"{tmp_path}/data",
+        "HYPERBOX_RUN": f"{tmp_path}/run",
+        "HOME": "/root",
+    }
     argv = [sys.executable, "-I", "-S", "-c", program, str(ROOT), *arguments]
     finished = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
     loaded = set(finished.stderr.rpartition("MODULES ")[2].split())

@@ -28,7 +28,7 @@ def test_what_is_not_json_is_a_value_error(text: str) -> None:
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("{")
-    with pytest.raises(ValueError, match="x.json"):
+    with pytest.raises(ValueError, match=r"x\.json"):
         files.read_json(str(path))
 
 

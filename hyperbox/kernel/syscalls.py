@@ -40,20 +40,18 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 
-
-
 def _functions() -> dict[str, Callable[..., int]]:
     """Return libc's functions that this module calls, each returning a C int and keeping errno."""
     import _ctypes
 
-    class Int(_ctypes._SimpleCData):  # type: ignore[type-arg,misc]
+    class Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
         _type_ = "i"
 
-    class Function(_ctypes.CFuncPtr):  # type: ignore[misc]
+    class Function(_ctypes.CFuncPtr):
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
         _restype_ = Int
 
-    libc = _ctypes.dlopen(None, os.RTLD_NOW)
+    libc = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
     names = ("mount", "umount2", "unshare", "setns", "prctl", "syscall", "pivot_root")
     return {name: Function(_ctypes.dlsym(libc, name)) for name in names}
 
@@ -87,7 +85,13 @@ _libc = Libc()
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """Mount `source` at `target`; see mount(2). Raises OSError with the target."""
     _libc.call(
-        "mount", os.fsencode(source), os.fsencode(target), kind.encode(), flags, os.fsencode(data) if data else None, path=target
+        "mount",
+        os.fsencode(source),
+        os.fsencode(target),
+        kind.encode(),
+        flags,
+        os.fsencode(data) if data else None,
+        path=target,
     )
 
 

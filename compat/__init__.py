@@ -1,0 +1,1 @@
+"""The source tables of the grammar and the generator of everything made from them."""

@@ -1,0 +1,1 @@
+"""Building images from Dockerfiles: frontend, stage graph, cache, execution on the native engine."""

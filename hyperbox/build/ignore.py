@@ -1,0 +1,112 @@
+"""`.dockerignore`: which files of a context are sent, by docker's matching rules.
+
+Patterns are matched as Go's filepath.Match with `**` for any number of folders; the last pattern that matches decides, `!` takes a path back
+in, and a pattern that matches a folder matches all below it (https://docs.docker.com/build/concepts/context/#dockerignore-files).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from hyperbox.errors import HyperBoxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAXIMUM_PATTERNS = 100_000
+
+
+class IgnoreError(HyperBoxError):
+    """A pattern can't be understood."""
+
+
+def read_patterns(text: str) -> list[str]:
+    """Return the patterns of an ignore file, cleaned as docker cleans them; comments and empty lines are left out."""
+    patterns = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines()):
+        if line.startswith("#"):
+            continue
+        pattern = line.strip()
+        if not pattern:
+            continue
+        if number > MAXIMUM_PATTERNS:
+            raise IgnoreError(f"more than {MAXIMUM_PATTERNS} patterns in the ignore file")
+        negated = pattern.startswith("!")
+        if negated:
+            pattern = pattern[1:].strip()
+        if pattern:
+            pattern = posixpath.normpath(pattern)
+            if len(pattern) > 1 and pattern.startswith("/"):
+                pattern = pattern.lstrip("/")
+        patterns.append(f"!{pattern}" if negated else pattern)
+    return patterns
+
+
+def pattern_to_regex(pattern: str) -> str:
+    """Return a regular expression for one pattern. Raises IgnoreError "syntax error in pattern"."""
+    out = []
+    index = 0
+    while index < len(pattern):
+        character = pattern[index]
+        index += 1
+        if character == "*":
+            if pattern.startswith("*", index):
+                index += 1
+                if pattern.startswith("/", index):
+                    index += 1
+                out.append(".*" if index >= len(pattern) else "(.*/)?")
+            else:
+                out.append("[^/]*")
+        elif character == "?":
+            out.append("[^/]")
+        elif character == "[":
+            end = pattern.find("]", index + 1)
+            if end < 0:
+                raise IgnoreError(f'syntax error in pattern: "{pattern}"')
+            inside = pattern[index:end].replace("\\", "\\\\")
+            out.append(f"[{'^' + inside[1:] if inside.startswith('^') else inside}]")
+            index = end + 1
+        elif character == "\\":
+            if index >= len(pattern):
+                raise IgnoreError(f'syntax error in pattern: "{pattern}"')
+            out.append(re.escape(pattern[index]))
+            index += 1
+        else:
+            out.append(re.escape(character))
+    return "".join(out)
+
+
+class IgnoreRules:
+    """The patterns of one ignore file, compiled. `excluded(path)` answers for a path relative to the context, "/" between parts."""
+
+    __slots__ = ("has_exceptions", "rules")
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self.rules: list[tuple[re.Pattern[str], bool]] = []
+        for pattern in patterns:
+            negated = pattern.startswith("!")
+            text = pattern[1:] if negated else pattern
+            if not text:
+                raise IgnoreError('illegal exclusion pattern: "!"')
+            if text == ".":
+                continue
+            try:
+                compiled = re.compile(f"(?:{pattern_to_regex(text)})(?:/.*)?", re.DOTALL)
+            except re.error:
+                raise IgnoreError(f'syntax error in pattern: "{pattern}"') from None
+            self.rules.append((compiled, negated))
+        self.has_exceptions = any(negated for _, negated in self.rules)
+
+    def excluded(self, path: str) -> bool:
+        """Return whether the file or folder at `path` stays out of the context."""
+        result = False
+        for pattern, negated in self.rules:
+            if result == negated and pattern.fullmatch(path):
+                result = not negated
+        return result
+
+    def prunes(self, path: str) -> bool:
+        """Return whether a folder can be skipped with all below it: excluded, and no exception could bring a part back."""
+        return not self.has_exceptions and self.excluded(path)

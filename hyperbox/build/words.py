@@ -1,0 +1,256 @@
+"""Words of a Dockerfile: quotes, escapes and `${variable}` expressions, expanded and split.
+
+Follows "Environment replacement" of the Dockerfile reference, with the pattern forms of its syntax 1.7: `${v#p}`, `${v##p}`, `${v%p}`,
+`${v%%p}`, `${v/p/r}`, `${v//p/r}`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hyperbox.errors import HyperBoxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEPTH = 64
+
+
+class WordError(HyperBoxError):
+    """A word can't be expanded."""
+
+
+class Expansion:
+    """One pass over one text. `used` collects the names that were looked up, `unset` those that had no value."""
+
+    __slots__ = ("escape", "index", "keep_unset", "text", "unset", "used", "variables")
+
+    def __init__(self, text: str, variables: Mapping[str, str], escape: str, used: set[str], unset: set[str]) -> None:
+        self.text = text
+        self.variables = variables
+        self.escape = escape
+        self.index = 0
+        self.used = used
+        self.unset = unset
+
+    def peek(self) -> str:
+        return self.text[self.index] if self.index < len(self.text) else ""
+
+    def take(self) -> str:
+        character = self.peek()
+        self.index += 1
+        return character
+
+
+def expand(
+    text: str,
+    variables: Mapping[str, str],
+    *,
+    escape: str = "\\",
+    used: set[str] | None = None,
+    unset: set[str] | None = None,
+) -> str:
+    """Return `text` as one word with quotes removed and variables replaced. Raises WordError."""
+    state = Expansion(text, variables, escape, set() if used is None else used, set() if unset is None else unset)
+    words = _read(state, "", 0, split=False)
+    return words[0] if words else ""
+
+
+def expand_to_words(
+    text: str,
+    variables: Mapping[str, str],
+    *,
+    escape: str = "\\",
+    used: set[str] | None = None,
+    unset: set[str] | None = None,
+) -> list[str]:
+    """Return the words of `text`, split at white space outside of quotes, expanded. Raises WordError."""
+    state = Expansion(text, variables, escape, set() if used is None else used, set() if unset is None else unset)
+    return _read(state, "", 0, split=True)
+
+
+def expand_text(text: str, variables: Mapping[str, str], *, escape: str = "\\", used: set[str] | None = None) -> str:
+    """Replace the variables of a here-document; quotes stay as they are."""
+    state = Expansion(text, variables, escape, set() if used is None else used, set())
+    out: list[str] = []
+    while state.index < len(text):
+        character = state.take()
+        if character == escape and state.peek() in ("$", escape):
+            out.append(state.take())
+        elif character == "$":
+            out.append(_dollar(state, 0))
+        else:
+            out.append(character)
+    return "".join(out)
+
+
+def _read(state: Expansion, stop: str, depth: int, *, split: bool) -> list[str]:
+    """Read words up to one of the characters of `stop` (not consumed) or the end."""
+    if depth > DEPTH:
+        raise WordError("variable expression is nested too deeply")
+    words: list[str] = []
+    current: list[str] = []
+    started = False
+    while state.index < len(state.text):
+        character = state.peek()
+        if stop and character in stop:
+            break
+        state.index += 1
+        if character == "'":
+            current.append(_single_quoted(state))
+            started = True
+        elif character == '"':
+            current.append(_double_quoted(state, depth))
+            started = True
+        elif character == "$":
+            current.append(_dollar(state, depth))
+            started = started or bool(current[-1])
+        elif character == state.escape:
+            if state.index < len(state.text):
+                current.append(state.take())
+                started = True
+        elif split and character in " \t\n":
+            if started:
+                words.append("".join(current))
+            current, started = [], False
+        else:
+            current.append(character)
+            started = True
+    if started or (not split and current):
+        words.append("".join(current))
+    return words
+
+
+def _single_quoted(state: Expansion) -> str:
+    end = state.text.find("'", state.index)
+    if end < 0:
+        raise WordError("unexpected end of statement while looking for matching single-quote")
+    text = state.text[state.index : end]
+    state.index = end + 1
+    return text
+
+
+def _double_quoted(state: Expansion, depth: int) -> str:
+    out: list[str] = []
+    while True:
+        character = state.take()
+        if character == "":
+            raise WordError("unexpected end of statement while looking for matching double-quote")
+        if character == '"':
+            return "".join(out)
+        if character == "$":
+            out.append(_dollar(state, depth))
+        elif character == state.escape:
+            following = state.peek()
+            if following in ('"', "$", state.escape):
+                out.append(state.take())
+            else:
+                out.append(character)
+        else:
+            out.append(character)
+
+
+def _name(state: Expansion) -> str:
+    match = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]").match(state.text, state.index)
+    if match is None:
+        return ""
+    state.index = match.end()
+    return match[0]
+
+
+def _value(state: Expansion, name: str) -> str | None:
+    state.used.add(name)
+    value = state.variables.get(name)
+    if value is None:
+        state.unset.add(name)
+    return value
+
+
+def _dollar(state: Expansion, depth: int) -> str:
+    if state.peek() != "{":
+        name = _name(state)
+        return "$" if not name else _value(state, name) or ""
+    state.index += 1
+    if state.peek() in ("", ":", "}"):
+        raise WordError("syntax error: bad substitution" if state.peek() else "syntax error: missing '}'")
+    name = _name(state)
+    operator = state.take()
+    if operator == "}":
+        return _value(state, name) or ""
+    if not name:
+        raise WordError("syntax error: bad substitution")
+    if operator in "#%/":
+        return _pattern(state, name, operator, depth)
+    colon = operator == ":"
+    if colon:
+        operator = state.take()
+    if operator not in ("-", "+", "?"):
+        raise WordError(f"unsupported modifier ({':' if colon else ''}{operator}) in substitution")
+    words = _read(state, "}", depth + 1, split=False)
+    _closing(state)
+    return _choose(state, name, operator, words[0] if words else "", colon)
+
+
+def _choose(state: Expansion, name: str, operator: str, word: str, colon: bool) -> str:
+    value = _value(state, name)
+    is_set = value is not None and not (colon and value == "")
+    if operator == "+":
+        return word if is_set else ""
+    if is_set:
+        return value or ""
+    if operator == "?":
+        reason = word or ("is not allowed to be empty" if colon and value == "" else "is not allowed to be unset")
+        raise WordError(f"{name}: {reason}")
+    return word
+
+
+def _closing(state: Expansion) -> None:
+    if state.take() != "}":
+        raise WordError("syntax error: missing '}'")
+
+
+def _pattern(state: Expansion, name: str, operator: str, depth: int) -> str:
+    longest = state.peek() == operator
+    if longest:
+        state.index += 1
+    stop = "/}" if operator == "/" else "}"
+    pattern = "".join(_read(state, stop, depth + 1, split=False))
+    replacement = ""
+    if operator == "/":
+        if state.peek() != "/":
+            raise WordError("syntax error: missing '/' in ${}")
+        state.index += 1
+        replacement = "".join(_read(state, "}", depth + 1, split=False))
+    _closing(state)
+    value = _value(state, name) or ""
+    greedy = glob_to_regex(pattern, greedy=True)
+    if operator == "/":
+        return re.sub(greedy, lambda _: replacement, value, count=0 if longest else 1)
+    if operator == "#":
+        match = re.match(greedy if longest else glob_to_regex(pattern, greedy=False), value, re.DOTALL)
+        return value[match.end() :] if match else value
+    starts = range(len(value) + 1) if longest else range(len(value), -1, -1)
+    for start in starts:
+        if re.fullmatch(greedy, value[start:], re.DOTALL):
+            return value[:start]
+    return value
+
+
+def glob_to_regex(pattern: str, *, greedy: bool) -> str:
+    """Return the regular expression for a pattern with `*`, `?` and escaped characters."""
+    out: list[str] = []
+    index = 0
+    while index < len(pattern):
+        character = pattern[index]
+        if character == "*":
+            out.append(".*" if greedy else ".*?")
+        elif character == "?":
+            out.append(".")
+        elif character == "\\" and index + 1 < len(pattern):
+            index += 1
+            out.append(re.escape(pattern[index]))
+        else:
+            out.append(re.escape(character))
+        index += 1
+    return "".join(out)

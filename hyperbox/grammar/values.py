@@ -1,0 +1,172 @@
+"""Flag values: from the text on the command line to a typed value, with Go's and docker's words for what does not fit.
+
+`CONVERTERS[type]` takes the text and returns the value or raises ValueError with the reason alone; the parser puts the flag in front.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+
+
+def to_bool(text: str) -> bool:
+    """Go's strconv.ParseBool."""
+    if text in TRUE:
+        return True
+    if text in FALSE:
+        return False
+    raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+
+
+def _integer(text: str, function: str, low: int, high: int) -> int:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    try:
+        if not digits or digits[0] == "_" or (function == "ParseUint" and text[:1] in ("+", "-")):
+            raise ValueError
+        octal = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+        value = int(digits, 8 if octal else 0)
+        value = -value if text[0] == "-" else value
+    except ValueError:
+        raise ValueError(f'strconv.{function}: parsing "{text}": invalid syntax') from None
+    if not low <= value <= high:
+        raise ValueError(f'strconv.{function}: parsing "{text}": value out of range')
+    return value
+
+
+def to_int(text: str) -> int:
+    """A signed 64-bit number, as Go's strconv.ParseInt with base 0 reads it."""
+    return _integer(text, "ParseInt", -(2**63), 2**63 - 1)
+
+
+def to_uint(text: str) -> int:
+    """An unsigned 64-bit number."""
+    return _integer(text, "ParseUint", 0, 2**64 - 1)
+
+
+def to_uint16(text: str) -> int:
+    """An unsigned 16-bit number."""
+    return _integer(text, "ParseUint", 0, 2**16 - 1)
+
+
+def to_uint32(text: str) -> int:
+    """An unsigned 32-bit number."""
+    return _integer(text, "ParseUint", 0, 2**32 - 1)
+
+
+def to_float(text: str) -> float:
+    """A floating-point number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+
+
+def to_duration(text: str) -> int:
+    """Go's time.ParseDuration ("1h30m", "1.5s"): nanoseconds."""
+    rest = text[1:] if text[:1] in ("+", "-") else text
+    if rest == "0":
+        return 0
+    if not rest:
+        raise ValueError(f'time: invalid duration "{text}"')
+    total = 0
+    while rest:
+        end = 0
+        while end < len(rest) and (rest[end].isdigit() or rest[end] == "."):
+            end += 1
+        number, rest = rest[:end], rest[end:]
+        if not number.strip(".") or number.count(".") > 1:
+            raise ValueError(f'time: invalid duration "{text}"')
+        end = 0
+        while end < len(rest) and not rest[end].isdigit() and rest[end] != ".":
+            end += 1
+        unit, rest = rest[:end], rest[end:]
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in NANOSECONDS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        whole, _, fraction = number.partition(".")
+        total += int(whole or 0) * NANOSECONDS[unit] + int(fraction or 0) * NANOSECONDS[unit] // 10 ** len(fraction)
+    if total > 2**63 - 1:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return -total if text[0] == "-" else total
+
+
+def to_bytes(text: str) -> int:
+    """docker's sizes ("512m", "1.5g", "2GiB"; powers of 1024): bytes."""
+    separator = -1
+    for index, character in enumerate(text):
+        if character.isdigit() or character in ". ":
+            separator = index
+    if separator == -1:
+        raise ValueError(f"invalid size: '{text}'")
+    number, suffix = (
+        (text[:separator], "") if text[separator] == " " else (text[: separator + 1], text[separator + 1 :])
+    )
+    try:
+        size = float(number)
+    except ValueError:
+        raise ValueError(f"invalid size: '{text}'") from None
+    if not suffix:
+        return int(size)
+    lowered = suffix.lower()
+    power = "bkmgtp".find(lowered[0])
+    rest = lowered[1:]
+    if len(suffix) > 3 or power < 0 or rest not in (("",) if power == 0 else ("", "b", "ib")):
+        raise ValueError(f"invalid suffix: '{suffix}'")
+    return int(size * 1024**power)
+
+
+def to_memory_swap(text: str) -> int:
+    """A size, or -1 for no limit."""
+    return -1 if text == "-1" else to_bytes(text)
+
+
+def to_nano_cpus(text: str) -> int:
+    """A decimal number of processors, in billionths."""
+    from fractions import Fraction
+
+    try:
+        value = Fraction(text) * 10**9
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"failed to parse {text} as a rational number") from None
+    if value.denominator != 1:
+        raise ValueError("value is too precise")
+    return int(value)
+
+
+def to_string(text: str) -> str:
+    """The text as it is."""
+    return text
+
+
+CONVERTERS: dict[str, Callable[[str], object]] = {
+    "bool": to_bool,
+    "int": to_int,
+    "uint": to_uint,
+    "uint16": to_uint16,
+    "uint32": to_uint32,
+    "float": to_float,
+    "duration": to_duration,
+    "bytes": to_bytes,
+    "decimal": to_nano_cpus,
+}
+# types whose flag may be given several times; each adds to a list of str
+LISTS = frozenset(
+    ["list", "filter", "strings", "stringArray", "map", "ulimit", "mount", "network", "gpu-request", "port", "external-ca", "stringToString", "config", "secret", "pem-file", "ipNetSlice", "pref", "credential-spec", "node-addr", "scale"]
+)
+# kinds whose value is a comma-separated list as well
+COMMA_LISTS = frozenset({"strings", "stringSlice"})

@@ -1,0 +1,152 @@
+"""Content into the store: blobs checked by digest, layers unpacked, images recorded. Used by pull, load, import, commit and build."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+from hyperbox import files
+from hyperbox.errors import EngineError
+from hyperbox.image.extract import extract_layer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from hyperbox.image.store import ImageStore
+
+    Json = dict[str, object]
+
+MANIFEST_LIMIT = 8 << 20
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def add_bytes(store: ImageStore, data: bytes) -> str:
+    """Store bytes and return their digest."""
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    if not store.has_blob(digest):
+        files.write_atomic(store.blob(digest), data, mode=0o600)
+    return digest
+
+
+def add_stream(store: ImageStore, source: BinaryIO, *, expected: str = "", limit: int = 1 << 40) -> tuple[str, int]:
+    """Store a stream and return (digest, size). Raises EngineError for another digest than `expected`, or too many bytes."""
+    path = store.staging(f"blob-{expected.removeprefix('sha256:')[:16] or id(source)}")
+    hasher = hashlib.sha256()
+    size = 0
+    try:
+        with open(path, "wb") as file:
+            while chunk := source.read(1 << 20):
+                size += len(chunk)
+                if size > limit:
+                    raise EngineError(f"blob is larger than {limit} bytes")
+                hasher.update(chunk)
+                file.write(chunk)
+        digest = f"sha256:{hasher.hexdigest()}"
+        if expected and digest != expected:
+            raise EngineError(f"filesystem layer verification failed for digest {expected}")
+        os.rename(path, store.blob(digest))
+    except BaseException:
+        files.remove_tree(path)
+        raise
+    return digest, size
+
+
+def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -> str:
+    """Unpack the layer blob and return its diff id. Raises EngineError where it is not the expected one; nothing stays then."""
+    if expected_diff_id and store.has_layer(expected_diff_id):
+        return expected_diff_id
+    staging = store.staging(f"layer-{blob_digest.removeprefix('sha256:')[:16]}")
+    files.remove_tree(staging)
+    os.mkdir(staging, 0o755)
+    try:
+        diff_id, size = extract_layer(store.blob(blob_digest), staging)
+        if expected_diff_id and diff_id != expected_diff_id:
+            raise EngineError(f"layers from manifest don't match image configuration: {diff_id} is not {expected_diff_id}")
+        keep_layer(store, staging, diff_id, size, blob_digest)
+    except BaseException:
+        files.remove_tree(staging)
+        raise
+    return diff_id
+
+
+def keep_layer(store: ImageStore, staging: str, diff_id: str, size: int, blob_digest: str) -> None:
+    """Move an unpacked layer into its place and record it; another command may have done the same meanwhile."""
+    folder = store.layer_folder(diff_id)
+    if not store.has_layer(diff_id):
+        try:
+            os.rename(staging, folder)
+        except OSError:
+            # a leftover without a record, or another command's that is about to be recorded: the content is the same
+            files.remove_tree(staging)
+        record = {"diff_id": diff_id, "size": size, "blob": blob_digest}
+        files.write_json(f"{folder}.json", record)
+    else:
+        files.remove_tree(staging)
+
+
+def add_image(store: ImageStore, config: Json, layer_digests: list[str]) -> str:
+    """Record an image of a new configuration over layer blobs that are unpacked; returns its id."""
+    config_bytes = files.dumps(config).encode()
+    image_id = add_bytes(store, config_bytes)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": DOCKER_MANIFEST,
+        "config": {"mediaType": DOCKER_CONFIG, "size": len(config_bytes), "digest": image_id},
+        "layers": [
+            {"mediaType": layer_type(store, digest), "size": os.path.getsize(store.blob(digest)), "digest": digest}
+            for digest in layer_digests
+        ],
+    }
+    manifest_digest = add_bytes(store, files.dumps(manifest).encode())
+    store.write_record(image_id, manifest_digest, layer_digests)
+    return image_id
+
+
+def layer_type(store: ImageStore, digest: str) -> str:
+    """Return the docker or OCI media type of a layer blob, by its first bytes."""
+    with open(store.blob(digest), "rb") as file:
+        head = file.read(4)
+    if head[:2] == b"\x1f\x8b":
+        return DOCKER_LAYER
+    return "application/vnd.oci.image.layer.v1.tar+zstd" if head == b"\x28\xb5\x2f\xfd" else "application/vnd.docker.image.rootfs.diff.tar"
+
+
+def compress(store: ImageStore, source: BinaryIO) -> str:
+    """Store a plain tar stream as a gzip blob (the same bytes for the same tar) and return its digest."""
+    import zlib
+
+    path = store.staging(f"gzip-{id(source)}")
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    hasher = hashlib.sha256()
+    try:
+        with open(path, "wb") as file:
+            while chunk := source.read(1 << 20):
+                packed = packer.compress(chunk)
+                hasher.update(packed)
+                file.write(packed)
+            packed = packer.flush()
+            hasher.update(packed)
+            file.write(packed)
+        digest = f"sha256:{hasher.hexdigest()}"
+        os.rename(path, store.blob(digest))
+    except BaseException:
+        files.remove_tree(path)
+        raise
+    return digest
+
+
+def now() -> str:
+    """The present time as image configurations write it."""
+    seconds = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e9):09d}Z"
+
+
+def platform_architecture() -> str:
+    """This machine's architecture by the image specification's name."""
+    machine = os.uname().machine
+    return {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}.get(machine, machine)

@@ -1,0 +1,257 @@
+"""The image store: content by digest, layers unpacked once, images and their names. Shared by all projects.
+
+    DATA/images/
+      blobs/sha256/HEX      manifests, configurations and layers as they came, named by their digest
+      layers/KEY/           a layer unpacked for overlayfs; KEY is the first 24 digits of its diff id
+      layers/KEY.json       {"diff_id", "size", "blob"}: written last, so a folder without it is a leftover
+      records/HEX.json      one image, HEX its id (the configuration's digest): {"Manifest", "Layers", "Launch", …}
+      names/NAME            a symbolic link to an image's id; NAME is the full reference with "/" as "%"
+      staging/NAME.PID      what a running command is making; its maker's pid is in the name
+      lock                  shared while an image is being added, exclusive while garbage is collected
+
+Locks: `lock` only; it comes after every lock of the engine. Blobs, layers and records are written under another name and renamed, so a killed command
+leaves files in staging/ alone, and these go with the next garbage collection. Adding the same content twice at once is harmless: the second rename
+finds it there.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files, process
+from hyperbox.errors import Conflict, NotFound
+from hyperbox.image.reference import HEX, Reference, parse_reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Json = dict[str, object]
+
+KEY_LENGTH = 24
+
+
+class Launch:
+    """What starting a container needs of an image: the configuration's "config" object and the layer folders, top first."""
+
+    __slots__ = ("config", "image_id", "lowerdirs")
+
+    def __init__(self, image_id: str, config: Json, lowerdirs: tuple[str, ...]) -> None:
+        self.image_id = image_id
+        self.config = config
+        self.lowerdirs = lowerdirs
+
+
+def file_name(reference: Reference) -> str:
+    """Return the name of a reference's link in names/."""
+    return reference.canonical.replace("/", "%")
+
+
+class ImageStore:
+    """The store in one folder; see the module's docstring for the tree and its locks."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """Make the folders where they are missing."""
+        for name in ("blobs/sha256", "layers", "records", "names", "staging"):
+            os.makedirs(f"{self.path}/{name}", 0o700, exist_ok=True)
+
+    def shared_lock(self) -> files.Lock:
+        """Return the lock under which images are added."""
+        self.prepare()
+        return files.Lock(f"{self.path}/lock", shared=True)
+
+    def blob(self, digest: str) -> str:
+        """Return the path of a blob, there or not."""
+        return f"{self.path}/blobs/sha256/{digest.removeprefix('sha256:')}"
+
+    def has_blob(self, digest: str) -> bool:
+        """Return whether a blob's content is there."""
+        return os.path.exists(self.blob(digest))
+
+    def read_blob_json(self, digest: str) -> Json:
+        """Return a JSON blob (a manifest or a configuration)."""
+        value = files.read_json(self.blob(digest))
+        assert isinstance(value, dict)
+        return value
+
+    def staging(self, name: str) -> str:
+        """Return a path in staging/ that names its maker."""
+        return f"{self.path}/staging/{name}.{os.getpid()}"
+
+    def layer_folder(self, diff_id: str) -> str:
+        """Return the folder of an unpacked layer, there or not."""
+        return f"{self.path}/layers/{diff_id.removeprefix('sha256:')[:KEY_LENGTH]}"
+
+    def has_layer(self, diff_id: str) -> bool:
+        """Return whether a layer is unpacked. Raises Conflict where another one has the same key."""
+        try:
+            record = files.read_json(self.layer_folder(diff_id) + ".json")
+        except (OSError, ValueError):
+            return False
+        assert isinstance(record, dict)
+        if record["diff_id"] != diff_id:
+            raise Conflict(f"layers {diff_id} and {record['diff_id']} share a key")
+        return True
+
+    def layer_record(self, diff_id: str) -> Json:
+        """Return {"diff_id", "size", "blob"} of an unpacked layer."""
+        record = files.read_json(self.layer_folder(diff_id) + ".json")
+        assert isinstance(record, dict)
+        return record
+
+    def resolve(self, text: str) -> str:
+        """Return the id of the image that `text` names: a reference, an id or the beginning of one.
+
+        Raises NotFound "No such image: …", InvalidParameter for what is no reference.
+        """
+        if text.startswith("sha256:") and len(text) == 71:
+            if os.path.exists(self.record_path(text)):
+                return text
+            raise NotFound(f"No such image: {text}")
+        hexadecimal = text.removeprefix("sha256:")
+        if not (len(hexadecimal) == 64 and HEX.issuperset(hexadecimal)):
+            reference = parse_reference(text).with_tag()
+            found = self._by_name(reference)
+            if found is not None:
+                return found
+        elif os.path.exists(self.record_path(f"sha256:{hexadecimal}")):
+            return f"sha256:{hexadecimal}"
+        if 1 <= len(hexadecimal) < 64 and HEX.issuperset(hexadecimal):
+            matches = [name for name in self.image_ids() if name[7:].startswith(hexadecimal)]
+            if len(matches) == 1:
+                return matches[0]
+        raise NotFound(f"No such image: {text if ':' in text.rpartition('/')[2] or '@' in text else text + ':latest'}")
+
+    def _by_name(self, reference: Reference) -> str | None:
+        if reference.digest:
+            reference = Reference(reference.domain, reference.path, "", reference.digest)
+        try:
+            return os.readlink(f"{self.path}/names/{file_name(reference)}")
+        except OSError:
+            return None
+
+    def record_path(self, image_id: str) -> str:
+        """Return the path of an image's record."""
+        return f"{self.path}/records/{image_id.removeprefix('sha256:')}.json"
+
+    def image_ids(self) -> list[str]:
+        """Return the ids of all images."""
+        try:
+            return [f"sha256:{name[:-5]}" for name in os.listdir(f"{self.path}/records") if name.endswith(".json")]
+        except FileNotFoundError:
+            return []
+
+    def record(self, image_id: str) -> Json:
+        """Return an image's record. Raises NotFound."""
+        try:
+            record = files.read_json(self.record_path(image_id))
+        except FileNotFoundError:
+            raise NotFound(f"No such image: {image_id}") from None
+        assert isinstance(record, dict)
+        return record
+
+    def launch(self, image_id: str) -> Launch:
+        """Return what a container of this image starts from."""
+        record = self.record(image_id)
+        config, keys = record["Config"], record["Keys"]
+        assert isinstance(config, dict)
+        assert isinstance(keys, list)
+        return Launch(image_id, config, tuple(f"{self.path}/layers/{key}" for key in keys))
+
+    def config(self, image_id: str) -> Json:
+        """Return the whole OCI image configuration."""
+        return self.read_blob_json(image_id)
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield (full reference, image id) for every name."""
+        folder = f"{self.path}/names"
+        try:
+            entries = os.listdir(folder)
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            owner = files.claim_owner(f"{folder}/{entry}")
+            if owner is not None and not entry.startswith("."):
+                yield entry.replace("%", "/"), owner
+
+    def set_name(self, reference: Reference, image_id: str) -> None:
+        """Let a name mean an image from now on; replaces what it meant, in one step."""
+        self.prepare()
+        temporary = f"{self.path}/names/.{os.getpid()}"
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        os.symlink(image_id, temporary)
+        os.rename(temporary, f"{self.path}/names/{file_name(reference)}")
+
+    def remove_name(self, reference: Reference) -> None:
+        """Forget a name; nothing there is no error."""
+        try:
+            os.unlink(f"{self.path}/names/{file_name(reference)}")
+        except FileNotFoundError:
+            pass
+
+    def write_record(self, image_id: str, manifest_digest: str, layer_digests: list[str], *, durable: bool = True) -> None:
+        """Make an image of a configuration blob and unpacked layers that are there; may be done twice."""
+        config = self.config(image_id)
+        rootfs = config.get("rootfs")
+        diff_ids = list(rootfs.get("diff_ids", [])) if isinstance(rootfs, dict) else []
+        keys = [str(diff_id).removeprefix("sha256:")[:KEY_LENGTH] for diff_id in reversed(diff_ids)]
+        size = 0
+        for diff_id in diff_ids:
+            layer_size = self.layer_record(str(diff_id))["size"]
+            assert isinstance(layer_size, int)
+            size += layer_size
+        record: Json = {
+            "Id": image_id,
+            "Manifest": manifest_digest,
+            "LayerDigests": layer_digests,
+            "DiffIds": diff_ids,
+            "Keys": keys,
+            "Config": config.get("config") or {},
+            "Created": config.get("created") or "0001-01-01T00:00:00Z",
+            "Os": config.get("os", ""),
+            "Architecture": config.get("architecture", ""),
+            "Size": size,
+        }
+        files.write_json(self.record_path(image_id), record, durable=durable)
+
+    def collect_garbage(self) -> int:
+        """Remove layers, blobs and staging leftovers that no image needs; returns the bytes that were freed."""
+        self.prepare()
+        with files.Lock(f"{self.path}/lock"):
+            keys, blobs = set(), set()
+            for image_id in self.image_ids():
+                record = self.record(image_id)
+                keys.update(map(str, record["Keys"]))  # type: ignore[call-overload]
+                blobs.update((image_id, str(record["Manifest"])))
+                blobs.update(map(str, record["LayerDigests"]))  # type: ignore[call-overload]
+            freed = self._sweep_layers(keys)
+            for name in os.listdir(f"{self.path}/blobs/sha256"):
+                if f"sha256:{name}" not in blobs:
+                    freed += os.path.getsize(self.blob(name))
+                    os.unlink(self.blob(name))
+            for name in os.listdir(f"{self.path}/staging"):
+                if not process.is_alive(int(name.rpartition(".")[2] or 0)):
+                    files.remove_tree(f"{self.path}/staging/{name}")
+        return freed
+
+    def _sweep_layers(self, keys: set[str]) -> int:
+        freed = 0
+        for name in os.listdir(f"{self.path}/layers"):
+            if name.removesuffix(".json") in keys:
+                continue
+            path = f"{self.path}/layers/{name}"
+            if name.endswith(".json"):
+                record = files.read_json(path)
+                freed += int(record["size"]) if isinstance(record, dict) else 0
+                os.unlink(path)
+            else:
+                files.remove_tree(path)
+        return freed

@@ -1,0 +1,265 @@
+"""What the native engine remembers, on disk: folders, records, names, locks.
+
+    DATA/                               kept over reboots
+      containers/ID/container.json      what it was made from: {"Id", "Name", "Created", "ImageID", "Project", "Config", "HostConfig", …}
+      containers/ID/state.json          what it is now: {"Status", "Pid", "PidStart", "Monitor", "MonitorStart", "ExitCode", …}
+      containers/ID/maker               pid and start time of the command that is making it; gone once it is made
+      containers/ID/wanted              "stopped": nobody is to restart it; written by stop, kill and rm
+      containers/ID/{upper,work}/       its overlay; merged/ is where the monitor mounts it, in its own mount namespace
+      containers/ID/ID-json.log         its output
+      names/NAME                        claim: symbolic link to the id
+      networks/ volumes/ images/ projects/   the rooms' own, see there
+    RUN/                                gone after a reboot
+      containers/ID/                    config.json (the OCI bundle), monitor.sock, exec sockets
+      events                            one JSON object a line
+
+Locks, always taken in this order: containers/ID/lock (one container's start, stop, removal), names need none (claims), then the rooms' own. A record is
+replaced as a whole, so reading needs no lock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from hyperbox import files, process
+from hyperbox.errors import Conflict, EngineError, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Json = dict[str, object]
+
+
+class Roots:
+    """Where an engine keeps things: the data folder, the runtime folder, and the name of its cgroup parent."""
+
+    __slots__ = ("cgroup", "data", "run")
+
+    def __init__(self, data: str, run: str, cgroup: str) -> None:
+        self.data = data
+        self.run = run
+        self.cgroup = cgroup
+
+    def container(self, container_id: str) -> str:
+        """Return a container's data folder."""
+        return f"{self.data}/containers/{container_id}"
+
+    def container_run(self, container_id: str) -> str:
+        """Return a container's runtime folder."""
+        return f"{self.run}/containers/{container_id}"
+
+    def monitor_socket(self, container_id: str) -> str:
+        """Return the path of the socket that a container's monitor serves."""
+        return f"{self.run}/containers/{container_id}/monitor.sock"
+
+    def log(self, container_id: str) -> str:
+        """Return the path of a container's log."""
+        return f"{self.data}/containers/{container_id}/{container_id}-json.log"
+
+    def prepare(self) -> None:
+        """Make the folders where they are missing."""
+        if not os.path.isdir(f"{self.run}/containers") or not os.path.isdir(f"{self.data}/names"):
+            for path in (f"{self.data}/containers", f"{self.data}/names", f"{self.data}/images", f"{self.run}/containers"):
+                os.makedirs(path, 0o711, exist_ok=True)
+
+
+class Container:
+    """A container's two records as they were when they were read. `record` never changes but for rename and update."""
+
+    __slots__ = ("id", "record", "roots", "state")
+
+    def __init__(self, roots: Roots, container_id: str, record: Json, state: Json) -> None:
+        self.roots = roots
+        self.id = container_id
+        self.record = record
+        self.state = state
+
+    @property
+    def name(self) -> str:
+        return str(self.record["Name"])
+
+    @property
+    def project(self) -> str:
+        return str(self.record["Project"])
+
+    @property
+    def config(self) -> Json:
+        """The API's ContainerConfig with the image's own defaults merged in."""
+        value = self.record["Config"]
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def host_config(self) -> Json:
+        value = self.record["HostConfig"]
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def status(self) -> str:
+        return str(self.state["Status"])
+
+    @property
+    def pid(self) -> int:
+        value = self.state.get("Pid", 0)
+        assert isinstance(value, int)
+        return value
+
+    @property
+    def running(self) -> bool:
+        """Whether it counts as running: also while paused or waiting for its next start."""
+        return self.status in ("running", "paused", "restarting")
+
+    def lock(self) -> files.Lock:
+        """Return the lock of this container's start, stop and removal."""
+        return files.Lock(f"{self.roots.container(self.id)}/lock")
+
+    def folder(self) -> str:
+        """Return its data folder."""
+        return self.roots.container(self.id)
+
+
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def new_state() -> Json:
+    """Return the state of a container that was just made."""
+    return {
+        "Status": "created",
+        "Pid": 0,
+        "PidStart": 0,
+        "Monitor": 0,
+        "MonitorStart": 0,
+        "ExitCode": 0,
+        "Error": "",
+        "StartedAt": NEVER,
+        "FinishedAt": NEVER,
+        "OOMKilled": False,
+        "RestartCount": 0,
+        "Health": None,
+        "Networks": {},
+        "Ports": {},
+    }
+
+
+def new_id() -> str:
+    """Return a new container id: 64 hexadecimal digits, the first 12 of them never all decimal."""
+    while True:
+        container_id = os.urandom(32).hex()
+        if not container_id[:12].isdigit():
+            return container_id
+
+
+def now() -> str:
+    """The present time as the Engine API writes it (RFC 3339, nanoseconds, UTC)."""
+    nanoseconds = time.time_ns()
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(nanoseconds // 10**9))}.{nanoseconds % 10**9:09d}Z"
+
+
+def read_container(roots: Roots, container_id: str) -> Container:
+    """Read one container by its full id. Raises NotFound where it is not there or not fully made."""
+    folder = roots.container(container_id)
+    try:
+        record = files.read_json(f"{folder}/container.json")
+        state = files.read_json(f"{folder}/state.json")
+    except (OSError, ValueError):
+        raise NotFound(f"No such container: {container_id}") from None
+    assert isinstance(record, dict)
+    assert isinstance(state, dict)
+    return Container(roots, container_id, record, state)
+
+
+def container_ids(roots: Roots) -> list[str]:
+    """Return the ids of all container folders, half-made ones included."""
+    try:
+        return os.listdir(f"{roots.data}/containers")
+    except FileNotFoundError:
+        return []
+
+
+def find_id(roots: Roots, reference: str) -> str:
+    """Return the full id that a name, an id or the beginning of one means. Raises NotFound, Conflict for several."""
+    name = reference[1:] if reference.startswith("/") else reference
+    if name and "/" not in name and name not in (".", ".."):
+        if len(name) == 64 and os.path.exists(f"{roots.container(name)}/container.json"):
+            return name
+        owner = files.claim_owner(f"{roots.data}/names/{name}")
+        if owner is not None:
+            return owner
+        matches = [container_id for container_id in container_ids(roots) if container_id.startswith(name)]
+        if len(matches) == 1:
+            return matches[0]
+        if len(matches) > 1:
+            raise Conflict(f"Multiple IDs found with provided prefix: {name}")
+    raise NotFound(f"No such container: {reference}")
+
+
+def find_container(roots: Roots, reference: str) -> Container:
+    """Return the container that `reference` means, its state checked against the processes that it names."""
+    return settled(read_container(roots, find_id(roots, reference)))
+
+
+def write_state(container: Container, **changes: object) -> None:
+    """Change some fields of the state and write it."""
+    container.state = {**container.state, **changes}
+    files.write_json(f"{container.folder()}/state.json", container.state)
+
+
+def monitor_is_alive(container: Container) -> bool:
+    """Return whether the container's monitor runs."""
+    monitor, started = container.state.get("Monitor", 0), container.state.get("MonitorStart", 0)
+    assert isinstance(monitor, int)
+    assert isinstance(started, int)
+    return monitor > 0 and process.is_alive(monitor, started or None)
+
+
+def settled(container: Container) -> Container:
+    """Return the container with a state that is true: one whose monitor died is brought to its end first.
+
+    A container never outlives its monitor for long: its output would go nowhere and its exit code would be lost.
+    """
+    if not container.running or monitor_is_alive(container):
+        return container
+    again = read_container(container.roots, container.id)
+    if not again.running or monitor_is_alive(again):
+        return again
+    from hyperbox.engine.recovery import recover
+
+    return recover(again)
+
+
+def claim_name(roots: Roots, name: str, container_id: str) -> None:
+    """Take a name for a container. Raises Conflict with docker's words; a claim whose container is gone is taken over."""
+    path = f"{roots.data}/names/{name}"
+    for _ in range(8):
+        owner = files.claim(path, container_id)
+        if owner is None or owner == container_id:
+            return
+        if os.path.exists(roots.container(owner)):
+            raise Conflict(
+                f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
+        release_name(roots, name, owner)
+    raise EngineError(f"the name {name} could not be taken")
+
+
+def release_name(roots: Roots, name: str, container_id: str) -> None:
+    """Give a name back, if it is still this container's."""
+    path = f"{roots.data}/names/{name}"
+    if files.claim_owner(path) == container_id:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+
+
+def all_containers(roots: Roots) -> Iterator[Container]:
+    """Yield every container that is fully made, in no order."""
+    for container_id in container_ids(roots):
+        try:
+            yield settled(read_container(roots, container_id))
+        except NotFound:
+            continue

@@ -5,20 +5,36 @@ A verb's function takes the Invocation and returns the exit code. It is imported
 
 from __future__ import annotations
 
+import sys
+
+from hyperbox.errors import UnsupportedError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
 # canonical path of the command (aliases resolved by the grammar) -> "module:function" below hyperbox.cli
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "help": "help:show_help",
+    "--version": "help:show_version",
+    "__complete": "complete:complete",
+    "hyperbox compat": "compat:show_table",
+}
 
 
 def dispatch(arguments: list[str]) -> int:
-    """Parse `arguments` (argv, the program's name first), call the verb's function and return its exit code."""
+    """Parse `arguments` (argv, the program's name first), call the verb's function and return its exit code.
+
+    Raises UnsupportedError for a command of docker's grammar that has no function.
+    """
     from hyperbox.grammar.parse import parse
 
     invocation: Invocation = parse(arguments)
-    module_name, _, function_name = VERBS[invocation.path].partition(":")
+    for notice in invocation.notices:
+        sys.stdout.write(notice + "\n")
+    module_name, _, function_name = VERBS.get(invocation.path, "").partition(":")
+    if not module_name:
+        raise UnsupportedError(f"docker {invocation.path} is not supported yet")
     module = __import__(f"hyperbox.cli.{module_name}", fromlist=[function_name])
     code: int = getattr(module, function_name)(invocation)
     return code

@@ -1,0 +1,193 @@
+"""How values look to the user: tables, JSON, human sizes and times, as docker prints them. Text in, text out; nothing here opens a file.
+
+    tabulate(text)               align tab-separated lines as Go's text/tabwriter does
+    table(rows)                  the same for rows of cells (the header is the first row)
+    go_json(value)               compact JSON as encoding/json writes it (`<` as \\u003c)
+    human_size(n), bytes_size(n) 1.98MB (powers of 1000), 1.89MiB (powers of 1024)
+    human_duration(seconds)      "About a minute"
+    go_time(seconds)             "2025-11-24 03:13:00 +0000 UTC"
+    parse_time(text)             an RFC 3339 time as seconds of the epoch
+    truncate(text, width)        cut with "…";  short_id(id)  the 12 characters that docker shows
+
+`docker ls --format` lists are in `cli.output_list`, templates in `cli.templates`. A hot path: imports nothing beyond `hyperbox.files`.
+"""
+
+from __future__ import annotations
+
+from hyperbox.files import dumps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MIN_WIDTH = 10
+PADDING = 3
+DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
+BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+
+
+# --- tables -------------------------------------------------------------------------------------------------------------------
+def table(rows: Iterable[Sequence[str]], *, min_width: int = MIN_WIDTH, padding: int = PADDING) -> str:
+    """Return rows of cells as aligned lines, each ending in a newline. The first row is the header."""
+    return tabulate("".join("\t".join(row) + "\n" for row in rows), min_width=min_width, padding=padding)
+
+
+def tabulate(text: str, *, min_width: int = MIN_WIDTH, padding: int = PADDING) -> str:
+    """Return `text` with its tab-terminated cells padded, by the rules of Go's text/tabwriter without flags.
+
+    A column is a run of adjacent lines that have a tab-terminated cell at that place; what follows a line's last tab is not part of any
+    column. Widths count characters.
+    """
+    lines = [line.split("\t") for line in text.split("\n")]
+    widths = [[0] * (len(line) - 1) for line in lines]
+    _measure(lines, widths, 0, len(lines), 0, min_width, padding)
+    output: list[str] = []
+    for cells, places in zip(lines, widths, strict=True):
+        output.append("".join(cell.ljust(width) for cell, width in zip(cells, places, strict=False)) + cells[-1])
+    return "\n".join(output)
+
+
+def _measure(
+    lines: list[list[str]], widths: list[list[int]], start: int, end: int, column: int, least: int, padding: int
+) -> None:
+    """Fill in the widths of the columns from `column` on for the lines start..end-1."""
+    index = start
+    while index < end:
+        if len(lines[index]) - 1 <= column:
+            index += 1
+            continue
+        first, width = index, least
+        while index < end and len(lines[index]) - 1 > column:
+            width = max(width, len(lines[index][column]) + padding)
+            index += 1
+        for line in range(first, index):
+            widths[line][column] = width
+        _measure(lines, widths, first, index, column + 1, least, padding)
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------------------
+def go_json(value: object, *, sort_keys: bool = False, escape_html: bool = True) -> str:
+    """Return `value` as Go's encoding/json writes it: compact, and by default with <, > and & escaped.
+
+    The keys of a dict keep their order (a Go struct) unless `sort_keys` (a Go map).
+    """
+    text = dumps(value, sort_keys=sort_keys)
+    if escape_html and ("<" in text or ">" in text or "&" in text):
+        text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def indented_json(value: object, *, indent: str = "    ", sort_keys: bool = False) -> str:
+    """Return `value` as docker's inspect prints it: one entry a line, empty lists and objects as [] and {}."""
+    output: list[str] = []
+    _indent(value, indent, "\n", sort_keys, output)
+    return "".join(output)
+
+
+def _indent(value: object, indent: str, line: str, sort_keys: bool, output: list[str]) -> None:
+    inner = line + indent
+    if isinstance(value, dict) and value:
+        separator = "{"
+        for key in sorted(value) if sort_keys else value:
+            output.append(f"{separator}{inner}{dumps(str(key))}: ")
+            _indent(value[key], indent, inner, sort_keys, output)
+            separator = ","
+        output.append(line + "}")
+    elif isinstance(value, (list, tuple)) and value:
+        separator = "["
+        for item in value:
+            output.append(separator + inner)
+            _indent(item, indent, inner, sort_keys, output)
+            separator = ","
+        output.append(line + "]")
+    else:
+        output.append(dumps(value))
+
+
+# --- sizes --------------------------------------------------------------------------------------------------------------------
+def human_size(size: float, *, precision: int = 3) -> str:
+    """Return bytes in powers of 1000 with that many digits: 1.98MB (go-units HumanSizeWithPrecision; HumanSize has 4)."""
+    return _scaled(size, 1000.0, DECIMAL_UNITS, precision)
+
+
+def bytes_size(size: float, *, precision: int = 4) -> str:
+    """Return bytes in powers of 1024: 7.637GiB (go-units BytesSize)."""
+    return _scaled(size, 1024.0, BINARY_UNITS, precision)
+
+
+def _scaled(size: float, base: float, units: tuple[str, ...], precision: int) -> str:
+    value, unit = float(size), 0
+    while value >= base and unit < len(units) - 1:
+        value /= base
+        unit += 1
+    return f"{value:.{precision}g}{units[unit]}"
+
+
+# --- times --------------------------------------------------------------------------------------------------------------------
+def human_duration(seconds: float) -> str:
+    """Return a length of time in words (go-units HumanDuration): "Less than a second", "5 minutes", "2 weeks"."""
+    whole = int(seconds)
+    if whole < 60:
+        return "Less than a second" if whole < 1 else "1 second" if whole == 1 else f"{whole} seconds"
+    minutes = int(seconds / 60)
+    if minutes < 60:
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    hours = int(seconds / 3600 + 0.5)
+    if hours < 48:
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    if hours < 24 * 14:
+        return f"{hours // 24} days"
+    if hours < 24 * 60:
+        return f"{hours // 24 // 7} weeks"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{int(seconds / 3600) // 24 // 365} years"
+
+
+def go_time(seconds: float) -> str:
+    """Return a time of the epoch as Go's time.Time prints itself in the local zone: "2025-11-24 03:13:00 +0000 UTC"."""
+    import time
+
+    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
+
+
+def parse_time(text: str) -> float:
+    """Return an RFC 3339 time (with any fraction, Z or an offset) as seconds of the epoch. Raises ValueError."""
+    day, hour = text[:10], text[11:19]
+    rest = text[19:]
+    fraction = 0.0
+    if rest[:1] == ".":
+        digits = 1
+        while digits < len(rest) and rest[digits].isdigit():
+            digits += 1
+        fraction = float("0" + rest[:digits])
+        rest = rest[digits:]
+    year, month, date = (int(part) for part in day.split("-"))
+    hours, minutes, seconds = (int(part) for part in hour.split(":"))
+    total = _days(year, month, date) * 86400 + hours * 3600 + minutes * 60 + seconds
+    if rest not in ("Z", "z", ""):
+        sign = -1 if rest[0] == "-" else 1
+        total -= sign * (int(rest[1:3]) * 3600 + int(rest[4:6]) * 60)
+    return total + fraction
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Return the days from 1970-01-01 to a date of the Gregorian calendar (any year)."""
+    year -= month <= 2
+    era = year // 400
+    of_era = year - era * 400
+    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+
+
+# --- words --------------------------------------------------------------------------------------------------------------------
+def truncate(text: str, width: int) -> str:
+    """Return at most `width` characters, the last one "…" where something was cut."""
+    if len(text) <= width:
+        return text
+    return text[:width] if width <= 1 else text[: width - 1] + "…"
+
+
+def short_id(identifier: str) -> str:
+    """Return the 12 characters of an id that docker shows, without the algorithm's name."""
+    return identifier.partition(":")[2][:12] if ":" in identifier else identifier[:12]

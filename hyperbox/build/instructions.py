@@ -267,7 +267,7 @@ def _pairs(instruction: Instruction, escape: str) -> Pairs:
         name, equals, value = word.partition("=")
         if not equals:
             raise DockerfileError(
-                f"Syntax error - can't find = in {word!r}. Must be of the form: name=value".replace("'", '"'),
+                f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value',
                 instruction.first,
             )
         if not name:
@@ -305,9 +305,7 @@ def _healthcheck(instruction: Instruction, escape: str) -> Healthcheck:
             raise DockerfileError("HEALTHCHECK NONE takes no arguments", instruction.first)
         return Healthcheck(("NONE",), ())
     if kind.upper() != "CMD":
-        raise DockerfileError(
-            f"Unknown type {kind.upper()!r} in HEALTHCHECK (try CMD)".replace("'", '"'), instruction.first
-        )
+        raise DockerfileError(f'Unknown type "{kind.upper()}" in HEALTHCHECK (try CMD)', instruction.first)
     if not rest:
         raise DockerfileError("Missing command after HEALTHCHECK CMD", instruction.first)
     words = json_words(rest)

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
 # canonical path of the command (aliases resolved by the grammar) -> "module:function" below hyperbox.cli
 VERBS: dict[str, str] = {
+    "container run": "run:run",
+    "container create": "run:create",
+    "container start": "lifecycle:start",
+    "container stop": "lifecycle:stop",
+    "container restart": "lifecycle:restart",
+    "container kill": "lifecycle:kill",
+    "container rm": "lifecycle:remove",
+    "container pause": "lifecycle:pause",
+    "container unpause": "lifecycle:unpause",
+    "container wait": "lifecycle:wait",
+    "container attach": "streams:attach",
+    "container exec": "streams:execute",
+    "container logs": "streams:logs",
+    "system events": "streams:events",
     "help": "help:show_help",
     "--version": "help:show_version",
     "__complete": "complete:complete",

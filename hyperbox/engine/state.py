@@ -263,3 +263,16 @@ def all_containers(roots: Roots) -> Iterator[Container]:
             yield settled(read_container(roots, container_id))
         except NotFound:
             continue
+
+
+def image_users(roots: Roots) -> dict[str, list[str]]:
+    """Return the ids of the containers that were made from each image."""
+    users: dict[str, list[str]] = {}
+    for container_id in container_ids(roots):
+        try:
+            record = files.read_json(f"{roots.container(container_id)}/container.json")
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict):
+            users.setdefault(str(record.get("ImageID", "")), []).append(container_id)
+    return users

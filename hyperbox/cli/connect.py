@@ -1,0 +1,44 @@
+"""Which engine a command talks to; the only reader of HYPERBOX_DATA, HYPERBOX_RUN and HYPERBOX_CGROUP.
+
+Hot paths use it: it imports the native engine's facade and nothing below.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.engine.api import Engine
+    from hyperbox.engine.native import NativeEngine
+    from hyperbox.engine.state import Roots
+    from hyperbox.grammar.parse import Invocation
+
+
+def roots_from_environment() -> Roots:
+    """Return where the native engine keeps things: from the environment, or the system's own folders."""
+    from hyperbox.engine.state import Roots
+
+    data = os.environ.get("HYPERBOX_DATA") or "/var/lib/hyperbox"
+    run = os.environ.get("HYPERBOX_RUN") or "/run/hyperbox"
+    return Roots(data, run, os.environ.get("HYPERBOX_CGROUP") or "hyperbox")
+
+
+def native_engine() -> NativeEngine:
+    """Return the native engine with its folders made. Raises Unavailable where this user may not make them."""
+    from hyperbox.engine.native import NativeEngine
+    from hyperbox.errors import Unavailable
+
+    roots = roots_from_environment()
+    try:
+        roots.prepare()
+    except PermissionError as error:
+        raise Unavailable(
+            f"permission denied while making {error.filename}", hint="HyperBox's native engine needs root"
+        ) from None
+    return NativeEngine(roots)
+
+
+def engine_for(invocation: Invocation) -> Engine:
+    """Return the engine for a command. Only the native one is built in, so every command has that one."""
+    return native_engine()

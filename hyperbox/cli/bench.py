@@ -1,0 +1,186 @@
+"""`hyperbox bench`: the same command lines through several docker-compatible programs, interleaved, as ratios.
+
+Every measurement is a whole process, from its start until its exit. The programs take turns, so that a machine that gets slower meanwhile is slower
+for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+import click
+
+from hyperbox.cli.bench_cases import CASES, Case
+from hyperbox.cli.bench_report import Row, rows_to_json, rows_to_svg, rows_to_table
+from hyperbox.errors import HyperBoxError
+
+
+class Program(NamedTuple):
+    """A docker-compatible command line: a label and its words."""
+
+    label: str
+    words: tuple[str, ...]
+
+
+class Run(NamedTuple):
+    """One measured process: seconds, exit code, peak memory of the process itself in bytes."""
+
+    seconds: float
+    code: int
+    peak: int
+
+
+def measure(argv: list[str]) -> Run:
+    """Run one command line to its end with its output thrown away."""
+    with open(os.devnull, "r+b") as null:
+        started = time.perf_counter()
+        process = subprocess.Popen(argv, stdin=null, stdout=null, stderr=null)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Run(seconds, process.returncode, usage.ru_maxrss * 1024)
+
+
+class Bench:
+    """One run of the table. Holds what all cases share."""
+
+    def __init__(self, programs: list[Program], image: str, runs: int, pause: float) -> None:
+        self.programs = programs
+        self.image = image
+        self.runs = runs
+        self.pause = pause
+
+    def words(self, text: str, case: Case, program: Program, folder: str) -> list[str]:
+        """Return the argv of one of a case's command lines."""
+        filled = text.format(cli="\0", image=self.image, name=f"bench-{case.name}", folder=folder)
+        argv: list[str] = []
+        for word in shlex.split(filled):
+            argv.extend(program.words if word == "\0" else [word])
+        return argv
+
+    def quietly(self, commands: tuple[str, ...], case: Case, program: Program, folder: str) -> str:
+        """Run commands that are not measured; returns the first failure, or "" ."""
+        for command in commands:
+            finished = subprocess.run(
+                self.words(command, case, program, folder), capture_output=True, check=False, stdin=subprocess.DEVNULL
+            )
+            if finished.returncode != 0:
+                return (
+                    finished.stderr.decode(errors="replace").strip().splitlines()[-1:][0]
+                    if finished.stderr
+                    else f"exit code {finished.returncode}"
+                )
+        return ""
+
+    def case(self, case: Case) -> Row:
+        """Measure one case with every program in turn."""
+        times: dict[str, list[float]] = {program.label: [] for program in self.programs}
+        peaks: dict[str, int] = {}
+        missing: dict[str, str] = {}
+        with tempfile.TemporaryDirectory(prefix="hyperbox-bench-") as folder:
+            if case.compose:
+                with open(f"{folder}/compose.yaml", "w") as file:
+                    file.write(case.compose.replace("{image}", self.image))
+            for program in self.programs:
+                if failure := self.quietly(case.setup, case, program, folder):
+                    missing[program.label] = failure
+            for number in range((case.runs or self.runs) + 1):
+                for program in self.programs:
+                    if program.label not in missing:
+                        self.once(case, program, folder, number, times, peaks, missing)
+            for program in self.programs:
+                self.quietly(case.teardown, case, program, folder)
+        return Row(case.name, case.what, case.goal, times, peaks if case.memory else {}, missing)
+
+    def once(
+        self,
+        case: Case,
+        program: Program,
+        folder: str,
+        number: int,
+        times: dict[str, list[float]],
+        peaks: dict[str, int],
+        missing: dict[str, str],
+    ) -> None:
+        """Measure once; the first time is a warm-up that does not count."""
+        failure = self.quietly(case.before, case, program, folder)
+        if self.pause:
+            time.sleep(self.pause)
+        run = measure(self.words(case.timed, case, program, folder))
+        failure = failure or self.quietly(case.after, case, program, folder)
+        if failure or run.code != 0:
+            missing[program.label] = failure or f"exit code {run.code}"
+        elif number:
+            times[program.label].append(run.seconds)
+            peaks[program.label] = max(peaks.get(program.label, 0), run.peak)
+
+
+def find_programs(against: tuple[str, ...]) -> list[Program]:
+    """Return HyperBox itself and the peers: those given as LABEL=COMMAND or COMMAND, else docker and podman where they are on PATH."""
+    programs = [Program("hyperbox", (os.path.realpath(sys.argv[0]),))]
+    for text in against or [name for name in ("docker", "podman") if shutil.which(name)]:
+        label, equals, command = text.partition("=")
+        words = tuple(shlex.split(command if equals else text))
+        if not words or shutil.which(words[0]) is None:
+            raise HyperBoxError(f"bench: {text}: no such program")
+        if os.path.realpath(str(shutil.which(words[0]))) == programs[0].words[0]:
+            continue  # `docker` is a link to us
+        programs.append(Program(label if equals else os.path.basename(words[0]), words))
+    return programs
+
+
+@click.command(
+    name="bench", help="Time the same commands through HyperBox and other docker-compatible programs, in turn."
+)
+@click.option(
+    "--against", multiple=True, metavar="[LABEL=]COMMAND", help="A program to compare with; may be given several times."
+)
+@click.option(
+    "--image",
+    default="busybox:latest",
+    show_default=True,
+    help="An image with sh, true, sleep and head that all programs have.",
+)
+@click.option("--runs", default=15, show_default=True, help="Measurements of each case and program.")
+@click.option(
+    "--pause", default=0.0, metavar="SECONDS", help="Wait before each measurement: an idle machine is slower."
+)
+@click.option("--only", multiple=True, metavar="CASE", help="Measure this case; may be given several times.")
+@click.option("--json", "as_json", type=click.Path(dir_okay=False), help="Write all times to this file.")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Write a plot of the ratios to this SVG file.")
+def bench(
+    against: tuple[str, ...],
+    image: str,
+    runs: int,
+    pause: float,
+    only: tuple[str, ...],
+    as_json: str | None,
+    plot: str | None,
+) -> None:
+    """Measure and print the table on stdout; progress on stderr."""
+    programs = find_programs(against)
+    unknown = set(only) - {case.name for case in CASES}
+    if unknown:
+        raise HyperBoxError(f"bench: no such case: {', '.join(sorted(unknown))}")
+    runner = Bench(programs, image, runs, pause)
+    rows = []
+    for case in CASES:
+        if not only or case.name in only:
+            print(f"bench: {case.what}", file=sys.stderr)
+            rows.append(runner.case(case))
+    labels = [program.label for program in programs]
+    print(rows_to_table(rows, labels))
+    if as_json:
+        with open(as_json, "w") as file:
+            json.dump(rows_to_json(rows, runs=runs, pause=pause), file, indent=1)
+    if plot:
+        with open(plot, "w") as file:
+            file.write(rows_to_svg(rows, labels))

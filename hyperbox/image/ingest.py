@@ -93,18 +93,23 @@ def add_image(store: ImageStore, config: Json, layer_digests: list[str]) -> str:
     """Record an image of a new configuration over layer blobs that are unpacked; returns its id."""
     config_bytes = files.dumps(config).encode()
     image_id = add_bytes(store, config_bytes)
+    manifest_digest = add_bytes(store, manifest_bytes(store, image_id, len(config_bytes), layer_digests))
+    store.write_record(image_id, manifest_digest, layer_digests)
+    return image_id
+
+
+def manifest_bytes(store: ImageStore, config_digest: str, config_size: int, layer_digests: list[str]) -> bytes:
+    """Return docker's manifest of a configuration and layer blobs that are in the store."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": DOCKER_MANIFEST,
-        "config": {"mediaType": DOCKER_CONFIG, "size": len(config_bytes), "digest": image_id},
+        "config": {"mediaType": DOCKER_CONFIG, "size": config_size, "digest": config_digest},
         "layers": [
             {"mediaType": layer_type(store, digest), "size": os.path.getsize(store.blob(digest)), "digest": digest}
             for digest in layer_digests
         ],
     }
-    manifest_digest = add_bytes(store, files.dumps(manifest).encode())
-    store.write_record(image_id, manifest_digest, layer_digests)
-    return image_id
+    return files.dumps(manifest).encode()
 
 
 def layer_type(store: ImageStore, digest: str) -> str:

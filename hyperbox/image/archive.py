@@ -1,0 +1,335 @@
+"""Images as archives: `load`, `save`, `import`. Both docker's layout (manifest.json) and OCI's (index.json) are read and written.
+
+An archive is untrusted: its members are copied one by one under names of our own, links in it are only looked up among its own members, sizes and
+counts are bounded, and every digest that it states is checked.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import tarfile
+
+from hyperbox import files
+from hyperbox.errors import EngineError, InvalidParameter
+from hyperbox.image import ingest
+from hyperbox.image.extract import Decompressed
+from hyperbox.image.reference import parse_reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
+
+    from hyperbox.image.store import ImageStore
+
+    Json = dict[str, object]
+    OnEvent = Callable[[Json], None]
+
+MAXIMUM_MEMBERS = 100_000
+MAXIMUM_JSON = 16 << 20
+OCI_TITLE = "org.opencontainers.image.ref.name"
+FULL_NAME = "io.containerd.image.name"
+
+
+class Unpacked:
+    """An image archive copied into a folder: member names to files there, and the links among them."""
+
+    __slots__ = ("folder", "links", "members")
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.members: dict[str, str] = {}
+        self.links: dict[str, str] = {}
+
+    def path(self, name: str) -> str:
+        """Return the file of a member, following links inside the archive. Raises EngineError where there is none."""
+        wanted = posixpath.normpath(name)
+        for _ in range(16):
+            if wanted in self.members:
+                return self.members[wanted]
+            if wanted not in self.links:
+                break
+            wanted = posixpath.normpath(posixpath.join(posixpath.dirname(wanted), self.links[wanted]))
+        raise EngineError(f"invalid archive: {name} is missing")
+
+    def json(self, name: str) -> object:
+        """Return a member parsed as JSON."""
+        path = self.path(name)
+        if os.path.getsize(path) > MAXIMUM_JSON:
+            raise EngineError(f"invalid archive: {name} is larger than {MAXIMUM_JSON >> 20} MiB")
+        try:
+            return files.loads(files.read_text(path))
+        except ValueError as error:
+            raise EngineError(f"invalid archive: {name}: {error}") from None
+
+
+def unpack_archive(source: BinaryIO, folder: str) -> Unpacked:
+    """Copy the members of an archive (plain, gzip or zstd) into `folder`."""
+    free = os.statvfs(folder)
+    stream = Decompressed(source, limit=free.f_bavail * free.f_frsize)
+    unpacked = Unpacked(folder)
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
+            for count, member in enumerate(archive):
+                if count >= MAXIMUM_MEMBERS:
+                    raise EngineError(f"invalid archive: more than {MAXIMUM_MEMBERS} members")
+                archive.members = []
+                name = posixpath.normpath(member.name)
+                if member.isreg():
+                    path = f"{folder}/{count}"
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    with open(path, "wb") as file:
+                        while chunk := content.read(1 << 20):
+                            file.write(chunk)
+                    unpacked.members[name] = path
+                elif member.issym():
+                    unpacked.links[name] = member.linkname
+                elif member.islnk():
+                    unpacked.links[name] = posixpath.relpath(posixpath.normpath(member.linkname), posixpath.dirname(name) or ".")
+    except tarfile.TarError as error:
+        raise EngineError(f"invalid archive: {error}") from None
+    return unpacked
+
+
+def image_load(store: ImageStore, source: BinaryIO, *, platform: str = "", on_event: OnEvent | None = None) -> list[str]:
+    """Load every image of an archive; returns docker's lines ("Loaded image: x:y"). Images before a bad one stay loaded."""
+    with store.shared_lock():
+        folder = store.staging("load")
+        files.remove_tree(folder)
+        os.mkdir(folder, 0o700)
+        try:
+            unpacked = unpack_archive(source, folder)
+            if "manifest.json" in unpacked.members:
+                return _load_docker(store, unpacked)
+            if "index.json" in unpacked.members:
+                return _load_oci(store, unpacked, platform)
+            raise EngineError("unrecognized image format")
+        finally:
+            files.remove_tree(folder)
+
+
+def _load_docker(store: ImageStore, unpacked: Unpacked) -> list[str]:
+    manifest = unpacked.json("manifest.json")
+    if not isinstance(manifest, list):
+        raise EngineError("invalid archive: manifest.json is not a list")
+    lines = []
+    for entry in manifest:
+        if not isinstance(entry, dict) or not isinstance(entry.get("Config"), str) or not isinstance(entry.get("Layers"), list):
+            raise EngineError("invalid archive: manifest.json has an entry without Config and Layers")
+        with open(unpacked.path(entry["Config"]), "rb") as file:
+            config_bytes = file.read(MAXIMUM_JSON)
+        layers = [unpacked.path(str(name)) for name in entry["Layers"]]
+        image_id = _store_image(store, config_bytes, layers)
+        tags = [tag for tag in entry.get("RepoTags") or [] if isinstance(tag, str)]
+        lines.extend(_name(store, tags, image_id))
+    return lines
+
+
+def _name(store: ImageStore, tags: Sequence[str], image_id: str) -> list[str]:
+    for tag in tags:
+        store.set_name(parse_reference(tag).with_tag(), image_id)
+    return [f"Loaded image: {parse_reference(tag).with_tag()}" for tag in tags] or [f"Loaded image ID: {image_id}"]
+
+
+def _store_image(store: ImageStore, config_bytes: bytes, layers: Sequence[str]) -> str:
+    try:
+        config = files.loads(config_bytes.decode())
+    except ValueError as error:
+        raise EngineError(f"invalid archive: image configuration: {error}") from None
+    rootfs = config.get("rootfs") if isinstance(config, dict) else None
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(config, dict) or not isinstance(diff_ids, list) or len(diff_ids) != len(layers):
+        raise EngineError(
+            f"invalid manifest, layers length mismatch: expected {len(layers)}, got {len(diff_ids) if isinstance(diff_ids, list) else 0}"
+        )
+    digests = []
+    for path, diff_id in zip(layers, diff_ids, strict=True):
+        with open(path, "rb") as file:
+            digest, _ = ingest.add_stream(store, file)
+        ingest.add_layer(store, digest, str(diff_id))
+        digests.append(digest)
+    image_id = ingest.add_bytes(store, config_bytes)
+    manifest = ingest.manifest_bytes(store, image_id, len(config_bytes), digests)
+    store.write_record(image_id, ingest.add_bytes(store, manifest), digests)
+    return image_id
+
+
+def _load_oci(store: ImageStore, unpacked: Unpacked, platform: str) -> list[str]:
+    index = unpacked.json("index.json")
+    manifests = index.get("manifests") if isinstance(index, dict) else None
+    if not isinstance(manifests, list):
+        raise EngineError("invalid archive: index.json has no manifests")
+    lines = []
+    for descriptor in manifests:
+        if not isinstance(descriptor, dict):
+            raise EngineError("invalid archive: index.json has a descriptor that is no object")
+        annotations = descriptor.get("annotations")
+        names = annotations if isinstance(annotations, dict) else {}
+        manifest = _oci_manifest(unpacked, descriptor, platform, 0)
+        config = manifest.get("config")
+        layers = manifest.get("layers")
+        if not isinstance(config, dict) or not isinstance(layers, list):
+            raise EngineError("invalid archive: a manifest has no config or layers")
+        with open(unpacked.path(_blob(config)), "rb") as file:
+            config_bytes = file.read(MAXIMUM_JSON)
+        image_id = _store_image(store, config_bytes, [unpacked.path(_blob(layer)) for layer in layers])
+        name = names.get(FULL_NAME) or names.get(OCI_TITLE)
+        lines.extend(_name(store, [name] if isinstance(name, str) and (":" in name or "/" in name) else [], image_id))
+    return lines
+
+
+def _blob(descriptor: object) -> str:
+    digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
+    if not isinstance(digest, str) or not digest.startswith("sha256:") or "/" in digest:
+        raise EngineError(f"invalid archive: {digest!r} is not a digest")
+    return f"blobs/sha256/{digest[7:]}"
+
+
+def _oci_manifest(unpacked: Unpacked, descriptor: Json, platform: str, depth: int) -> Json:
+    value = unpacked.json(_blob(descriptor))
+    if not isinstance(value, dict) or depth > 3:
+        raise EngineError("invalid archive: a manifest is no object")
+    if "manifests" not in value:
+        return value
+    wanted = (platform or f"linux/{ingest.platform_architecture()}").split("/")
+    choices = value["manifests"]
+    for choice in choices if isinstance(choices, list) else []:
+        offered = choice.get("platform") if isinstance(choice, dict) else None
+        if isinstance(offered, dict) and [offered.get("os"), offered.get("architecture")] == wanted[:2]:
+            return _oci_manifest(unpacked, choice, platform, depth + 1)
+    raise EngineError(f"image does not provide the specified platform ({'/'.join(wanted)})")
+
+
+def image_save(store: ImageStore, references: Sequence[str], *, platform: str = "") -> Iterator[bytes]:
+    """Yield an archive of the images in docker's layout, which is an OCI layout as well; layers are plain tars."""
+    named: dict[str, list[str]] = {}
+    for text in references:
+        image_id = store.resolve(text)
+        tags = named.setdefault(image_id, [])
+        if not image_id.removeprefix("sha256:").startswith(text.removeprefix("sha256:")):
+            reference = parse_reference(text).with_tag()
+            if reference.tag and str(reference) not in tags:
+                tags.append(str(reference))
+    if platform and any(platform.split("/")[:2] != [store.record(i)["Os"], store.record(i)["Architecture"]] for i in named):
+        raise EngineError(f"image with reference {references[0]} was found but does not provide the specified platform ({platform})")
+    return _save(store, named)
+
+
+def _save(store: ImageStore, named: dict[str, list[str]]) -> Iterator[bytes]:
+    docker, descriptors, written = [], [], set()
+    yield folder_header("blobs") + folder_header("blobs/sha256")
+    for image_id, tags in named.items():
+        record = store.record(image_id)
+        diff_ids = [str(diff_id) for diff_id in record["DiffIds"]]  # type: ignore[attr-defined]
+        blobs = [str(digest) for digest in record["LayerDigests"]]  # type: ignore[attr-defined]
+        sizes = {}
+        for diff_id, blob in zip(diff_ids, blobs, strict=True):
+            sizes[diff_id] = plain_size(store, blob)
+            if diff_id not in written:
+                written.add(diff_id)
+                yield from _member(f"blobs/sha256/{diff_id[7:]}", sizes[diff_id], plain_chunks(store, blob))
+        config = _read(store.blob(image_id))
+        manifest = oci_manifest(image_id, len(config), [(diff_id, sizes[diff_id]) for diff_id in diff_ids])
+        digest = ingest.add_bytes(store, manifest)
+        for name, data in ((image_id, config), (digest, manifest)):
+            if name not in written:
+                written.add(name)
+                yield from _member(f"blobs/sha256/{name[7:]}", len(data), [data])
+        layers = [f"blobs/sha256/{diff_id[7:]}" for diff_id in diff_ids]
+        docker.append({"Config": f"blobs/sha256/{image_id[7:]}", "RepoTags": tags or None, "Layers": layers})
+        descriptors.extend(_descriptors(digest, len(manifest), tags))
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": descriptors}
+    for name, value in (("index.json", index), ("manifest.json", docker), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+        data = files.dumps(value).encode()
+        yield from _member(name, len(data), [data])
+    yield b"\0" * 1024
+
+
+def _descriptors(digest: str, size: int, tags: Sequence[str]) -> list[Json]:
+    plain: Json = {"mediaType": ingest.OCI_MANIFEST, "digest": digest, "size": size}
+    if not tags:
+        return [plain]
+    described = []
+    for tag in tags:
+        reference = parse_reference(tag)
+        described.append({**plain, "annotations": {FULL_NAME: reference.canonical, OCI_TITLE: reference.tag}})
+    return described  # type: ignore[return-value]
+
+
+def oci_manifest(config_digest: str, config_size: int, layers: Sequence[tuple[str, int]]) -> bytes:
+    """Return the OCI manifest of an image whose layers are plain tars named by their diff ids."""
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": ingest.OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config_digest, "size": config_size},
+        "layers": [
+            {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size} for digest, size in layers
+        ],
+    }
+    return files.dumps(manifest).encode()
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def plain_chunks(store: ImageStore, blob: str) -> Iterator[bytes]:
+    """Yield a layer blob as the plain tar that it holds."""
+    with open(store.blob(blob), "rb") as file:
+        stream = Decompressed(file, limit=1 << 42)
+        while chunk := stream.read(1 << 20):
+            yield chunk
+
+
+def plain_size(store: ImageStore, blob: str) -> int:
+    """Return how many bytes the plain tar of a layer blob has."""
+    return sum(len(chunk) for chunk in plain_chunks(store, blob))
+
+
+def folder_header(name: str) -> bytes:
+    """Return the tar header of a folder."""
+    member = tarfile.TarInfo(name + "/")
+    member.type, member.mode = tarfile.DIRTYPE, 0o755
+    return member.tobuf(tarfile.PAX_FORMAT)
+
+
+def _member(name: str, size: int, chunks: Sequence[bytes] | Iterator[bytes]) -> Iterator[bytes]:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o644
+    yield member.tobuf(tarfile.PAX_FORMAT)
+    yield from chunks
+    if size % 512:
+        yield b"\0" * (512 - size % 512)
+
+
+def image_import(
+    store: ImageStore, source: BinaryIO, *, repository: str, tag: str, message: str, changes: Sequence[str], platform: str = ""
+) -> str:
+    """Make an image of one root file system tar (plain, gzip or zstd) and return its id."""
+    from hyperbox.image.changes import apply_changes
+
+    name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
+    parts = platform.split("/") if platform else ["linux", ingest.platform_architecture()]
+    if len(parts) < 2:
+        raise InvalidParameter(f"{platform!r}: unknown operating system or architecture: invalid argument")
+    created = ingest.now()
+    config: Json = apply_changes({}, changes)
+    with store.shared_lock():
+        digest, _ = ingest.add_stream(store, source)
+        diff_id = ingest.add_layer(store, digest)
+        document: Json = {
+            "architecture": parts[1],
+            "comment": message or "Imported from -",
+            "config": config,
+            "created": created,
+            "history": [{"created": created, "comment": message or "Imported from -"}],
+            "os": parts[0],
+            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        }
+        image_id = ingest.add_image(store, document, [digest])
+        if name is not None:
+            store.set_name(name, image_id)
+    return image_id

@@ -43,9 +43,12 @@ def dispatch(arguments: list[str]) -> int:
     """
     from hyperbox.grammar.parse import parse
 
-    invocation: Invocation = parse(arguments)
-    for notice in invocation.notices:
-        sys.stdout.write(notice + "\n")
+    notices: list[str] = []
+    try:
+        invocation: Invocation = parse(arguments, notices)
+    finally:
+        for notice in notices:
+            sys.stdout.write(notice + "\n")
     module_name, _, function_name = VERBS.get(invocation.path, "").partition(":")
     if not module_name:
         raise UnsupportedError(f"docker {invocation.path} is not supported yet")

@@ -1,227 +1,105 @@
 """From argv to an Invocation, by the rules of docker's command line (cobra and pflag).
 
 Clusters of short flags, `--flag=value`, no abbreviations, `--`, flags between arguments except where the rest belongs to a container. The
-tables are generated (`grammar.tables`); types and their words are in `grammar.values`.
+tables are generated (`grammar.tables`); types and their words are in `grammar.values`; the flags of one level are read in `grammar.flags`.
 """
 
 from __future__ import annotations
 
 from hyperbox.errors import UnsupportedError, UsageError
 from hyperbox.grammar import tables
-from hyperbox.grammar.values import COMMA_LISTS, CONVERTERS, LISTS
+from hyperbox.grammar.flags import FlagSet, is_separate_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
-    Flag = tuple[str, ...]
+    from hyperbox.grammar.records import Command, Flag
 
 # verbs that docker does not have; the rest of their words is theirs
 OWN = frozenset({"project", "env", "doctor", "bench", "compat"})
 DOCKER_CONFIG_VERBS = frozenset({"create", "inspect", "ls", "list", "rm", "remove"})
+COMPLETION = frozenset({"__complete", "__completeNoDesc"})
+HELP_USAGE = "docker help [command]"
 
 
 class Invocation:
-    """What the user said. See docs/architecture.md for each field."""
+    """What the user said.
 
-    __slots__ = ("arguments", "flags", "given", "globals", "notices", "path", "program", "typed")
+    program     "docker", "docker-compose" or "hyperbox"
+    path        canonical: "container ls", "compose up"; "help" (see `wanted_help`), "--version", "__complete", "hyperbox project" …
+    typed       the command as docker's own messages name it, without the program: "ps", "container ls", "compose up"
+    flags       long name -> value, defaults filled in: bool, int, float, str, list of str, dict of str
+    given       the long names that the user gave
+    arguments   the words that are no flags
+    globals     flags before the command: docker's, for compose verbs also compose's own and --dry-run, wherever it stood
+    """
 
-    def __init__(
-        self,
-        program: str,
-        path: str,
-        typed: str,
-        flags: dict[str, object],
-        given: dict[str, bool],
-        arguments: list[str],
-        globals_: dict[str, object],
-        notices: list[str],
-    ) -> None:
+    __slots__ = ("arguments", "flags", "given", "globals", "globals_given", "path", "program", "typed")
+
+    def __init__(self, program: str, path: str, typed: str, arguments: Sequence[str]) -> None:
         self.program = program
         self.path = path
         self.typed = typed
-        self.flags = flags
-        self.given = given
-        self.arguments = arguments
-        self.globals = globals_
-        self.notices = notices
-
-
-class Grammar:
-    """One program's tables, and how it words its errors."""
-
-    __slots__ = ("children", "commands", "compose", "flags", "name")
-
-    def __init__(self, compose: bool) -> None:
-        self.compose = compose
-        self.name = "docker compose" if compose else "docker"
-        self.flags: tuple[Flag, ...] = tables.COMPOSE_FLAGS if compose else tables.DOCKER_FLAGS
-        self.commands = tables.COMPOSE_COMMANDS if compose else tables.DOCKER_COMMANDS
-        self.children = tables.COMPOSE_CHILDREN if compose else tables.DOCKER_CHILDREN
-
-    def usage_error(self, message: str, usage: str, typed: str) -> UsageError:
-        """A flag that does not fit: docker shows the usage line and exits with 125, compose says the sentence alone and exits with 1."""
-        if self.compose:
-            return UsageError(message, exit_code=1)
-        command = f"docker {typed}".strip()
-        return UsageError(f"{message}\n\nUsage:  {usage}\n\nRun '{command} --help' for more information")
-
-
-class Flags:
-    """The flags of one level: looks names up, collects values."""
-
-    __slots__ = ("deprecated", "given", "grammar", "long", "notices", "short", "typed", "usage", "values")
-
-    def __init__(self, grammar: Grammar, usage: str, typed: str, rows: Sequence[Sequence[Flag]]) -> None:
-        self.grammar = grammar
-        self.usage = usage
-        self.typed = typed
-        self.long: dict[str, Flag] = {}
-        self.short: dict[str, Flag] = {}
-        self.values: dict[str, object] = {}
+        self.arguments = list(arguments)
+        self.flags: dict[str, object] = {}
         self.given: dict[str, bool] = {}
-        self.notices: list[str] = []
-        self.deprecated = frozenset(flag[0] for flag in rows[2])
-        for flag in rows[0]:
-            self.values[flag[0]] = default_value(flag[2], flag[3])
-        for group in rows:
-            for flag in group:
-                self.long[flag[0]] = flag
-                if flag[1]:
-                    self.short[flag[1]] = flag
-
-    def error(self, message: str) -> UsageError:
-        return self.grammar.usage_error(message, self.usage, self.typed)
-
-    def set(self, flag: Flag, text: str) -> None:
-        """Store one value given for `flag`; raises UsageError with docker's words when it does not fit."""
-        name = flag[4] if len(flag) > 4 else flag[0]
-        kind = flag[2]
-        if kind in LISTS:
-            held = self.values[name]
-            values = held if isinstance(held, list) and name in self.given else []
-            values.extend(text.split(",") if kind in COMMA_LISTS else [text])
-            self.values[name] = values
-        else:
-            converter = CONVERTERS.get(kind)
-            try:
-                self.values[name] = text if converter is None else converter(text)
-            except ValueError as error:
-                spelled = f"-{flag[1]}, --{flag[0]}" if flag[1] else f"--{flag[0]}"
-                raise self.error(f'invalid argument "{text}" for "{spelled}" flag: {error}') from None
-        self.given[name] = True
-        if flag[0] in self.deprecated:
-            self.notices.append(f"Flag --{flag[0]} has been deprecated, use --{name} instead")
+        self.globals: dict[str, object] = {}
+        self.globals_given: dict[str, bool] = {}
 
 
-def default_value(kind: str, text: str) -> object:
-    """Return a flag's value where it was not given, from the table's default text."""
-    if kind in LISTS:
-        return []
-    if text.startswith('"') and text.endswith('"') and len(text) > 1:
-        text = text[1:-1]
-    if kind == "bool":
-        return text == "true"
-    converter = CONVERTERS.get(kind)
-    if converter is None:
-        return "" if text == "none" and kind == "command" else text
-    return converter(text) if (text and text[0].isdigit()) or text[:1] == "-" else 0
+class Parser:
+    """One command line on its way through the levels of commands: what the levels above have found."""
 
+    __slots__ = ("globals", "globals_given", "help", "notices", "program")
 
-class Help(Exception):
-    """The user asked for help; not an error."""
-
-    def __init__(self, typed: str, notices: list[str]) -> None:
-        super().__init__(typed)
-        self.typed = typed
+    def __init__(self, program: str, notices: list[str]) -> None:
+        self.program = program
         self.notices = notices
+        self.help = False
+        self.globals: dict[str, object] = {}
+        self.globals_given: dict[str, bool] = {}
+
+    def keep_globals(self, flags: FlagSet) -> None:
+        """Add the flags of a root to the globals."""
+        self.globals.update(flags.values)
+        self.globals_given.update(flags.given)
+
+    def invocation(self, path: str, typed: str, arguments: Sequence[str]) -> Invocation:
+        """Return the record for a command, the globals in it."""
+        made = Invocation(self.program, path, typed, arguments)
+        made.globals = self.globals
+        made.globals_given = self.globals_given
+        return made
+
+    def wanted_help(self, typed: str, *, to_stderr: bool = False, error: str = "") -> Invocation:
+        """Return the invocation of help for the place `typed`; its flags say where it goes and what follows it on stderr."""
+        made = self.invocation("help", typed, ())
+        made.flags = {"to-stderr": to_stderr, "error": error}
+        return made
 
 
-def parse_flags(words: Sequence[str], flags: Flags, *, interspersed: bool) -> list[str]:
-    """Read flags off `words` into `flags` and return the arguments. Raises UsageError, or Help for --help."""
-    arguments: list[str] = []
-    index = 0
-    while index < len(words):
-        word = words[index]
-        index += 1
-        if len(word) < 2 or word[0] != "-":
-            arguments.append(word)
-            if not interspersed:
-                arguments.extend(words[index:])
-                break
-        elif word == "--":
-            arguments.extend(words[index:])
-            break
-        elif word[1] == "-":
-            index = _long(word, words, index, flags)
-        else:
-            index = _cluster(word, words, index, flags)
-    return arguments
+def parse(argv: Sequence[str], notices: list[str] | None = None) -> Invocation:
+    """Parse a whole command line (the program's name first). Help becomes the path "help".
 
-
-def _long(word: str, words: Sequence[str], index: int, flags: Flags) -> int:
-    name, equals, value = word[2:].partition("=")
-    if not name or name[0] in "-=":
-        raise flags.error(f"bad flag syntax: {word}")
-    flag = flags.long.get(name)
-    if flag is None:
-        if name == "help":
-            raise Help(flags.typed, flags.notices)
-        raise flags.error(f"unknown flag: --{name}")
-    if not equals:
-        if flag[2] == "bool":
-            value = "true"
-        elif index < len(words):
-            value = words[index]
-            index += 1
-        else:
-            raise flags.error(f"flag needs an argument: --{name}")
-    flags.set(flag, value)
-    return index
-
-
-def _cluster(word: str, words: Sequence[str], index: int, flags: Flags) -> int:
-    letters = word[1:]
-    while letters:
-        letter, letters = letters[0], letters[1:]
-        flag = flags.short.get(letter)
-        if flag is None:
-            if letter == "h":
-                if not flags.grammar.compose:
-                    flags.notices.append("Flag shorthand -h has been deprecated, use --help")
-                raise Help(flags.typed, flags.notices)
-            raise flags.error(f"unknown shorthand flag: '{letter}' in -{letter}{letters}")
-        if len(letters) > 1 and letters[0] == "=":
-            flags.set(flag, letters[1:])
-            return index
-        if flag[2] == "bool":
-            flags.set(flag, "true")
-            continue
-        if letters:
-            flags.set(flag, letters)
-        elif index < len(words):
-            flags.set(flag, words[index])
-            index += 1
-        else:
-            raise flags.error(f"flag needs an argument: '{letter}' in -{letter}")
-        return index
-    return index
-
-
-def parse(argv: Sequence[str]) -> Invocation:
-    """Parse a whole command line (the program's name first). Raises UsageError or UnsupportedError; help becomes the path "help"."""
-    name = argv[0].rpartition("/")[2]
+    docker's remarks about deprecated flags, which it prints on stdout before anything else, are appended to `notices`, also when the
+    command line is wrong. Raises UsageError with docker's words and code, or UnsupportedError for what HyperBox refuses.
+    """
+    name = argv[0].rpartition("/")[2].removesuffix(".exe")
     words = list(argv[1:])
-    if name == "docker-compose":
+    program = name if name in ("docker", "docker-compose") else "hyperbox"
+    parser = Parser(program, [] if notices is None else notices)
+    if words and words[0] in COMPLETION:
+        made = Invocation(program, "__complete", words[0], words[1:])
+        return made
+    if program == "docker-compose":
         from hyperbox.grammar.standalone import rewrite
 
-        return _parse_compose("docker-compose", rewrite(words), {})
-    program = "docker" if name == "docker" else "hyperbox"
-    if words and program == "hyperbox" and _is_own(words):
-        return Invocation(program, f"hyperbox {words[0]}", words[0], {}, {}, words[1:], {}, [])
-    if words and words[0] in ("__complete", "__completeNoDesc"):
-        return Invocation(program, "__complete", words[0], {}, {}, words[1:], {}, [])
-    return _parse_docker(program, words)
+        words = rewrite(words)
+    elif program == "hyperbox" and words and _is_own(words):
+        return Invocation(program, f"hyperbox {words[0]}", words[0], words[1:])
+    return _parse_docker(parser, words)
 
 
 def _is_own(words: list[str]) -> bool:
@@ -230,151 +108,213 @@ def _is_own(words: list[str]) -> bool:
     return words[0] in OWN
 
 
-def _help(
-    program: str, typed: str, globals_: dict[str, object], notices: list[str], *, failed: bool = False
-) -> Invocation:
-    return Invocation(program, "help", typed, {}, {"no-arguments": True} if failed else {}, [], globals_, notices)
+def docker_error(message: str, usage: str, typed: str) -> UsageError:
+    """A flag that does not fit: docker shows the usage line and ends with 125."""
+    command = f"docker {typed}".strip()
+    return UsageError(f"{message}\n\nUsage:  {usage}\n\nRun '{command} --help' for more information")
 
 
-def _parse_docker(program: str, words: list[str]) -> Invocation:
-    grammar = Grammar(compose=False)
-    root = Flags(grammar, tables.DOCKER_USAGE, "", (grammar.flags, (), ()))
-    try:
-        rest = parse_flags(words, root, interspersed=False)
-        if root.values["version"]:
-            return Invocation(program, "--version", "", {}, {}, [], root.values, [])
-        if not rest:
-            return _help(program, "", root.values, [], failed=True)
-        if rest[0] == "compose":
-            return _parse_compose(program, rest[1:], root.values)
-        if rest[0] == "help":
-            return _parse_help(program, rest[1:], root.values, grammar)
-        if rest[0] == "buildx":
-            rest = _without_buildx(rest)
-        return _parse_command(program, grammar, rest, root.values)
-    except Help as wanted:
-        return _help(program, wanted.typed, root.values, wanted.notices)
+def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
+    root = FlagSet(
+        tables.GROUPS[""],
+        lambda message: docker_error(message, "docker [OPTIONS] COMMAND [ARG...]", ""),
+        parser.notices,
+    )
+    rest = root.read(words, interspersed=False)
+    parser.keep_globals(root)
+    parser.help = root.help
+    if not rest:
+        if root.values["version"] and not root.help:
+            return parser.invocation("--version", "", ())
+        return parser.wanted_help("", to_stderr=not root.help)
+    first = rest[0]
+    if first == "compose":
+        return _parse_compose(parser, rest[1:])
+    if first == "help":
+        return _parse_help(parser, rest[1:])
+    if first in ("buildx", "bake"):
+        rest = _without_buildx(rest)
+    return _descend(parser, tables, "", rest)
 
 
 def _without_buildx(words: list[str]) -> list[str]:
-    """`docker buildx build` is `docker build`; the other verbs of buildx have a path of their own."""
-    if len(words) > 1 and words[1] in ("build", "b"):
-        return ["build", *words[2:]]
-    raise UnsupportedError(f"HyperBox has no `docker buildx {words[1] if len(words) > 1 else ''}`".replace(" `", " `"))
+    """`docker buildx build` is `docker build`; buildx's other verbs are refused."""
+    if words[0] == "buildx" and len(words) > 1:
+        if words[1] in ("build", "b"):
+            return ["build", *words[2:]]
+        if words[1] == "version":
+            return ["buildx version", *words[2:]]
+    command = " ".join(words[: 1 if words[0] == "bake" else 2])
+    raise UnsupportedError(f"docker {command}: HyperBox builds with docker build; it has no other command of buildx")
 
 
-def _parse_help(program: str, words: list[str], globals_: dict[str, object], grammar: Grammar) -> Invocation:
-    path = ""
-    for word in words:
-        found = grammar.children.get(path, {}).get(word)
-        if found is None:
-            raise UsageError(f"unknown help topic: {' '.join(words)}", exit_code=1)
-        path = found
-    return _help(program, path, globals_, [])
+def _parse_help(parser: Parser, words: list[str]) -> Invocation:
+    """Parse what follows `docker help`: the words of a command."""
+    flags = FlagSet((), lambda message: docker_error(message, HELP_USAGE, "help"), parser.notices)
+    words = flags.read(words, interspersed=True)
+    if parser.help or flags.help:
+        return parser.wanted_help("help")
+    if words[:1] == ["compose"]:
+        return _parse_compose(parser, [*words[1:], "--help"])
+    place = ""
+    for index, word in enumerate(words):
+        step = f"{place} {word}".strip()
+        step = tables.ALIASES.get(step, step)
+        if step not in tables.PLACES and step not in tables.GROUPS:
+            raise UsageError(f"unknown help topic: {' '.join(words[index:])}", exit_code=1)
+        place = step
+    return parser.wanted_help(place)
 
 
-def _parse_command(program: str, grammar: Grammar, words: list[str], globals_: dict[str, object]) -> Invocation:
-    path, typed, index = "", "", 0
-    while index < len(words):
-        children = grammar.children.get(path)
-        if children is None:
-            break
-        word = words[index]
-        if word[:1] == "-":
-            _group_flags(grammar, path, words[index:])
-        found = children.get(word)
-        if found is None:
-            raise _unknown_command(grammar, path, word)
-        path, typed, index = found, f"{typed} {word}".strip(), index + 1
-    if path in grammar.children:
-        if grammar.compose or path:
-            return _help(program, f"compose {path}".strip() if grammar.compose else path, globals_, [], failed=True)
-    return _leaf(program, grammar, path, typed, words[index:], globals_)
+def _descend(parser: Parser, table: ModuleType, place: str, words: list[str]) -> Invocation:
+    """Go from the group `place` of a program towards the command that `words` name: cobra's Traverse."""
+    compose = table is not tables
+    before: list[str] = []
+    is_value = False
+    group: tuple[Flag, ...] = table.GROUPS[place] if compose or place else ()
+    for index, word in enumerate(words):
+        if is_value:
+            before.append(word)
+            is_value = False
+        elif len(word) > 1 and word[0] == "-":
+            before.append(word)
+            is_value = is_separate_value(word, group)
+        else:
+            found = f"{place} {word}".strip()
+            found = table.ALIASES.get(found, found)
+            command = table.PLACES.get(found)
+            if command is None and found not in table.GROUPS:
+                break
+            if before:
+                _group_flags(parser, table, place, before, lambda message: UsageError(message, exit_code=1))
+            if command is not None:
+                return _leaf(parser, compose, table.COMMANDS[command], found, words[index + 1 :])
+            return _descend(parser, table, found, words[index + 1 :])
+    return _group(parser, table, place, words)
 
 
-def _group_flags(grammar: Grammar, path: str, words: list[str]) -> None:
-    usage = str(grammar.commands[path][0]) if path else grammar.name
-    flags = Flags(grammar, usage, path, ((), (), ()))
-    parse_flags(words, flags, interspersed=False)
+def _group_flags(parser: Parser, table: ModuleType, place: str, words: list[str], error: object) -> list[str]:
+    """Read a group's own flags; compose's become globals. Returns the words that are left."""
+    compose = table is not tables
+    assert callable(error)
+    flags = FlagSet(table.GROUPS[place] if compose or place else (), error, parser.notices)
+    rest = flags.read(words, interspersed=not compose)
+    if compose:
+        parser.keep_globals(flags)
+    parser.help = parser.help or flags.help
+    return rest
 
 
-def _unknown_command(grammar: Grammar, path: str, word: str) -> UsageError:
-    if grammar.compose:
-        return UsageError(f'unknown docker command: "compose {f"{path} {word}".strip()}"', exit_code=1)
-    full = f"docker {path} {word}" if path else f"docker {word}"
-    usage = f"\n\nUsage:  docker {path}" if path else ""
-    again = f"docker {path}".strip()
-    return UsageError(
-        f"docker: unknown command: {full}{usage}\n\nRun '{again} --help' for more information", exit_code=1
+def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> Invocation:
+    """A command line that ends at a group: its help, or an unknown command."""
+    compose = table is not tables
+    if compose:
+        typed = f"compose {place}".strip()
+        rest = _group_flags(parser, table, place, words, lambda message: UsageError(message, exit_code=1))
+        if parser.help or not rest or place:
+            return parser.wanted_help(typed)
+        return parser.wanted_help(typed, error=f'unknown docker command: "{typed} {rest[0]}"')
+    usage = f"docker {place}" if place else "docker [OPTIONS] COMMAND [ARG...]"
+    rest = _group_flags(parser, table, place, words, lambda message: docker_error(message, usage, place))
+    if parser.help:
+        return parser.wanted_help(place)
+    if not rest:
+        return parser.wanted_help(place, to_stderr=True)
+    full = f"docker {place}".strip()
+    shown = f"\n\nUsage:  {usage}" if place else ""
+    raise UsageError(
+        f"docker: unknown command: {full} {rest[0]}{shown}\n\nRun '{full} --help' for more information", exit_code=1
     )
 
 
-def _leaf(
-    program: str, grammar: Grammar, path: str, typed: str, words: list[str], globals_: dict[str, object]
-) -> Invocation:
-    usage, canonical, least, most, interspersed, refused, *rows = grammar.commands[path]
-    prefix = "compose " if grammar.compose else ""
-    flags = Flags(grammar, str(usage), path, rows)  # type: ignore[arg-type]
-    try:
-        arguments = parse_flags(words, flags, interspersed=bool(interspersed))
-    except Help as wanted:
-        return _help(program, prefix + path, globals_, wanted.notices)
-    if refused:
-        raise UnsupportedError(f"{grammar.name} {path}: {refused}")
-    assert isinstance(least, int)
-    assert isinstance(most, int)
-    _check_count(grammar, str(usage), path, len(arguments), least, most)
-    if grammar.compose and flags.values.pop("dry-run", False):
-        globals_["dry-run"] = True
-    return Invocation(
-        program, prefix + str(canonical), prefix + typed, flags.values, flags.given, arguments, globals_, flags.notices
-    )
+def usage_line(compose: bool, command: Command, place: str) -> str:
+    """Return the usage line of the command at `place`, without "Usage:"; further lines start with a tab."""
+    table = _compose_tables() if compose else tables
+    first, *more = table.USAGES[command[0]]
+    program = "docker compose" if compose else "docker"
+    return "\n\t".join([f"{program} {place} {first}".rstrip(), *more])
 
 
-def _check_count(grammar: Grammar, usage: str, path: str, count: int, least: int, most: int) -> None:
+def _leaf(parser: Parser, compose: bool, command: Command, place: str, words: list[str]) -> Invocation:
+    """Parse the flags and arguments of one command."""
+    typed = f"compose {place}" if compose else place
+
+    def error(message: str) -> UsageError:
+        if compose:
+            return UsageError(message, exit_code=1)
+        return docker_error(message, usage_line(compose, command, place), place)
+
+    flags = FlagSet(command[7], error, parser.notices, dry_run=compose)
+    arguments = flags.read(words, interspersed=command[4])
+    if parser.help or flags.help:
+        return parser.wanted_help(typed)
+    check_count(compose, command, place, arguments)
+    if command[5] == "refused":
+        raise UnsupportedError(f"docker {typed}: {command[6]}")
+    made = parser.invocation(f"compose {command[0]}" if compose else command[0], typed, arguments)
+    if "dry-run" in flags.given and compose:
+        made.globals["dry-run"] = flags.values["dry-run"]
+        made.globals_given["dry-run"] = True
+    if compose:
+        flags.values.pop("dry-run", None)
+        flags.given.pop("dry-run", None)
+    made.flags = flags.values
+    made.given = flags.given
+    for name, why in flags.refused:
+        raise UnsupportedError(f"docker {typed}: --{name}: {why}")
+    return made
+
+
+def check_count(compose: bool, command: Command, place: str, arguments: list[str]) -> None:
     """Raise docker's UsageError (exit code 1) where there are too few or too many arguments."""
+    least, most, count = command[1], command[2], len(arguments)
     if count >= least and (most < 0 or count <= most):
         return
-    command = f"{grammar.name} {path}"
-    plural = "" if (least if count < least else most) == 1 else "s"
+    name = f"docker compose {place}" if compose else f"docker {place}"
+    if command[3] == "cobra":
+        raise UsageError(_cobra_words(name, least, most, arguments), exit_code=1)
     lead = "Run"
     if most == 0:
         reason = "accepts no arguments"
     elif least == most:
-        reason = f"requires {least} argument{plural}"
-    elif count < least and most < 0:
-        reason, lead = f"requires at least {least} argument{plural}", "See"
+        reason = f"requires {_arguments(least)}"
+    elif most < 0:
+        reason, lead = f"requires at least {_arguments(least)}", "See"
     elif least == 0:
-        reason, lead = f"requires at most {most} argument{plural}", "SRun"
+        reason, lead = f"requires at most {_arguments(most)}", "SRun"  # docker 28's own slip
     else:
-        reason = f"requires at least {least} and at most {most} arguments"
-    if grammar.compose and path in ("exec", "port", "run"):
-        raise UsageError(f"requires at least {least} arg(s), only received {count}", exit_code=1)
+        reason = f"requires at least {least} and at most {_arguments(most)}"
+    usage = usage_line(compose, command, place)
     raise UsageError(
-        f"docker: '{command}' {reason}\n\nUsage:  {usage}\n\n{lead} '{command} --help' for more information",
-        exit_code=1,
+        f"docker: '{name}' {reason}\n\nUsage:  {usage}\n\n{lead} '{name} --help' for more information", exit_code=1
     )
 
 
-def _parse_compose(program: str, words: list[str], docker_globals: dict[str, object]) -> Invocation:
-    grammar = Grammar(compose=True)
-    hidden = (
-        ("workdir", "", "string", "", "project-directory"),
-        ("verbose", "", "bool", "", "verbose"),
-        ("version", "v", "bool", "", "version"),
-        ("no-ansi", "", "bool", "", "no-ansi"),
-    )
-    root = Flags(grammar, tables.COMPOSE_USAGE, "compose", (grammar.flags, hidden, ()))
-    try:
-        rest = parse_flags(words, root, interspersed=False)
-        globals_ = {**docker_globals, **root.values}
-        if root.values.get("version"):
-            return _parse_command(program, grammar, ["version"], globals_)
-        if not rest:
-            return _help(program, "compose", globals_, [], failed=True)
-        if rest[0] == "help":
-            path = " ".join(rest[1:])
-            return _help(program, f"compose {path}".strip(), globals_, [])
-        return _parse_command(program, grammar, ["config" if rest[0] == "convert" else rest[0], *rest[1:]], globals_)
-    except Help as wanted:
-        return _help(program, f"compose {wanted.typed.removeprefix('compose')}".strip(), root.values, wanted.notices)
+def _arguments(count: int) -> str:
+    return f"{count} argument" + ("" if count == 1 else "s")
+
+
+def _cobra_words(name: str, least: int, most: int, arguments: list[str]) -> str:
+    count = len(arguments)
+    if most == 0:
+        return f'unknown command "{arguments[0]}" for "{name}"'
+    if most < 0:
+        return f"requires at least {least} arg(s), only received {count}"
+    if least == most:
+        return f"accepts {least} arg(s), received {count}"
+    if least == 0:
+        return f"accepts at most {most} arg(s), received {count}"
+    return f"accepts between {least} and {most} arg(s), received {count}"
+
+
+def _compose_tables() -> ModuleType:
+    from hyperbox.grammar import tables_compose
+
+    return tables_compose
+
+
+def _parse_compose(parser: Parser, words: list[str]) -> Invocation:
+    table = _compose_tables()
+    defaults = FlagSet(table.GROUPS[""], lambda message: UsageError(message, exit_code=1), parser.notices)
+    parser.globals.update(defaults.values)
+    return _descend(parser, table, "", words)

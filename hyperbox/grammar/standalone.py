@@ -1,42 +1,37 @@
-"""The spelling `docker-compose`: its arguments rewritten to those of `docker compose`."""
+"""The spelling `docker-compose`: its words as those of `docker`, as the stand-alone docker-compose rewrites them."""
 
 from __future__ import annotations
 
-# flags of the old program that belong to docker itself and take a value
-WITH_VALUE = frozenset({"-H", "--host", "--context", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"})
-WITHOUT_VALUE = frozenset({"--tls", "--tlsverify", "-D"})
+from hyperbox.errors import UsageError
+
+# docker's own flags, which docker-compose takes before its command; they go in front of the word "compose"
+WITHOUT_VALUE = frozenset({"--debug", "-D", "--tls", "--tlsverify"})
+WITH_VALUE = ("--tlscacert", "--tlscert", "--tlskey", "--host", "-H", "--context", "--log-level", "-l")
 REPLACED = {"--verbose": "--debug", "-h": "--help", "--version": "version", "-v": "version"}
 
 
 def rewrite(words: list[str]) -> list[str]:
-    """Return the words for `docker compose`; docker's own connection flags are dropped, the engine is chosen by the environment."""
-    out: list[str] = []
+    """Return the words for `docker`. Raises UsageError (exit code 1) where a connection flag lacks its value."""
+    root: list[str] = []
+    command = ["compose"]
     index = 0
     while index < len(words):
         word = words[index]
+        if word and word[0] != "-":
+            command.extend(words[index:])
+            break
         index += 1
-        if word == "--" or not word.startswith("-"):
-            return [*out, word, *words[index:]]
-        if word in WITHOUT_VALUE or (word.partition("=")[0] in WITH_VALUE and "=" in word):
-            continue
-        if word in WITH_VALUE:
-            index += 1
-            continue
         word = REPLACED.get(word, word)
-        if word == "--debug":
-            continue
-        out.append(word)
-        if word in (
-            "-f",
-            "--file",
-            "-p",
-            "--project-name",
-            "--profile",
-            "--env-file",
-            "--project-directory",
-            "--ansi",
-            "--progress",
-        ) and index < len(words):
-            out.append(words[index])
+        name, equals, value = word.partition("=")
+        if word in WITHOUT_VALUE:
+            root.append(word)
+        elif word in WITH_VALUE:
+            if index >= len(words):
+                raise UsageError(f"flag needs an argument: '{word}'", exit_code=1)
+            root.extend((word, words[index]))
             index += 1
-    return out
+        elif equals and name in WITH_VALUE:
+            root.extend((name, value))
+        else:
+            command.append(word)
+    return root + command

@@ -148,9 +148,51 @@ def to_nano_cpus(text: str) -> int:
     return int(value)
 
 
-def to_string(text: str) -> str:
-    """The text as it is."""
-    return text
+def split_commas(text: str) -> list[str]:
+    """Split one line of comma-separated values (RFC 4180, quotes included), as Go's encoding/csv does; ValueError with its words."""
+    if '"' not in text:
+        return text.split(",") if text else []
+    fields, rest, column = [], text, 1
+    while True:
+        if not rest.startswith('"'):
+            field, comma, rest = rest.partition(",")
+            if '"' in field:
+                at = column + len(field[: field.index('"')].encode())
+                raise ValueError(f'parse error on line 1, column {at}: bare " in non-quoted-field')
+            fields.append(field)
+            column += len(field.encode()) + 1
+        else:
+            field, comma, rest, column = _quoted(rest, column)
+            fields.append(field)
+        if not comma:
+            return fields
+
+
+def _quoted(rest: str, column: int) -> tuple[str, str, str, int]:
+    """Read one quoted field: (field, "," or "", what follows, the column after it)."""
+    index, out = 1, ""
+    while True:
+        end = rest.find('"', index)
+        if end < 0:
+            raise ValueError(
+                f'parse error on line 1, column {column + len(rest.encode())}: extraneous or missing " in quoted-field'
+            )
+        out += rest[index:end]
+        following = rest[end + 1 : end + 2]
+        if following == '"':
+            out += '"'
+            index = end + 2
+        elif following in ("", ","):
+            return out, following, rest[end + 2 :], column + len(rest[: end + 2].encode())
+        else:
+            at = column + len(rest[:end].encode())
+            raise ValueError(f'parse error on line 1, column {at}: extraneous or missing " in quoted-field')
+
+
+def check_filter(text: str) -> None:
+    """`name=value`."""
+    if text and "=" not in text:
+        raise ValueError("bad format of filter (expected name=value)")
 
 
 CONVERTERS: dict[str, Callable[[str], object]] = {
@@ -162,11 +204,17 @@ CONVERTERS: dict[str, Callable[[str], object]] = {
     "float": to_float,
     "duration": to_duration,
     "bytes": to_bytes,
+    "memory-swap": to_memory_swap,
     "decimal": to_nano_cpus,
+    # these only check; the list holds the text
+    "filter": check_filter,
 }
 # types whose flag may be given several times; each adds to a list of str
 LISTS = frozenset(
-    ["list", "filter", "strings", "stringArray", "map", "ulimit", "mount", "network", "gpu-request", "port", "external-ca", "stringToString", "config", "secret", "pem-file", "ipNetSlice", "pref", "credential-spec", "node-addr", "scale"]
-)
-# kinds whose value is a comma-separated list as well
-COMMA_LISTS = frozenset({"strings", "stringSlice"})
+    {
+        "list", "filter", "strings", "stringArray", "ulimit", "mount", "network", "gpu-request", "port", "external-ca", "config",
+        "secret", "ipNetSlice", "pref", "credential-spec", "scale",
+    }
+)  # fmt: skip
+# types whose flag adds key=value to a dict
+MAPS = frozenset({"map", "stringToString"})

@@ -87,13 +87,17 @@ def unpack_archive(source: BinaryIO, folder: str) -> Unpacked:
                 elif member.issym():
                     unpacked.links[name] = member.linkname
                 elif member.islnk():
-                    unpacked.links[name] = posixpath.relpath(posixpath.normpath(member.linkname), posixpath.dirname(name) or ".")
+                    unpacked.links[name] = posixpath.relpath(
+                        posixpath.normpath(member.linkname), posixpath.dirname(name) or "."
+                    )
     except tarfile.TarError as error:
         raise EngineError(f"invalid archive: {error}") from None
     return unpacked
 
 
-def image_load(store: ImageStore, source: BinaryIO, *, platform: str = "", on_event: OnEvent | None = None) -> list[str]:
+def image_load(
+    store: ImageStore, source: BinaryIO, *, platform: str = "", on_event: OnEvent | None = None
+) -> list[str]:
     """Load every image of an archive; returns docker's lines ("Loaded image: x:y"). Images before a bad one stay loaded."""
     with store.shared_lock():
         folder = store.staging("load")
@@ -116,7 +120,11 @@ def _load_docker(store: ImageStore, unpacked: Unpacked) -> list[str]:
         raise EngineError("invalid archive: manifest.json is not a list")
     lines = []
     for entry in manifest:
-        if not isinstance(entry, dict) or not isinstance(entry.get("Config"), str) or not isinstance(entry.get("Layers"), list):
+        if (
+            not isinstance(entry, dict)
+            or not isinstance(entry.get("Config"), str)
+            or not isinstance(entry.get("Layers"), list)
+        ):
             raise EngineError("invalid archive: manifest.json has an entry without Config and Layers")
         with open(unpacked.path(entry["Config"]), "rb") as file:
             config_bytes = file.read(MAXIMUM_JSON)
@@ -212,8 +220,12 @@ def image_save(store: ImageStore, references: Sequence[str], *, platform: str = 
             reference = parse_reference(text).with_tag()
             if reference.tag and str(reference) not in tags:
                 tags.append(str(reference))
-    if platform and any(platform.split("/")[:2] != [store.record(i)["Os"], store.record(i)["Architecture"]] for i in named):
-        raise EngineError(f"image with reference {references[0]} was found but does not provide the specified platform ({platform})")
+    if platform and any(
+        platform.split("/")[:2] != [store.record(i)["Os"], store.record(i)["Architecture"]] for i in named
+    ):
+        raise EngineError(
+            f"image with reference {references[0]} was found but does not provide the specified platform ({platform})"
+        )
     return _save(store, named)
 
 
@@ -241,7 +253,11 @@ def _save(store: ImageStore, named: dict[str, list[str]]) -> Iterator[bytes]:
         docker.append({"Config": f"blobs/sha256/{image_id[7:]}", "RepoTags": tags or None, "Layers": layers})
         descriptors.extend(_descriptors(digest, len(manifest), tags))
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": descriptors}
-    for name, value in (("index.json", index), ("manifest.json", docker), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+    for name, value in (
+        ("index.json", index),
+        ("manifest.json", docker),
+        ("oci-layout", {"imageLayoutVersion": "1.0.0"}),
+    ):
         data = files.dumps(value).encode()
         yield from _member(name, len(data), [data])
     yield b"\0" * 1024
@@ -263,9 +279,14 @@ def oci_manifest(config_digest: str, config_size: int, layers: Sequence[tuple[st
     manifest = {
         "schemaVersion": 2,
         "mediaType": ingest.OCI_MANIFEST,
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config_digest, "size": config_size},
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": config_digest,
+            "size": config_size,
+        },
         "layers": [
-            {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size} for digest, size in layers
+            {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size}
+            for digest, size in layers
         ],
     }
     return files.dumps(manifest).encode()
@@ -306,7 +327,14 @@ def _member(name: str, size: int, chunks: Sequence[bytes] | Iterator[bytes]) -> 
 
 
 def image_import(
-    store: ImageStore, source: BinaryIO, *, repository: str, tag: str, message: str, changes: Sequence[str], platform: str = ""
+    store: ImageStore,
+    source: BinaryIO,
+    *,
+    repository: str,
+    tag: str,
+    message: str,
+    changes: Sequence[str],
+    platform: str = "",
 ) -> str:
     """Make an image of one root file system tar (plain, gzip or zstd) and return its id."""
     from hyperbox.image.changes import apply_changes

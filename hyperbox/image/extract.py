@@ -46,7 +46,9 @@ class Decompressed:
             import zstandard
 
             chained = _Chained(head, self.raw)
-            self.zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(chained, read_across_frames=True)
+            self.zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
+                chained, read_across_frames=True
+            )
             return lambda: self.zstd.read(CHUNK)
         if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"BZh":
             raise EngineError("unsupported layer compression: only gzip, zstd and plain tar are read")
@@ -137,7 +139,7 @@ class _Chained:
 
 
 def extract_layer(source: str, target: str, *, limit: int = 1 << 40, whiteouts: bool = True) -> tuple[str, int]:
-    """Unpack the layer file `source` into the empty folder `target`; returns (diff id, size of the plain tar).
+    """Unpack the layer file `source` into the empty folder `target`; returns (diff id, bytes in its regular files).
 
     Raises EngineError with the reason (bad archive, no space, too large); the caller removes `target` then.
     """
@@ -182,13 +184,16 @@ def _in_child(stream: Decompressed, target: str, whiteouts: bool) -> str:
     os.umask(0)
     os.chdir(target)
     os.chroot(".")
-    unpack(stream, whiteouts=whiteouts)
-    digest = stream.drain()
-    return f"{digest} {stream.size}"
+    size = unpack(stream, whiteouts=whiteouts)
+    return f"{stream.drain()} {size}"
 
 
-def unpack(stream: object, *, whiteouts: bool) -> None:
-    """Unpack a plain tar stream into the current root folder. Only for a process that has changed its root."""
+def unpack(stream: object, *, whiteouts: bool) -> int:
+    """Unpack a plain tar stream into the current root folder; returns the bytes in its regular files.
+
+    Only for a process that has changed its root.
+    """
+    size = 0
     folders: list[tuple[str, float]] = []
     made: set[str] = {""}
     with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK, errorlevel=2) as archive:  # type: ignore[call-overload]
@@ -205,6 +210,7 @@ def unpack(stream: object, *, whiteouts: bool) -> None:
                 _whiteout(parent, name)
                 continue
             _entry(archive, member, "/" + path, folders)
+            size += member.size if member.isreg() else 0
             if member.isdir():
                 made.add(path)
             elif path in made:
@@ -214,6 +220,7 @@ def unpack(stream: object, *, whiteouts: bool) -> None:
             os.utime(path, (mtime, mtime), follow_symlinks=False)
         except OSError:
             pass
+    return size
 
 
 def _whiteout(parent: str, name: str) -> None:
@@ -223,7 +230,7 @@ def _whiteout(parent: str, name: str) -> None:
         return
     if name.startswith(".wh..wh."):  # AUFS bookkeeping
         return
-    path = f"{folder}/{name[len(WHITEOUT):]}"
+    path = f"{folder}/{name[len(WHITEOUT) :]}"
     _clear(path)
     os.mknod(path, 0o600 | 0o020000, 0)
 
@@ -258,7 +265,11 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, folders
         return
     elif member.ischr() or member.isblk():
         _clear(path)
-        os.mknod(path, (member.mode & 0o7777) | (0o020000 if member.ischr() else 0o060000), os.makedev(member.devmajor, member.devminor))
+        os.mknod(
+            path,
+            (member.mode & 0o7777) | (0o020000 if member.ischr() else 0o060000),
+            os.makedev(member.devmajor, member.devminor),
+        )
     elif member.isfifo():
         _clear(path)
         os.mkfifo(path, member.mode & 0o7777)

@@ -66,7 +66,9 @@ def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -
     try:
         diff_id, size = extract_layer(store.blob(blob_digest), staging)
         if expected_diff_id and diff_id != expected_diff_id:
-            raise EngineError(f"layers from manifest don't match image configuration: {diff_id} is not {expected_diff_id}")
+            raise EngineError(
+                f"layers from manifest don't match image configuration: {diff_id} is not {expected_diff_id}"
+            )
         keep_layer(store, staging, diff_id, size, blob_digest)
     except BaseException:
         files.remove_tree(staging)
@@ -118,7 +120,11 @@ def layer_type(store: ImageStore, digest: str) -> str:
         head = file.read(4)
     if head[:2] == b"\x1f\x8b":
         return DOCKER_LAYER
-    return "application/vnd.oci.image.layer.v1.tar+zstd" if head == b"\x28\xb5\x2f\xfd" else "application/vnd.docker.image.rootfs.diff.tar"
+    return (
+        "application/vnd.oci.image.layer.v1.tar+zstd"
+        if head == b"\x28\xb5\x2f\xfd"
+        else "application/vnd.docker.image.rootfs.diff.tar"
+    )
 
 
 def compress(store: ImageStore, source: BinaryIO) -> str:

@@ -65,7 +65,9 @@ def _valid_path(path: str) -> bool:
             return False
         rest = part.replace("__", "a")
         for index in range(len(rest) - 1):
-            if rest[index] in "._" and rest[index + 1] in SEPARATORS or rest[index] == "-" and rest[index + 1] in "._":
+            if (rest[index] in "._" and rest[index + 1] in SEPARATORS) or (
+                rest[index] == "-" and rest[index + 1] in "._"
+            ):
                 return False
     return True
 
@@ -81,9 +83,7 @@ def parse_reference(text: str) -> Reference:
         raise InvalidParameter("invalid reference format")
     name = f"{head}{slash}{name}"
     if len(name) == 64 and HEX.issuperset(name):
-        raise InvalidParameter(
-            f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings"
-        )
+        raise InvalidParameter(f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings")
     first, slash, remainder = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
         domain, path = first, remainder

@@ -197,7 +197,9 @@ class ImageStore:
         except FileNotFoundError:
             pass
 
-    def write_record(self, image_id: str, manifest_digest: str, layer_digests: list[str], *, durable: bool = True) -> None:
+    def write_record(
+        self, image_id: str, manifest_digest: str, layer_digests: list[str], *, durable: bool = True
+    ) -> None:
         """Make an image of a configuration blob and unpacked layers that are there; may be done twice."""
         config = self.config(image_id)
         rootfs = config.get("rootfs")

@@ -1,0 +1,287 @@
+"""What images there are, in the Engine API's shapes: list, inspect, history."""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox.errors import InvalidParameter, NotFound
+from hyperbox.image.ingest import platform_architecture
+from hyperbox.image.reference import DEFAULT_DOMAIN, parse_reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.image.store import ImageStore
+
+    Json = dict[str, object]
+    Filters = dict[str, list[str]]
+
+FILTERS = frozenset({"dangling", "label", "before", "since", "reference", "until"})
+
+
+def epoch(text: str) -> int:
+    """Return the seconds of an RFC 3339 time, fractions cut; 0 for what is none."""
+    import calendar
+    import time
+
+    try:
+        base = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return 0
+    zone = text[19:].lstrip(".0123456789")
+    if len(zone) == 6 and zone[0] in "+-":
+        offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+        base -= offset if zone[0] == "+" else -offset
+    return base
+
+
+def familiar(full: str) -> str:
+    """Return docker's short form of a full name: docker.io/library/redis:1 -> redis:1."""
+    domain, _, rest = full.partition("/")
+    if domain != DEFAULT_DOMAIN:
+        return full
+    return rest.removeprefix("library/") if rest.count("/") == 1 else rest
+
+
+def names_by_image(store: ImageStore) -> dict[str, tuple[list[str], list[str]]]:
+    """Return for each image its tags and its digest references, short form, sorted."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for name, image_id in store.names():
+        tags, digests = found.setdefault(image_id, ([], []))
+        (digests if "@" in name else tags).append(familiar(name))
+    for tags, digests in found.values():
+        tags.sort()
+        digests.sort()
+    return found
+
+
+def _labels(record: Json) -> object:
+    config = record["Config"]
+    return (config.get("Labels") or None) if isinstance(config, dict) else None
+
+
+def image_list(
+    store: ImageStore, *, all: bool = False, filters: Filters | None = None, digests: bool = False
+) -> list[Json]:
+    """`GET /images/json`. `all` and `digests` change nothing here: there are no intermediate images, digests are always told."""
+    wanted = filters or {}
+    for key in wanted:
+        if key not in FILTERS:
+            raise InvalidParameter(f"invalid filter '{key}'")
+    names = names_by_image(store)
+    rows: list[Json] = []
+    for image_id in store.image_ids():
+        try:
+            record = store.record(image_id)
+        except NotFound:
+            continue
+        tags, digest_names = names.get(image_id, ([], []))
+        rows.append(
+            {
+                "Containers": -1,
+                "Created": epoch(str(record["Created"])),
+                "Id": image_id,
+                "Labels": _labels(record),
+                "ParentId": "",
+                "RepoDigests": list(digest_names),
+                "RepoTags": list(tags),
+                "SharedSize": -1,
+                "Size": record["Size"],
+            }
+        )
+    rows.sort(key=lambda row: (-int(str(row["Created"])), str(row["Id"])))
+    return [row for row in rows if _matches(store, row, wanted)]
+
+
+def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
+    if "dangling" in filters:
+        dangling = filters["dangling"][0].lower()
+        if dangling not in ("true", "false", "1", "0"):
+            raise InvalidParameter(f"invalid value for 'dangling' filter: \"{filters['dangling'][0]}\"")
+        if (dangling in ("true", "1")) != (not row["RepoTags"] and not row["RepoDigests"]):
+            return False
+    labels = row["Labels"] if isinstance(row["Labels"], dict) else {}
+    for text in filters.get("label", []):
+        name, equals, value = text.partition("=")
+        if name not in labels or (equals and labels[name] != value):
+            return False
+    created = int(str(row["Created"]))
+    for key, later in (("before", False), ("since", True)):
+        for text in filters.get(key, []):
+            other = epoch(str(store.record(store.resolve(text))["Created"]))
+            if created <= other if later else created >= other:
+                return False
+    for text in filters.get("until", []):
+        if created >= _until(text):
+            return False
+    return "reference" not in filters or _reference_matches(row, filters["reference"])
+
+
+def _until(text: str) -> float:
+    import time
+
+    if text.isdigit():
+        return int(text)
+    if text[:4].isdigit() and "T" in text:
+        return epoch(text)
+    units = {"h": 3600, "m": 60, "s": 1}
+    total, number = 0.0, ""
+    for character in text:
+        if character.isdigit() or character == ".":
+            number += character
+        elif character in units and number:
+            total, number = total + float(number) * units[character], ""
+        else:
+            raise InvalidParameter(f'invalid value for "until": {text}')
+    return time.time() - total
+
+
+def _reference_matches(row: Json, patterns: list[str]) -> bool:
+    """Keep only the names of a row that one of the patterns matches; returns whether any is left."""
+    from fnmatch import fnmatchcase
+
+    def fits(name: str) -> bool:
+        repository = (
+            name.partition("@")[0].rpartition(":")[0] if ":" in name.rpartition("/")[2] else name.partition("@")[0]
+        )
+        for pattern in patterns:
+            try:
+                full = str(parse_reference(pattern))
+            except InvalidParameter:
+                full = pattern
+            if any(fnmatchcase(candidate, form) for candidate in (name, repository) for form in (pattern, full)):
+                return True
+        return False
+
+    tags, digests = row["RepoTags"], row["RepoDigests"]
+    assert isinstance(tags, list)
+    assert isinstance(digests, list)
+    row["RepoTags"] = [name for name in tags if fits(name)]
+    row["RepoDigests"] = [name for name in digests if fits(name)]
+    return bool(row["RepoTags"] or row["RepoDigests"])
+
+
+def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> Json:
+    """`GET /images/{name}/json`."""
+    image_id = store.resolve(reference)
+    record = store.record(image_id)
+    if platform and platform.split("/")[:2] != [record["Os"], record["Architecture"]]:
+        raise NotFound(
+            f"image with reference {reference} was found but does not provide the specified platform ({platform})"
+        )
+    document = store.config(image_id)
+    tags, digests = names_by_image(store).get(image_id, ([], []))
+    keys = record["Keys"]
+    assert isinstance(keys, list)
+    folders = [f"{store.path}/layers/{key}" for key in keys]
+    driver: Json = {"UpperDir": folders[0] if folders else ""}
+    if len(folders) > 1:
+        driver["LowerDir"] = ":".join(folders[1:])
+    result: Json = {
+        "Id": image_id,
+        "RepoTags": tags,
+        "RepoDigests": digests,
+        "Parent": "",
+        "Comment": str(document.get("comment") or _last_comment(document)),
+        "Created": record["Created"],
+        "DockerVersion": str(document.get("docker_version") or ""),
+        "Author": str(document.get("author") or ""),
+        "Architecture": record["Architecture"],
+        "Os": record["Os"],
+        "Size": record["Size"],
+        "GraphDriver": {"Data": driver, "Name": "overlay2"},
+        "RootFS": {"Type": "layers", "Layers": record["DiffIds"]},
+        "Metadata": {"LastTagTime": _last_tag_time(store, image_id)},
+        "Config": _config(record["Config"]),
+    }
+    if document.get("variant"):
+        result["Variant"] = document["variant"]
+    return result
+
+
+def _last_comment(document: Json) -> str:
+    history = document.get("history")
+    last = history[-1] if isinstance(history, list) and history else {}
+    return str(last.get("comment", "")) if isinstance(last, dict) else ""
+
+
+def _last_tag_time(store: ImageStore, image_id: str) -> str:
+    import time
+
+    newest = 0.0
+    for name, owner in store.names():
+        if owner == image_id:
+            try:
+                newest = max(newest, os.lstat(f"{store.path}/names/{name.replace('/', '%')}").st_mtime)
+            except OSError:
+                continue
+    if not newest:
+        return "0001-01-01T00:00:00Z"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(newest)) + f".{int(newest % 1 * 1e9):09d}Z"
+
+
+# docker's order and defaults of an image's configuration; a key with None there is always shown
+CONFIG_KEYS: tuple[tuple[str, object], ...] = (
+    ("ArgsEscaped", ()),
+    ("Cmd", None),
+    ("Entrypoint", None),
+    ("Env", None),
+    ("ExposedPorts", ()),
+    ("Healthcheck", ()),
+    ("Labels", None),
+    ("OnBuild", None),
+    ("Shell", ()),
+    ("StopSignal", ()),
+    ("User", ""),
+    ("Volumes", None),
+    ("WorkingDir", ""),
+)
+
+
+def _config(value: object) -> Json:
+    """Return the configuration as inspect shows it: docker's keys in docker's order, those it always shows included."""
+    config = value if isinstance(value, dict) else {}
+    shown: Json = {}
+    for key, default in CONFIG_KEYS:
+        found = config.get(key)
+        if found or default != ():
+            shown[key] = found if found else default
+    return shown
+
+
+def image_history(store: ImageStore, reference: str, *, platform: str = "") -> list[Json]:
+    """`GET /images/{name}/history`, newest first; only the newest entry knows its id, as with every pulled image."""
+    image_id = store.resolve(reference)
+    record, document = store.record(image_id), store.config(image_id)
+    if platform and platform.split("/")[:2] != [record["Os"], record["Architecture"]]:
+        raise NotFound(
+            f"image with reference {reference} was found but does not provide the specified platform ({platform})"
+        )
+    diff_ids = record["DiffIds"]
+    assert isinstance(diff_ids, list)
+    sizes = [store.layer_record(str(diff_id))["size"] for diff_id in diff_ids]
+    history = document.get("history")
+    steps = [step for step in history if isinstance(step, dict)] if isinstance(history, list) else []
+    if sum(not step.get("empty_layer") for step in steps) != len(sizes):
+        steps = [{} for _ in sizes]
+    rows: list[Json] = []
+    for step in steps:
+        rows.append(
+            {
+                "Comment": step.get("comment", ""),
+                "Created": epoch(str(step.get("created", ""))),
+                "CreatedBy": step.get("created_by", ""),
+                "Id": "<missing>",
+                "Size": 0 if step.get("empty_layer") else sizes.pop(0),
+                "Tags": None,
+            }
+        )
+    rows.reverse()
+    if rows:
+        rows[0]["Id"] = image_id
+        rows[0]["Tags"] = names_by_image(store).get(image_id, ([], []))[0] or None
+    return rows
+
+
+def default_platform() -> str:
+    """This machine's platform as images name it."""
+    return f"linux/{platform_architecture()}"

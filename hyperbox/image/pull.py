@@ -1,0 +1,307 @@
+"""`pull`: a manifest, the configuration and the layers from a registry into the store.
+
+Layers are downloaded a few at a time and unpacked in order as they arrive. Every blob is checked by its digest, one that broke off is
+continued where it stopped. What a failed or killed pull leaves is in the store's staging folder only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+
+from hyperbox import files
+from hyperbox.errors import EngineError, NotFound
+from hyperbox.image import ingest
+from hyperbox.image.reference import Reference, is_digest, parse_reference
+from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperbox.image.store import ImageStore
+
+    Json = dict[str, object]
+    OnEvent = Callable[[Json], None]
+
+AT_ONCE = 3
+ATTEMPTS = 5
+MAXIMUM_LAYERS = 127
+MAXIMUM_BLOB = 1 << 40
+CONFIG_TYPES = ("application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json")
+
+
+class Pull:
+    """One pull: its store, registry, and the queue through which the downloading threads tell what happens."""
+
+    def __init__(self, store: ImageStore, registry: Registry, on_event: OnEvent | None) -> None:
+        self.store = store
+        self.registry = registry
+        self.tell = on_event or (lambda event: None)
+        self.events: queue.Queue[tuple[str, Json]] = queue.Queue()
+        self.failed = threading.Event()
+
+    def download(self, digest: str, size: int) -> None:
+        """Fetch one blob into the store, in a thread; the outcome goes into the queue."""
+        connection = Connection(self.registry)
+        try:
+            fetch_blob(
+                self.store, connection, digest, size, lambda current: self._progress(digest, current, size), self.failed
+            )
+            self.events.put((digest, {"done": True}))
+        except BaseException as error:
+            self.failed.set()
+            self.events.put((digest, {"error": error}))
+        finally:
+            connection.close()
+
+    def _progress(self, digest: str, current: int, total: int) -> None:
+        self.events.put((digest, {"status": "Downloading", "progressDetail": {"current": current, "total": total}}))
+
+
+def fetch_blob(
+    store: ImageStore,
+    connection: Connection,
+    digest: str,
+    size: int,
+    on_progress: Callable[[int], None],
+    stop: threading.Event | None = None,
+) -> None:
+    """Fetch a blob of `size` bytes (-1: unknown) into the store, continuing after a broken connection; raises EngineError."""
+    if store.has_blob(digest):
+        return
+    path = store.staging(f"pull-{digest[7:23]}-{threading.get_ident()}")
+    hasher = hashlib.sha256()
+    received = 0
+    try:
+        with open(path, "wb") as file:
+            for attempt in range(ATTEMPTS):
+                headers = {"Range": f"bytes={received}-"} if received else {}
+                response = connection.request(
+                    "GET", connection.registry.url(f"{connection.registry.path}/blobs/{digest}"), headers
+                )
+                check(response, f"blob {digest}", 200, 206)
+                if received and response.status == 200:
+                    file.seek(0)
+                    file.truncate()
+                    hasher, received = hashlib.sha256(), 0
+                try:
+                    while chunk := response.read(1 << 18):
+                        received += len(chunk)
+                        if received > (size if size >= 0 else MAXIMUM_BLOB):
+                            raise EngineError(f"blob {digest} is larger than the manifest says")
+                        hasher.update(chunk)
+                        file.write(chunk)
+                        on_progress(received)
+                        if stop is not None and stop.is_set():
+                            raise EngineError("canceled")
+                except (OSError, ValueError) as error:
+                    if isinstance(error, OSError) and error.errno in (28, 122):
+                        raise
+                    connection.close()
+                if size < 0 or received == size or attempt == ATTEMPTS - 1:
+                    break
+        if f"sha256:{hasher.hexdigest()}" != digest:
+            raise EngineError(f"filesystem layer verification failed for digest {digest}")
+        os.rename(path, store.blob(digest))
+    except OSError as error:
+        raise EngineError(f"write {store.path}: {(error.strerror or str(error)).lower()}") from None
+    finally:
+        files.remove_tree(path)
+
+
+def fetch_manifest(connection: Connection, reference: Reference, tag: str) -> tuple[bytes, str]:
+    """Return a manifest's bytes and media type, checked where it was asked for by digest. Raises NotFound with docker's words."""
+    registry = connection.registry
+    what = f"manifest for {reference} not found"
+    try:
+        response = check(
+            connection.request("GET", registry.url(f"{registry.path}/manifests/{tag}"), {"Accept": MANIFEST_TYPES}),
+            what,
+            200,
+        )
+    except Unauthorized as error:
+        raise NotFound(
+            f"pull access denied for {reference.familiar}, repository does not exist or may require 'docker login': {error.message}"
+        ) from None
+    data = response.read(ingest.MANIFEST_LIMIT + 1)
+    if len(data) > ingest.MANIFEST_LIMIT:
+        raise EngineError(f"manifest of {reference} is larger than {ingest.MANIFEST_LIMIT >> 20} MiB")
+    if is_digest(tag) and f"sha256:{hashlib.sha256(data).hexdigest()}" != tag:
+        raise EngineError(f"manifest verification failed for digest {tag}")
+    return data, response.headers.get("Content-Type", "").partition(";")[0]
+
+
+def parse_manifest(data: bytes) -> Json:
+    """Return a manifest as a record. Raises EngineError."""
+    try:
+        value = files.loads(data.decode())
+    except ValueError as error:
+        raise EngineError(f"manifest is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise EngineError("manifest is not an object")
+    if value.get("schemaVersion") == 1:
+        raise EngineError(
+            "[DEPRECATION NOTICE] Docker Image Format v1 and Docker Image manifest version 2, schema 1 are not supported"
+        )
+    return value
+
+
+def choose_platform(index: Json, platform: str) -> str:
+    """Return the digest of the index's manifest for a platform (default: this machine's). Raises NotFound with docker's words."""
+    wanted = (platform or f"linux/{ingest.platform_architecture()}").split("/")
+    manifests = index.get("manifests")
+    for exact in (True, False):
+        for descriptor in manifests if isinstance(manifests, list) else []:
+            offered = descriptor.get("platform") if isinstance(descriptor, dict) else None
+            if not isinstance(offered, dict) or [offered.get("os"), offered.get("architecture")] != wanted[:2]:
+                continue
+            variant = wanted[2] if len(wanted) > 2 else {"arm64": "v8"}.get(wanted[1], "")
+            if not exact or offered.get("variant", variant) == variant:
+                return _digest(descriptor)
+    raise NotFound(f"no matching manifest for {'/'.join(wanted)} in the manifest list entries")
+
+
+def _digest(descriptor: object) -> str:
+    digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise EngineError(f"manifest has an unusable digest: {digest!r}")
+    return digest
+
+
+def _size(descriptor: object) -> int:
+    size = descriptor.get("size") if isinstance(descriptor, dict) else None
+    return size if isinstance(size, int) and 0 <= size <= MAXIMUM_BLOB else -1
+
+
+def image_pull(
+    store: ImageStore, text: str, *, platform: str = "", auth: Json | None = None, on_event: OnEvent | None = None
+) -> str:
+    """Pull a tag or a digest and return the image's id; see `Engine.image_pull`."""
+    reference = parse_reference(text).with_tag()
+    registry = Registry.of(reference, auth)
+    connection = Connection(registry)
+    pull = Pull(store, registry, on_event)
+    try:
+        with store.shared_lock():
+            tag = reference.digest or reference.tag
+            data, _ = fetch_manifest(connection, reference, tag)
+            pull.tell({"status": f"Pulling from {reference.path}", "id": tag})
+            digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+            manifest = parse_manifest(data)
+            if "manifests" in manifest:
+                data, _ = fetch_manifest(connection, reference, choose_platform(manifest, platform))
+                manifest = parse_manifest(data)
+            return _pull_manifest(pull, connection, reference, digest, data, manifest, platform)
+    finally:
+        connection.close()
+
+
+def _pull_manifest(
+    pull: Pull, connection: Connection, reference: Reference, digest: str, data: bytes, manifest: Json, platform: str
+) -> str:
+    store = pull.store
+    config, layers = manifest.get("config"), manifest.get("layers")
+    if not isinstance(config, dict) or not isinstance(layers, list) or len(layers) > MAXIMUM_LAYERS:
+        raise EngineError(f"manifest of {reference} has no usable config and layers")
+    if config.get("mediaType") not in CONFIG_TYPES:
+        raise EngineError(f"invalid rootfs: {reference} is no container image but {config.get('mediaType')!r}")
+    image_id = _digest(config)
+    known = os.path.exists(store.record_path(image_id))
+    name = Reference(reference.domain, reference.path, reference.tag, "") if reference.tag else reference
+    before = store._by_name(name)
+    if not known:
+        fetch_blob(store, connection, image_id, min(_size(config), ingest.MANIFEST_LIMIT), lambda current: None)
+        document = store.read_blob_json(image_id)
+        offered = f"{document.get('os')}/{document.get('architecture')}"
+        if platform and "/".join(platform.split("/")[:2]) != offered:
+            raise NotFound(
+                f"image with reference {reference} was found but its platform ({offered}) does not match the specified platform ({platform})"
+            )
+        rootfs = document.get("rootfs")
+        diff_ids = [str(diff_id) for diff_id in rootfs.get("diff_ids", [])] if isinstance(rootfs, dict) else []
+        if len(diff_ids) != len(layers):
+            raise EngineError(f"manifest of {reference} has {len(layers)} layers, its configuration {len(diff_ids)}")
+        pull_layers(pull, layers, diff_ids)
+        manifest_digest = ingest.add_bytes(store, data)
+        store.write_record(image_id, manifest_digest, [_digest(layer) for layer in layers])
+    store.set_name(Reference(reference.domain, reference.path, "", digest), image_id)
+    if reference.tag:
+        store.set_name(name, image_id)
+    pull.tell({"status": f"Digest: {digest}"})
+    state = "Image is up to date" if before == image_id else "Downloaded newer image"
+    pull.tell({"status": f"Status: {state} for {reference}"})
+    return image_id
+
+
+def pull_layers(pull: Pull, layers: list[object], diff_ids: list[str]) -> None:
+    """Download and unpack layers, the ones that are there already left out; raises the first failure of any thread."""
+    waiting: list[tuple[str, int]] = []
+    arrived: set[str] = set()
+    for layer, diff_id in zip(layers, diff_ids, strict=True):
+        digest = _digest(layer)
+        if pull.store.has_layer(diff_id) and pull.store.has_blob(digest):
+            pull.tell({"status": "Already exists", "progressDetail": {}, "id": digest[7:19]})
+            arrived.add(digest)
+        else:
+            pull.tell({"status": "Pulling fs layer", "progressDetail": {}, "id": digest[7:19]})
+            if (digest, _size(layer)) not in waiting:
+                waiting.append((digest, _size(layer)))
+    threads = _start_threads(pull, waiting)
+    try:
+        for layer, diff_id in zip(layers, diff_ids, strict=True):
+            digest = _digest(layer)
+            while digest not in arrived:
+                _one_event(pull, arrived)
+            if not pull.store.has_layer(diff_id):
+                pull.tell(
+                    {
+                        "status": "Extracting",
+                        "progressDetail": {"current": _size(layer), "total": _size(layer)},
+                        "id": digest[7:19],
+                    }
+                )
+                ingest.add_layer(pull.store, digest, diff_id)
+            if any(digest == waited for waited, _ in waiting):
+                pull.tell({"status": "Pull complete", "progressDetail": {}, "id": digest[7:19]})
+    except BaseException:
+        pull.failed.set()
+        raise
+    finally:
+        for thread in threads:
+            thread.join()
+
+
+def _start_threads(pull: Pull, waiting: list[tuple[str, int]]) -> list[threading.Thread]:
+    work: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+    for item in waiting:
+        work.put(item)
+
+    def run() -> None:
+        while not pull.failed.is_set():
+            try:
+                digest, size = work.get_nowait()
+            except queue.Empty:
+                return
+            pull.download(digest, size)
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(min(AT_ONCE, len(waiting)))]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _one_event(pull: Pull, arrived: set[str]) -> None:
+    digest, event = pull.events.get()
+    if "error" in event:
+        error = event["error"]
+        assert isinstance(error, BaseException)
+        raise error
+    if "done" in event:
+        arrived.add(digest)
+        for status in ("Verifying Checksum", "Download complete"):
+            pull.tell({"status": status, "progressDetail": {}, "id": digest[7:19]})
+    else:
+        pull.tell({**event, "id": digest[7:19]})

@@ -5,7 +5,7 @@ A monitor is one thread. Whatever may block is watched here instead; poll(2), si
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import os
 import select
 import time

@@ -1,0 +1,129 @@
+"""A container's root file system: the overlay over its image, and the folders that must be in it before it starts.
+
+Paths inside a container are the container's own doing, so each is opened with openat2(2) inside the root: no link leads out of it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox.errors import EngineError, InvalidParameter
+from hyperbox.kernel import syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOUNT_DATA_LIMIT = 4000  # bytes: mount(2) copies one page
+
+
+def mount_rootfs(lowerdirs: Sequence[str], upper: str, work: str, target: str, *, volatile: bool = False) -> None:
+    """Mount the overlay of `lowerdirs` (top first) and `upper` at `target`; the folders are made where they are missing.
+
+    `volatile` leaves out all syncing (for --rm: the upper folder goes with the container). Call it in a mount namespace of your own. Raises OSError.
+    See the kernel's Documentation/filesystems/overlayfs.rst.
+    """
+    for path in (upper, work, target):
+        if not os.path.isdir(path):
+            os.makedirs(path, 0o755 if path == upper else 0o700)
+    if not lowerdirs:
+        syscalls.mount(upper, target, "", syscalls.MS_BIND)
+        return
+    rest = f"upperdir={_escaped(upper)},workdir={_escaped(work)}" + (",volatile" if volatile else "")
+    data = f"lowerdir={':'.join(map(_escaped, lowerdirs))},{rest}"
+    if len(data) > MOUNT_DATA_LIMIT:
+        _mount_relative(lowerdirs, rest, target)
+        return
+    _mount(target, data)
+
+
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
+
+
+def _mount(target: str, data: str) -> None:
+    try:
+        syscalls.mount("overlay", target, "overlay", 0, data)
+    except OSError as error:
+        if "volatile" not in data or error.errno not in (22, 116):
+            raise
+        # volatile leaves a mark in the work folder after a crash, and such an overlay is refused until the mark is gone
+        _forget_volatile(data)
+        syscalls.mount("overlay", target, "overlay", 0, data.removesuffix(",volatile"))
+
+
+def _forget_volatile(data: str) -> None:
+    from hyperbox import files
+
+    work = (
+        data.partition("workdir=")[2]
+        .removesuffix(",volatile")
+        .replace("\\,", ",")
+        .replace("\\:", ":")
+        .replace("\\\\", "\\")
+    )
+    files.remove_tree(f"{work}/work/incompat")
+
+
+def _mount_relative(lowerdirs: Sequence[str], rest: str, target: str) -> None:
+    """Mount with paths relative to the folder that all layers share, for images of very many layers."""
+    parent = os.path.commonpath(lowerdirs)
+    before = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        os.chdir(parent)
+        names = ":".join(_escaped(os.path.relpath(path, parent)) for path in lowerdirs)
+        data = f"lowerdir={names},{rest}"
+        if len(data) > MOUNT_DATA_LIMIT:
+            raise EngineError(f"the image has too many layers for one overlay ({len(lowerdirs)})")
+        _mount(target, data)
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def open_in_root(root: int, path: str, flags: int) -> int:
+    """Open `path` inside the root folder descriptor as a process whose "/" it is would; returns a descriptor. Raises OSError."""
+    return syscalls.openat2(
+        root, path.lstrip("/") or ".", flags, syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
+    )
+
+
+def make_folder(root: int, path: str, mode: int = 0o755) -> int:
+    """Make a folder and its parents inside the root where they are missing; returns an O_PATH descriptor of it.
+
+    Raises NotADirectoryError where a file is in the way.
+    """
+    current = open_in_root(root, ".", os.O_PATH | os.O_DIRECTORY)
+    walked = ""
+    for name in path.split("/"):
+        if name in ("", "."):
+            continue
+        walked += "/" + name
+        try:
+            following = open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY)
+        except FileNotFoundError:
+            if name == "..":
+                raise
+            os.mkdir(name, mode, dir_fd=current)
+            following = open_in_root(root, walked, os.O_PATH | os.O_DIRECTORY)
+        finally:
+            os.close(current)
+        current = following
+    return current
+
+
+def prepare_working_dir(rootfs: str, path: str) -> None:
+    """Make sure that a container's working directory is there. Raises InvalidParameter or EngineError with docker's words."""
+    if not path or path == "/":
+        return
+    if not path.startswith("/"):
+        raise InvalidParameter(f"the working directory '{path}' is invalid, it needs to be an absolute path")
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.close(make_folder(root, path))
+    except NotADirectoryError:
+        raise EngineError(f"Cannot mkdir: {path} is not a directory") from None
+    except OSError as error:
+        raise EngineError(f"Cannot mkdir {path}: {error.strerror}") from None
+    finally:
+        os.close(root)

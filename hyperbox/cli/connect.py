@@ -1,5 +1,7 @@
 """Which engine a command talks to; the only reader of HYPERBOX_DATA, HYPERBOX_RUN and HYPERBOX_CGROUP.
 
+HYPERBOX_TEST_KILL_AT names a step (`Roots.reached`) at which the process kills itself, for the tests of crashes.
+
 Hot paths use it: it imports the native engine's facade and nothing below.
 """
 
@@ -21,7 +23,11 @@ def roots_from_environment() -> Roots:
 
     data = os.environ.get("HYPERBOX_DATA") or "/var/lib/hyperbox"
     run = os.environ.get("HYPERBOX_RUN") or "/run/hyperbox"
-    return Roots(data, run, os.environ.get("HYPERBOX_CGROUP") or "hyperbox")
+    cgroup = os.environ.get("HYPERBOX_CGROUP") or "hyperbox"
+    kill_at = os.environ.get("HYPERBOX_TEST_KILL_AT")
+    if kill_at:
+        return Roots(data, run, cgroup, lambda step: os.kill(os.getpid(), 9) if step == kill_at else None)
+    return Roots(data, run, cgroup)
 
 
 def native_engine() -> NativeEngine:

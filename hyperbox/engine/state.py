@@ -1,20 +1,24 @@
 """What the native engine remembers, on disk: folders, records, names, locks.
 
     DATA/                               kept over reboots
-      containers/ID/container.json      what it was made from: {"Id", "Name", "Created", "ImageID", "Project", "Config", "HostConfig", …}
-      containers/ID/state.json          what it is now: {"Status", "Pid", "PidStart", "Monitor", "MonitorStart", "ExitCode", …}
-      containers/ID/maker               pid and start time of the command that is making it; gone once it is made
-      containers/ID/wanted              "stopped": nobody is to restart it; written by stop, kill and rm
+      making/ID-PID-START/              a container that the process PID is making; renamed to containers/ID when it is whole
+      containers/ID/container.json      what it was made from: {"Id", "Name", "Created", "ImageID", "Project", "Config", "HostConfig", …};
+                                        changed by rename and update alone
+      containers/ID/state.json          what it is now: {"Status", "Pid", "PidStart", "Monitor", "MonitorStart", "ExitCode", …}; not there
+                                        before the first start
+      containers/ID/wanted              "stopped": nobody is to restart it; written by stop, kill and rm, removed by start
       containers/ID/{upper,work}/       its overlay; merged/ is where the monitor mounts it, in its own mount namespace
       containers/ID/ID-json.log         its output
+      removing/ID/                      a container that is no more for anybody; its monitor, or the next command, removes the rest
       names/NAME                        claim: symbolic link to the id
       networks/ volumes/ images/ projects/   the rooms' own, see there
     RUN/                                gone after a reboot
       containers/ID/                    config.json (the OCI bundle), monitor.sock, exec sockets
       events                            one JSON object a line
 
-Locks, always taken in this order: containers/ID/lock (one container's start, stop, removal), names need none (claims), then the rooms' own. A record is
-replaced as a whole, so reading needs no lock.
+Locks, always taken in this order: containers/ID/lock (one container's start and removal; a starting monitor inherits it, so that it outlives
+a command that is killed), containers/ID/state.lock (around reading, changing and writing state.json), then the rooms' own. Names need
+none (claims). A record is replaced as a whole, so reading needs no lock.
 """
 
 from __future__ import annotations
@@ -27,20 +31,24 @@ from hyperbox.errors import Conflict, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Json = dict[str, object]
 
 
 class Roots:
-    """Where an engine keeps things: the data folder, the runtime folder, and the name of its cgroup parent."""
+    """Where an engine keeps things: the data folder, the runtime folder, and the name of its cgroup parent.
 
-    __slots__ = ("cgroup", "data", "run")
+    `reached` is called with the name of each step that leaves something behind; it does nothing. Tests give one that kills the process.
+    """
 
-    def __init__(self, data: str, run: str, cgroup: str) -> None:
+    __slots__ = ("cgroup", "data", "reached", "run")
+
+    def __init__(self, data: str, run: str, cgroup: str, reached: Callable[[str], None] = lambda step: None) -> None:
         self.data = data
         self.run = run
         self.cgroup = cgroup
+        self.reached = reached
 
     def container(self, container_id: str) -> str:
         """Return a container's data folder."""
@@ -61,8 +69,9 @@ class Roots:
     def prepare(self) -> None:
         """Make the folders where they are missing."""
         if not os.path.isdir(f"{self.run}/containers") or not os.path.isdir(f"{self.data}/names"):
-            for path in (f"{self.data}/containers", f"{self.data}/names", f"{self.data}/images", f"{self.run}/containers"):
-                os.makedirs(path, 0o711, exist_ok=True)
+            for name in ("making", "containers", "removing", "names", "images"):
+                os.makedirs(f"{self.data}/{name}", 0o711, exist_ok=True)
+            os.makedirs(f"{self.run}/containers", 0o711, exist_ok=True)
 
 
 class Container:
@@ -163,9 +172,12 @@ def read_container(roots: Roots, container_id: str) -> Container:
     folder = roots.container(container_id)
     try:
         record = files.read_json(f"{folder}/container.json")
-        state = files.read_json(f"{folder}/state.json")
     except (OSError, ValueError):
         raise NotFound(f"No such container: {container_id}") from None
+    try:
+        state = files.read_json(f"{folder}/state.json")
+    except (OSError, ValueError):
+        state = new_state()
     assert isinstance(record, dict)
     assert isinstance(state, dict)
     return Container(roots, container_id, record, state)
@@ -201,10 +213,20 @@ def find_container(roots: Roots, reference: str) -> Container:
     return settled(read_container(roots, find_id(roots, reference)))
 
 
-def write_state(container: Container, **changes: object) -> None:
-    """Change some fields of the state and write it."""
-    container.state = {**container.state, **changes}
-    files.write_json(f"{container.folder()}/state.json", container.state)
+def update_state(container: Container, changes: Json) -> None:
+    """Change some fields of the state, as it is on disk now, and write it. Raises NotFound where the container is gone."""
+    path = f"{container.folder()}/state.json"
+    try:
+        with files.Lock(f"{container.folder()}/state.lock"):
+            try:
+                present = files.read_json(path)
+            except (FileNotFoundError, ValueError):
+                present = container.state
+            assert isinstance(present, dict)
+            container.state = {**present, **changes}
+            files.write_json(path, container.state)
+    except FileNotFoundError:
+        raise NotFound(f"No such container: {container.id}") from None
 
 
 def monitor_is_alive(container: Container) -> bool:
@@ -237,13 +259,28 @@ def claim_name(roots: Roots, name: str, container_id: str) -> None:
         owner = files.claim(path, container_id)
         if owner is None or owner == container_id:
             return
-        if os.path.exists(roots.container(owner)):
+        if os.path.exists(roots.container(owner)) or is_being_made(roots, owner):
             raise Conflict(
                 f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
         release_name(roots, name, owner)
     raise EngineError(f"the name {name} could not be taken")
+
+
+def is_being_made(roots: Roots, container_id: str) -> bool:
+    """Return whether a living process is making a container of this id."""
+    try:
+        entries = os.listdir(f"{roots.data}/making")
+    except FileNotFoundError:
+        return False
+    return any(entry.startswith(container_id) and maker_is_alive(entry) for entry in entries)
+
+
+def maker_is_alive(entry: str) -> bool:
+    """Return whether the process named by a folder in making/ ("ID-PID-START") still runs."""
+    _container_id, pid, started = entry.split("-")
+    return process.is_alive(int(pid), int(started))
 
 
 def release_name(roots: Roots, name: str, container_id: str) -> None:

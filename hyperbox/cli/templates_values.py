@@ -1,0 +1,251 @@
+"""The values that templates work on, and how Go's fmt prints them with %v.
+
+Python's own values stand for Go's: None nil, bool, int, float (float64), str, list ([]interface {}), dict (map[string]interface {}).
+What Go knows more about is one of these:
+
+    Struct    a typed record made from JSON by a table of its fields (`templates_types`)
+    Record    an object with methods: what a list command formats (`*formatter.ContainerContext`)
+    GoMap     a map whose element type is known;  GoList  a slice whose type is known
+    JsonNumber  a number of untyped JSON: a string that prints as it was written
+    NIL_POINTER(type), MISSING  a nil pointer; no value at all (`<no value>`)
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+class Missing:
+    """No value: an absent map entry, or a nil interface that was unpacked."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<no value>"
+
+
+MISSING = Missing()
+
+
+class JsonNumber(str):
+    """encoding/json's Number."""
+
+    __slots__ = ()
+
+
+class NilPointer:
+    """A nil pointer; `type` is what it would point to, `fields` the names that exist there."""
+
+    __slots__ = ("fields", "type")
+
+    def __init__(self, type_name: str, fields: Iterable[str] = ()) -> None:
+        self.type = type_name
+        self.fields = tuple(fields)
+
+
+class GoList(list[object]):
+    """A slice of a known type, e.g. "[]string"; `is_nil` tells nil from empty (JSON null from [])."""
+
+    __slots__ = ("is_nil", "type")
+
+    def __init__(self, items: Iterable[object], type_name: str, *, is_nil: bool = False) -> None:
+        super().__init__(items)
+        self.type = type_name
+        self.is_nil = is_nil
+
+
+class GoMap(dict[str, object]):
+    """A map of a known type; `zero` is what `index` gives for an absent key."""
+
+    __slots__ = ("is_nil", "type", "zero")
+
+    def __init__(self, items: Mapping[str, object], type_name: str, zero: object, *, is_nil: bool = False) -> None:
+        super().__init__(items)
+        self.type = type_name
+        self.zero = zero
+        self.is_nil = is_nil
+
+
+class Struct:
+    """A typed record: its fields in Go's order. `pointer`: it is held by pointer; `raw`: the JSON that it came from."""
+
+    __slots__ = ("fields", "pointer", "raw", "text", "type")
+
+    def __init__(
+        self, type_name: str, fields: dict[str, object], raw: object, *, pointer: bool = False, text: str | None = None
+    ) -> None:
+        self.type = type_name
+        self.fields = fields
+        self.raw = raw
+        self.pointer = pointer
+        self.text = text
+
+
+class Record:
+    """An object whose fields are methods: each computes its text from `item` when it is asked for.
+
+    `methods` take no argument, `calls` take one string (`.Label "x"`). `json` of it is an object of all methods, keys sorted.
+    """
+
+    __slots__ = ("calls", "item", "methods", "type")
+
+    def __init__(
+        self,
+        type_name: str,
+        item: object,
+        methods: Mapping[str, Callable[..., object]],
+        calls: Mapping[str, Callable[..., object]],
+    ) -> None:
+        self.type = type_name
+        self.item = item
+        self.methods = methods
+        self.calls = calls
+
+    def to_json(self) -> dict[str, object]:
+        return {name: self.methods[name](self.item) for name in sorted(self.methods)}
+
+
+def type_name(value: object) -> str:
+    """Return Go's name for a value's type."""
+    if value is None or value is MISSING:
+        return "<nil>"
+    if isinstance(value, Struct):
+        return f"*{value.type}" if value.pointer else value.type
+    if isinstance(value, (Record, GoList, GoMap)):
+        return value.type
+    if isinstance(value, NilPointer):
+        return f"*{value.type}"
+    names: tuple[tuple[type, str], ...] = (
+        (bool, "bool"),
+        (int, "int"),
+        (float, "float64"),
+        (complex, "complex128"),
+        (JsonNumber, "json.Number"),
+        (str, "string"),
+        (list, "[]interface {}"),
+        (tuple, "[]interface {}"),
+        (dict, "map[string]interface {}"),
+        (bytes, "[]uint8"),
+    )
+    for kind, name in names:
+        if isinstance(value, kind):
+            return name
+    return "func"
+
+
+def kind_of(value: object) -> str:
+    """Return the kind that comparisons and the like work by: bool, int, float, complex, string, list, map, struct, nil, other."""
+    if value is None or value is MISSING:
+        return "nil"
+    for kinds, name in _KINDS:
+        if isinstance(value, kinds):
+            return name
+    return "other"
+
+
+_KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((bool,), "bool"),
+    ((int,), "int"),
+    ((float,), "float"),
+    ((complex,), "complex"),
+    ((str,), "string"),
+    ((list, tuple, bytes), "list"),
+    ((dict,), "map"),
+    ((Struct, Record), "struct"),
+    ((NilPointer,), "pointer"),
+)
+
+
+def is_true(value: object) -> bool:
+    """Return Go's truth: not the zero value, not empty. A struct is always true."""
+    if isinstance(value, (Struct, Record)):
+        return True
+    if isinstance(value, (NilPointer, Missing)):
+        return False
+    return bool(value)
+
+
+# --- printing -----------------------------------------------------------------------------------------------------------------
+def float_text(value: float) -> str:
+    """Return a float as Go's %v does: the shortest form that reads back, %e from 1e21 on."""
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "+Inf" if value > 0 else "-Inf"
+    mantissa, _, exponent = repr(value).partition("e")
+    size = abs(value)
+    if size != 0 and (size < 1e-4 or size >= 1e21):
+        from hyperbox.cli.templates_printf import shortest_exponent
+
+        return shortest_exponent(value)
+    if exponent:
+        return f"{value:.0f}" if size >= 1 else f"{value:.{len(mantissa) + abs(int(exponent))}f}".rstrip("0")
+    return mantissa.removesuffix(".0")
+
+
+def text_of(value: object, *, depth: int = 0) -> str:
+    """Return a value as fmt's %v prints it (inside another value where `depth` is not 0)."""
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, NilPointer):
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return float_text(value)
+    if isinstance(value, complex):
+        imaginary = float_text(value.imag)
+        return f"({float_text(value.real)}{'' if imaginary[0] in '+-' else '+'}{imaginary}i)"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{text_of(value[key], depth=depth + 1)}" for key in sorted(value)) + "]"
+    if isinstance(value, (list, tuple)):
+        return "[" + " ".join(text_of(item, depth=depth + 1) for item in value) + "]"
+    return _object_text(value, depth)
+
+
+def _object_text(value: object, depth: int) -> str:
+    if isinstance(value, Struct):
+        if value.text is not None:
+            return value.text
+        if value.pointer and depth:
+            return f"{0xC000000000 + (id(value) & 0xFFFFFF0):#x}"
+        return "{" + " ".join(text_of(field, depth=depth + 1) for field in value.fields.values()) + "}"
+    if isinstance(value, Record):
+        return "{" + " ".join(f"{name}:{text_of(field)}" for name, field in value.to_json().items()) + "}"
+    if isinstance(value, Missing):
+        return "<no value>"
+    return f"{0xC000000000 + (id(value) & 0xFFFFFF0):#x}"
+
+
+def plain(value: object) -> object:
+    """Return a value as plain data for JSON: records become dicts, maps have their keys sorted, unknown things null."""
+    if isinstance(value, Record):
+        return {name: plain(field) for name, field in value.to_json().items()}
+    if isinstance(value, Struct):
+        return plain_struct(value)
+    if isinstance(value, dict):
+        if isinstance(value, GoMap) and value.is_nil:
+            return None
+        return {key: plain(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        if isinstance(value, GoList) and value.is_nil:
+            return None
+        return [plain(item) for item in value]
+    if isinstance(value, JsonNumber):
+        from hyperbox.files import loads
+
+        return loads(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return int(value)
+    return value if isinstance(value, (str, int, float)) else None
+
+
+def plain_struct(value: Struct) -> object:
+    """Return a typed record's JSON: what it came from, with the keys of the maps in it sorted."""
+    if not isinstance(value.raw, dict):
+        return value.raw
+    return {key: plain(value.fields[key]) if key in value.fields else item for key, item in value.raw.items()}

@@ -143,7 +143,8 @@ class Connection:
                 ) from None
             except OSError as error:
                 connection.close()
-                raise EngineError(f"{method.capitalize()} {json.dumps(address)}: {dial_error(parts, error)}") from None
+                shown = self.registry.url("") if parts.netloc == self.registry.host else address
+                raise EngineError(f"Get {json.dumps(shown)}: {dial_error(parts, error)}") from None
         raise AssertionError
 
     def simple(self, method: str, address: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes]:
@@ -193,7 +194,7 @@ def dial_error(parts: urllib.parse.SplitResult, error: OSError) -> str:
             "net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"
         )
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    host = "[::1]" if parts.hostname == "localhost" else parts.hostname
     return f"dial tcp {host}:{port}: connect: {(error.strerror or str(error)).lower()}"
 
 

@@ -1,0 +1,220 @@
+"""Images in and out: pull, push, load, save, import. Data on stdout, progress where docker has it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox.cli.connect import engine_for
+from hyperbox.cli.progress import Progress
+from hyperbox.errors import EngineError, HyperBoxError, NotFound, UnsupportedError
+from hyperbox.image.credentials import credentials, read_config
+from hyperbox.image.reference import Reference, parse_reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import BinaryIO
+
+    from hyperbox.engine.api import Engine, Json
+    from hyperbox.grammar.parse import Invocation
+
+
+def config_folder(invocation: Invocation) -> str:
+    """Return the folder of docker's config.json: --config, DOCKER_CONFIG, or ~/.docker."""
+    given = invocation.globals.get("config")
+    default = os.path.expanduser("~/.docker")
+    if isinstance(given, str) and given and not given.startswith("$HOME") and given != "/root/.docker":
+        return given
+    return os.environ.get("DOCKER_CONFIG") or default
+
+
+def auth_for(invocation: Invocation, domain: str) -> Json | None:
+    """Return the credentials that docker's configuration has for a registry, or None."""
+    return credentials(read_config(config_folder(invocation)), domain)
+
+
+def user_reference(text: str) -> Reference:
+    """Parse a reference that the user typed; what is wrong with it is the user's fault, not the daemon's."""
+    try:
+        return parse_reference(text)
+    except EngineError as error:
+        raise HyperBoxError(error.message) from None
+
+
+def platform_of(invocation: Invocation) -> str:
+    """Return --platform or DOCKER_DEFAULT_PLATFORM."""
+    return str(invocation.flags.get("platform") or os.environ.get("DOCKER_DEFAULT_PLATFORM", ""))
+
+
+def refuse_trust(invocation: Invocation) -> None:
+    """Raise UnsupportedError where the user insists on Docker Content Trust."""
+    if invocation.given.get("disable-content-trust") and invocation.flags["disable-content-trust"] is False:
+        raise UnsupportedError(
+            "--disable-content-trust=false: HyperBox does not verify Docker Content Trust (notary v1) signatures"
+        )
+
+
+def pull(invocation: Invocation) -> int:
+    """`docker pull`."""
+    refuse_trust(invocation)
+    text = invocation.arguments[0]
+    reference = user_reference(text)
+    quiet = bool(invocation.flags["quiet"])
+    if invocation.flags["all-tags"]:
+        raise UnsupportedError("pull: --all-tags is not supported: name the tags to pull")
+    if not reference.tag and not reference.digest and not quiet:
+        print("Using default tag: latest", flush=True)
+    reference = reference.with_tag()
+    engine = engine_for(invocation)
+    progress = Progress(sys.stdout, quiet=quiet)
+    try:
+        engine.image_pull(
+            str(reference),
+            platform=platform_of(invocation),
+            auth=auth_for(invocation, reference.domain),
+            on_event=progress.event,
+        )
+    finally:
+        progress.close()
+    print(reference.canonical)
+    return 0
+
+
+def push(invocation: Invocation) -> int:
+    """`docker push`."""
+    refuse_trust(invocation)
+    reference = user_reference(invocation.arguments[0])
+    if invocation.flags["all-tags"]:
+        raise UnsupportedError("push: --all-tags is not supported: name the tag to push")
+    quiet = bool(invocation.flags["quiet"])
+    if not reference.tag and not quiet:
+        print("Using default tag: latest", flush=True)
+    progress = Progress(sys.stdout, quiet=quiet)
+    try:
+        engine_for(invocation).image_push(
+            str(reference.with_tag()), auth=auth_for(invocation, reference.domain), on_event=progress.event
+        )
+    except NotFound as error:
+        if error.message.startswith("An image does not exist"):
+            raise HyperBoxError(error.message) from None
+        raise
+    finally:
+        progress.close()
+    if quiet:
+        print(reference.with_tag().canonical)
+    return 0
+
+
+def opened(path: str, what: str = "") -> BinaryIO:
+    """Open a file to read; raises HyperBoxError with docker's words."""
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise HyperBoxError(f"{what}open {path}: {(error.strerror or '').lower()}") from None
+
+
+def load(invocation: Invocation) -> int:
+    """`docker load`."""
+    path = str(invocation.flags["input"])
+    if not path and sys.stdin.isatty():
+        raise HyperBoxError("requested load from stdin, but stdin is empty")
+    source = opened(path) if path else sys.stdin.buffer
+    with source:
+        for line in engine_for(invocation).image_load(source, platform=_one_platform(invocation)):
+            print(line)
+    return 0
+
+
+def _one_platform(invocation: Invocation) -> str:
+    value = invocation.flags.get("platform")
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise UnsupportedError("--platform can be given once")
+        return str(value[0]) if value else ""
+    return str(value or "")
+
+
+def write_out(chunks: Iterable[bytes], path: str, verb: str) -> None:
+    """Write an archive to a file (complete, or not at all) or to stdout, never to a terminal."""
+    if not path:
+        if sys.stdout.isatty():
+            raise HyperBoxError("cowardly refusing to save to a terminal. Use the -o flag or redirect")
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise HyperBoxError(f"failed to {verb}: invalid output path: stat {folder}: no such file or directory")
+    if os.path.isdir(path):
+        raise HyperBoxError(f"failed to {verb}: invalid output path: {path!r} must be a regular file".replace("'", '"'))
+    temporary = f"{path}.tmp.{os.getpid()}"
+    try:
+        with open(temporary, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        os.rename(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def save(invocation: Invocation) -> int:
+    """`docker save`."""
+    path = str(invocation.flags["output"])
+    if not path and sys.stdout.isatty():
+        raise HyperBoxError("cowardly refusing to save to a terminal. Use the -o flag or redirect")
+    chunks = engine_for(invocation).image_save(invocation.arguments, platform=_one_platform(invocation))
+    write_out(chunks, path, "save image")
+    return 0
+
+
+def import_image(invocation: Invocation) -> int:
+    """`docker import`."""
+    source_name, *rest = invocation.arguments
+    reference = user_reference(rest[0]) if rest else None
+    if source_name == "-":
+        source: BinaryIO = sys.stdin.buffer
+    elif source_name.startswith(("http://", "https://")):
+        source = fetch(source_name)
+    else:
+        source = opened(source_name)
+    changes = invocation.flags["change"]
+    assert isinstance(changes, list)
+    message = str(invocation.flags["message"]) or f"Imported from {source_name}"
+    with source:
+        image_id = engine_for(invocation).image_import(
+            source,
+            repository=reference.repository if reference else "",
+            tag=reference.tag if reference else "",
+            message=message,
+            changes=changes,
+            platform=platform_of(invocation),
+        )
+    print(image_id)
+    return 0
+
+
+def fetch(address: str) -> BinaryIO:
+    """Open a file on a web server. Raises HyperBoxError."""
+    import urllib.request
+
+    try:
+        response: BinaryIO = urllib.request.urlopen(address, timeout=60)
+    except OSError as error:
+        raise HyperBoxError(f"failed to download {address}: {error}") from None
+    return response
+
+
+def pull_for(engine: Engine, invocation: Invocation, text: str, platform: str, *, quiet: bool) -> str:
+    """Pull an image that a command needs, progress on stderr; returns its id."""
+    reference = user_reference(text).with_tag()
+    progress = Progress(sys.stderr, quiet=quiet)
+    try:
+        return engine.image_pull(
+            str(reference), platform=platform, auth=auth_for(invocation, reference.domain), on_event=progress.event
+        )
+    finally:
+        progress.close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from compat.help_tables import help_source
 from compat.tables import tables_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +17,7 @@ def generated() -> dict[str, str]:
     return {
         "hyperbox/grammar/tables.py": tables_source("docker"),
         "hyperbox/grammar/tables_compose.py": tables_source("compose"),
+        "hyperbox/grammar/tables_help.py": help_source(),
     }
 
 

@@ -6,7 +6,7 @@ from hyperbox.errors import UsageError
 
 # docker's own flags, which docker-compose takes before its command; they go in front of the word "compose"
 WITHOUT_VALUE = frozenset({"--debug", "-D", "--tls", "--tlsverify"})
-WITH_VALUE = ("--tlscacert", "--tlscert", "--tlskey", "--host", "-H", "--context", "--log-level", "-l")
+WITH_VALUE = ("--tlscacert", "--tlscert", "--tlskey", "--host", "-H", "--context", "--log-level")
 REPLACED = {"--verbose": "--debug", "-h": "--help", "--version": "version", "-v": "version"}
 
 

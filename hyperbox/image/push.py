@@ -52,7 +52,7 @@ def _push_content(store: ImageStore, connection: Connection, image_id: str, tell
     for diff_id, blob in zip(diff_ids, blobs, strict=True):
         packed = _packed(store, blob)
         sent.append(packed)
-        new = push_blob(
+        new = push_blob(store, connection, packed, progress_of(tell, diff_id[7:19]))
             store,
             connection,
             packed,
@@ -71,8 +71,13 @@ def _push_content(store: ImageStore, connection: Connection, image_id: str, tell
     return data, ingest.DOCKER_MANIFEST
 
 
-def _progress(tell: OnEvent, short: str, current: int, total: int) -> None:
-    tell({"status": "Pushing", "progressDetail": {"current": current, "total": total}, "id": short})
+def progress_of(tell: OnEvent, short: str) -> Callable[[int, int], None]:
+    """Return the function that tells how much of one layer has been sent."""
+
+    def progress(current: int, total: int) -> None:
+        tell({"status": "Pushing", "progressDetail": {"current": current, "total": total}, "id": short})
+
+    return progress
 
 
 def _packed(store: ImageStore, blob: str) -> str:

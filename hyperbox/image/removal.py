@@ -67,7 +67,7 @@ def image_remove(store: ImageStore, text: str, *, force: bool = False, prune: bo
             )
         doomed = [str(_plain(reference))]
         if not others:
-            doomed.extend(digests if not reference.digest else [name for name in tags])
+            doomed.extend(digests if not reference.digest else list(tags))
         else:
             repository = reference.familiar
             if not any(name.rpartition(":")[0] == repository for name in others):

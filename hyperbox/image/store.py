@@ -228,7 +228,8 @@ class ImageStore:
         """Remove layers, blobs and staging leftovers that no image needs; returns the bytes that were freed."""
         self.prepare()
         with files.Lock(f"{self.path}/lock"):
-            keys, blobs = set(), set()
+            keys: set[str] = set()
+            blobs: set[str] = set()
             for image_id in self.image_ids():
                 record = self.record(image_id)
                 keys.update(map(str, record["Keys"]))  # type: ignore[call-overload]

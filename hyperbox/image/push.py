@@ -53,11 +53,6 @@ def _push_content(store: ImageStore, connection: Connection, image_id: str, tell
         packed = _packed(store, blob)
         sent.append(packed)
         new = push_blob(store, connection, packed, progress_of(tell, diff_id[7:19]))
-            store,
-            connection,
-            packed,
-            lambda current, total, short=diff_id[7:19]: _progress(tell, short, current, total),
-        )
         tell({"status": "Pushed" if new else "Layer already exists", "progressDetail": {}, "id": diff_id[7:19]})
     push_blob(store, connection, image_id, lambda current, total: None)
     if sent == blobs:

@@ -1,0 +1,259 @@
+"""Control groups: where they lie, a project's budget, a container's counters; v2, and v1 on hybrid hosts.
+
+A container's group is PARENT/PROJECT/ID below every hierarchy. On v2 the controllers are handed down from the root to the
+project's group, which holds no process itself (no-internal-process rule). See cgroups(7) and the kernel's
+Documentation/admin-guide/cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox.errors import EngineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = "/sys/fs/cgroup"
+CPU_PERIOD = 100000  # microseconds
+
+
+def is_v2() -> bool:
+    """Return whether the unified hierarchy alone is mounted."""
+    return os.path.exists(f"{ROOT}/cgroup.controllers")
+
+
+def container_path(parent: str, project: str, container_id: str) -> str:
+    """Return a container's cgroup path, beginning with "/"."""
+    return f"/{parent.strip('/')}/{project}/{container_id}"
+
+
+def hierarchies() -> list[str]:
+    """Return the folders in which this machine's hierarchies are mounted: one on v2, one a controller on v1."""
+    if is_v2():
+        return [ROOT]
+    device = os.lstat(ROOT).st_dev
+    with os.scandir(ROOT) as entries:
+        return [
+            entry.path
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_dev != device
+        ]
+
+
+def v1_controllers() -> list[str]:
+    """Return the controllers of the v1 hierarchies that are active, mounted here or not ("cpu,cpuacct" is one)."""
+    with open("/proc/self/cgroup", "rb") as file:
+        rows = [line.decode().split(":", 2)[1] for line in file]
+    return [row.removeprefix("name=") for row in rows if row]
+
+
+def mount_missing_hierarchies() -> None:
+    """Mount the active v1 hierarchies that are not mounted; for a private mount namespace only. Does nothing on v2.
+
+    A v1 hierarchy becomes active for the whole machine as soon as anyone mounts it, in any namespace (a Docker Engine beside us
+    does). crun then expects it at /sys/fs/cgroup/NAME and would write plain files into the folder if it were not there. The
+    folder itself is never changed, since its tmpfs is the host's: a new tmpfs is laid over it and the hierarchies are bound in.
+    """
+    if is_v2():
+        return
+    device = os.lstat(ROOT).st_dev
+    missing = []
+    for name in v1_controllers():
+        try:
+            mounted = os.stat(f"{ROOT}/{name}").st_dev != device
+        except FileNotFoundError:
+            mounted = False
+        if not mounted:
+            missing.append(name)
+    if missing:
+        _lay_over(missing, device)
+
+
+def _lay_over(missing: list[str], device: int) -> None:
+    from hyperbox.kernel import syscalls
+
+    kept, links = {}, {}
+    with os.scandir(ROOT) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                links[entry.name] = os.readlink(entry.path)
+            elif entry.stat(follow_symlinks=False).st_dev != device:
+                kept[entry.name] = os.open(entry.path, os.O_PATH | os.O_CLOEXEC)
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+    syscalls.mount("tmpfs", ROOT, "tmpfs", flags, "mode=755")
+    for name, descriptor in kept.items():
+        os.mkdir(f"{ROOT}/{name}", 0o755)
+        syscalls.mount(f"/proc/self/fd/{descriptor}", f"{ROOT}/{name}", "", syscalls.MS_BIND)
+        os.close(descriptor)
+    for name, target in links.items():
+        os.symlink(target, f"{ROOT}/{name}")
+    for name in missing:
+        os.mkdir(f"{ROOT}/{name}", 0o755)
+        syscalls.mount("cgroup", f"{ROOT}/{name}", "cgroup", flags, name)
+
+
+def write(path: str, value: str) -> None:
+    """Write one value into a control file. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str) -> str:
+    """Return a control file's content without the last newline; "" where it is not there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return ""
+
+
+def delegate(path: str) -> None:
+    """Hand down all controllers from the root to the children of `path` (v2; relative to the root, beginning with "/").
+
+    Makes the groups on the way. Raises OSError.
+    """
+    folder = ROOT
+    for name in ["", *path.strip("/").split("/")]:
+        if name:
+            folder += f"/{name}"
+            try:
+                os.mkdir(folder, 0o755)
+            except FileExistsError:
+                pass
+        wanted = set(read(f"{folder}/cgroup.controllers").split()) - set(
+            read(f"{folder}/cgroup.subtree_control").split()
+        )
+        for controller in sorted(wanted):
+            try:
+                write(f"{folder}/cgroup.subtree_control", f"+{controller}")
+            except OSError as error:
+                # a controller may be in use in another way (rt tasks in cpu, threaded groups): the others are still handed down
+                if error.errno not in (16, 22, 95):
+                    raise
+
+
+# budget key -> v2 file; v1 controller and file
+BUDGET_FILES = {
+    "memory": ("memory.max", "memory", "memory.limit_in_bytes"),
+    "memory_high": ("memory.high", "memory", "memory.soft_limit_in_bytes"),
+    "pids": ("pids.max", "pids", "pids.max"),
+    "cpu_weight": ("cpu.weight", "cpu", "cpu.shares"),
+}
+
+
+def budget_writes(folder: str, budget: Mapping[str, object], *, v2: bool) -> list[tuple[str, str]]:
+    """Return the (file, value) pairs that put a project's budget in force.
+
+    Keys: cpus (CPUs, a number), memory and memory_high (bytes), pids, cpu_weight (1-10000), io ({"MAJOR:MINOR": {"rbps": …,
+    "wbps", "riops", "wiops"}}).
+    `folder` is the project's path below each hierarchy. Pure.
+    """
+    writes = []
+    for key, (file, controller, old_file) in BUDGET_FILES.items():
+        value = budget.get(key)
+        if value is None:
+            continue
+        if key == "cpu_weight" and not v2:
+            assert isinstance(value, int)
+            value = max(2, value * 1024 // 100)
+        writes.append((f"{ROOT}{folder}/{file}" if v2 else f"{ROOT}/{controller}{folder}/{old_file}", str(value)))
+    cpus = budget.get("cpus")
+    if cpus is not None:
+        quota = int(float(str(cpus)) * CPU_PERIOD)
+        if v2:
+            writes.append((f"{ROOT}{folder}/cpu.max", f"{quota} {CPU_PERIOD}"))
+        else:
+            writes += [
+                (f"{ROOT}/cpu{folder}/cpu.cfs_period_us", str(CPU_PERIOD)),
+                (f"{ROOT}/cpu{folder}/cpu.cfs_quota_us", str(quota)),
+            ]
+    limits = budget.get("io")
+    for device, values in limits.items() if isinstance(limits, dict) else ():
+        if v2:
+            writes.append(
+                (f"{ROOT}{folder}/io.max", f"{device} {' '.join(f'{key}={value}' for key, value in values.items())}")
+            )
+            continue
+        for key, file in (("rbps", "read_bps"), ("wbps", "write_bps"), ("riops", "read_iops"), ("wiops", "write_iops")):
+            if key in values:
+                writes.append((f"{ROOT}/blkio{folder}/blkio.throttle.{file}_device", f"{device} {values[key]}"))
+    return writes
+
+
+def create_project(parent: str, project: str, budget: Mapping[str, object] | None = None) -> None:
+    """Make a project's cgroup, with the controllers handed down and its budget in force; may be done again with another budget.
+
+    Raises EngineError where a limit of the budget can't be set.
+    """
+    folder = f"/{parent.strip('/')}/{project}"
+    v2 = is_v2()
+    if v2:
+        delegate(folder)
+    else:
+        for hierarchy in hierarchies():
+            os.makedirs(hierarchy + folder, 0o755, exist_ok=True)
+            _inherit_cpuset(hierarchy, folder)
+    for file, value in budget_writes(folder, budget or {}, v2=v2):
+        try:
+            write(file, value)
+        except OSError as error:
+            raise EngineError(
+                f"project {project}: {os.path.basename(file)} can't be set to {value}: {error.strerror}"
+            ) from None
+
+
+def _inherit_cpuset(hierarchy: str, folder: str) -> None:
+    """Give the groups on the way the parent's CPUs and memory nodes: a v1 cpuset group begins with none and takes no process."""
+    if os.path.basename(hierarchy) != "cpuset":
+        return
+    path = hierarchy
+    for name in folder.strip("/").split("/"):
+        above, path = path, f"{path}/{name}"
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            if not read(f"{path}/{file}"):
+                write(f"{path}/{file}", read(f"{above}/{file}"))
+
+
+def remove_project(parent: str, project: str) -> None:
+    """Remove a project's cgroup where nothing is in it any more; one that is in use stays. Idempotent."""
+    for hierarchy in hierarchies():
+        for folder in (f"{hierarchy}/{parent.strip('/')}/{project}", f"{hierarchy}/{parent.strip('/')}"):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                break
+
+
+def remove_group(path: str) -> None:
+    """Remove a container's group in every hierarchy, groups below it first; what holds processes stays. Idempotent."""
+    for hierarchy in hierarchies():
+        _remove_tree(hierarchy + path)
+
+
+def _remove_tree(folder: str) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            children = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for child in children:
+        _remove_tree(child)
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return
+
+
+def processes(path: str) -> list[int]:
+    """Return the pids in a group and all below it, in ascending order."""
+    folder = ROOT + path if is_v2() else next((h + path for h in hierarchies() if os.path.isdir(h + path)), "")
+    pids: list[int] = []
+    for current, _, files in os.walk(folder) if folder else ():
+        if "cgroup.procs" in files:
+            pids += map(int, read(f"{current}/cgroup.procs").split())
+    return sorted(set(pids))

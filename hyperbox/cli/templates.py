@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hyperbox.cli.templates_evaluator import Functions
 
 
-def parse(text: str) -> Template:
-    """Return the parsed template. Raises ParseError with Go's message."""
-    return parse_text(text, FUNCTIONS)
+def parse(text: str, name: str = "") -> Template:
+    """Return the parsed template. Raises ParseError with Go's message, in which the template has that name."""
+    return parse_text(text, FUNCTIONS, name)
 
 
 def execute(template: Template, value: object, *, strict: bool = False, functions: Functions | None = None) -> str:

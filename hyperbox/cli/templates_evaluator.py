@@ -75,22 +75,24 @@ class Evaluator:
         self.size = 0
         self.variables: list[tuple[str, object]] = []
         self.node: Node | None = None
-        self.name = ""
+        self.name = template.name
         self.depth = 0
 
     def run(self, data: object) -> str:
         """Return the output. Raises ExecuteError."""
         self.variables = [("$", data)]
-        self._walk_list(data, self.template.trees[""])
+        self._walk_list(data, self.template.trees[self.template.name])
         return "".join(self.output)
 
     def error(self, message: str) -> ExecuteError:
         if self.node is None:
-            return ExecuteError(f"template: : {message}")
+            return ExecuteError(f"template: {self.name}: {message}")
         before = self.template.text[: self.node.position]
         line = 1 + before.count("\n")
         column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "surrogateescape"))
-        return ExecuteError(f"template: :{line}:{column}: executing {quote(self.name)} at <{self.node}>: {message}")
+        return ExecuteError(
+            f"template: {self.template.name}:{line}:{column}: executing {quote(self.name)} at <{self.node}>: {message}"
+        )
 
     def write(self, text: str) -> None:
         self.size += len(text)
@@ -336,10 +338,12 @@ class Evaluator:
         if node.name in ("and", "or"):
             return self._short_circuit(dot, node.name, arguments, final)
         values = self._arguments(dot, node.name, wanted, arguments, final)
+        if node.name == "call":
+            values = [str(arguments[0]) if arguments else "<final>", *values]
         try:
             return function(*values)
         except CallError as error:
-            self.node = node
+            self.node = command
             raise self.error(f"error calling {node.name}: {error}") from None
 
     def _count(self, name: str, wanted: tuple[str, ...], count: int) -> None:

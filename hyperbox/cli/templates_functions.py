@@ -41,6 +41,10 @@ def _basic(value: object) -> str:
     return kind
 
 
+def _incompatible(first: object, second: object) -> CallError:
+    return CallError(f"incompatible types for comparison: {type_name(first)} and {type_name(second)}")
+
+
 def equal(first: object, *others: object) -> object:
     """eq: whether the first is equal to any of the others."""
     if not others:
@@ -57,14 +61,14 @@ def equal(first: object, *others: object) -> object:
             if kind == other_kind:
                 return True
         elif kind in BASIC and other_kind in BASIC:
-            raise CallError("incompatible types for comparison")
+            raise _incompatible(first, other)
         elif other_kind in ("map", "list"):
             raise CallError(f"non-comparable type {text_of(other)}: {type_name(other)}")
         elif kind == other_kind:
             if first is other:
                 return True
         else:
-            raise CallError("incompatible types for comparison")
+            raise _incompatible(first, other)
     return False
 
 
@@ -77,7 +81,7 @@ def less(first: object, second: object) -> object:
     """lt"""
     kind, other = _basic(first), _basic(second)
     if kind != other:
-        raise CallError("incompatible types for comparison")
+        raise _incompatible(first, second)
     if kind in ("bool", "complex"):
         raise CallError("invalid type for comparison")
     return first < second  # type: ignore[operator]
@@ -126,6 +130,8 @@ def index(item: object, *keys: object) -> object:
             item = item[_position(key, len(item))]
         elif isinstance(item, str):
             data = item.encode("utf-8", "surrogateescape")
+            if isinstance(key, int) and not 0 <= key < len(data):
+                raise CallError("reflect: string index out of range")
             item = data[_position(key, len(data))]
         else:
             raise CallError(f"can't index item of type {type_name(item)}")
@@ -175,11 +181,11 @@ def length(item: object) -> object:
     raise CallError(f"len of type {type_name(item)}")
 
 
-def call(function: object = MISSING, *arguments: object) -> object:
-    """call: there are no function values here, so it always refuses."""
+def call(spelled: str, function: object = MISSING, *arguments: object) -> object:
+    """call: there are no function values here, so it always refuses. `spelled` is the first argument as written."""
     if function is MISSING or function is None:
         raise CallError("call of nil")
-    raise CallError(f"non-function <arg 0> of type {type_name(function)}")
+    raise CallError(f"non-function {spelled} of type {type_name(function)}")
 
 
 # --- escapes ------------------------------------------------------------------------------------------------------------------

@@ -49,20 +49,21 @@ class ParseError(Exception):
 
 
 class Template:
-    """A parsed template: its text, and its named trees (the main one is "")."""
+    """A parsed template: its name (docker: mostly ""), its text, and its named trees (the main one has its own name)."""
 
-    __slots__ = ("text", "trees")
+    __slots__ = ("name", "text", "trees")
 
-    def __init__(self, text: str, trees: dict[str, list[Node]]) -> None:
+    def __init__(self, name: str, text: str, trees: dict[str, list[Node]]) -> None:
+        self.name = name
         self.text = text
         self.trees = trees
 
 
-def parse(text: str, functions: Container[str]) -> Template:
+def parse(text: str, functions: Container[str], name: str = "") -> Template:
     """Parse a whole template. Raises ParseError "template: :1: …"."""
-    parser = Parser(text, functions)
+    parser = Parser(text, functions, name)
     parser.template()
-    return Template(text, parser.trees)
+    return Template(name, text, parser.trees)
 
 
 def token_name(token: Token) -> str:
@@ -83,10 +84,11 @@ def is_empty(tree: list[Node]) -> bool:
 class Parser:
     """The state of one parse: where it is, which variables are known, how deep it is in ranges."""
 
-    __slots__ = ("action_line", "depth", "functions", "index", "ranges", "text", "tokens", "trees", "variables")
+    __slots__ = ("action_line", "depth", "functions", "index", "name", "ranges", "text", "tokens", "trees", "variables")
 
-    def __init__(self, text: str, functions: Container[str]) -> None:
+    def __init__(self, text: str, functions: Container[str], name: str) -> None:
         self.text = text
+        self.name = name
         self.tokens = lexer.tokenize(text)
         self.functions = functions
         self.index = 0
@@ -116,13 +118,13 @@ class Parser:
 
     def error(self, message: str) -> ParseError:
         token = self.tokens[min(max(self.index - 1, 0), len(self.tokens) - 1)]
-        return ParseError(f"template: :{token[3]}: {message}")
+        return ParseError(f"template: {self.name}:{token[3]}: {message}")
 
     def unexpected(self, token: Token, context: str) -> ParseError:
         if token[0] == lexer.ERROR:
             extra = ""
             if self.action_line and self.action_line != token[3]:
-                extra = f" in action started at :{self.action_line}"
+                extra = f" in action started at {self.name}:{self.action_line}"
                 if token[1].endswith(" action"):
                     extra = extra[len(" in action") :]
             return self.error(token[1] + extra)
@@ -150,7 +152,7 @@ class Parser:
             if isinstance(node, Jump) and node.word in ("end", "else"):
                 raise self.error(f"unexpected {node}")
             tree.append(node)
-        self._add("", tree)
+        self._add(self.name, tree)
 
     def _add(self, name: str, tree: list[Node]) -> None:
         held = self.trees.get(name)

@@ -85,8 +85,10 @@ def text_of(
     return _by_template(listing, items, pattern, is_table=is_table)
 
 
-def _sorted(listing: Listing, item: object) -> dict[str, object]:
-    return {name: listing.methods[name](item) for name in sorted(listing.methods)}
+def _sorted(listing: Listing, item: object) -> object:
+    from hyperbox.cli.templates_values import plain
+
+    return plain({name: listing.methods[name](item) for name in listing.methods})
 
 
 def _raw(listing: Listing, items: Iterable[object], quiet: bool) -> str:

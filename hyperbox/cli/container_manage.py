@@ -1,0 +1,189 @@
+"""`docker port`, `top`, `rename`, `update` and `container prune`."""
+
+from __future__ import annotations
+
+import sys
+
+from hyperbox.cli.connect import engine_for
+from hyperbox.cli.container_list import parse_filters
+from hyperbox.cli.container_ports import bindings, host_and_port, natural_key
+from hyperbox.cli.output import human_size, table
+from hyperbox.errors import EngineError, ExitStatus, HyperBoxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.grammar.parse import Invocation
+
+    Json = dict[str, object]
+
+TOP_WIDTH = 20
+
+
+def say_error(error: EngineError) -> None:
+    """Write an engine's error on stderr as docker does, where others may follow."""
+    sys.stdout.flush()
+    sys.stderr.write(f"Error response from daemon: {error.message}\n")
+
+
+def port(invocation: Invocation) -> int:
+    """docker port CONTAINER [PORT[/PROTO]]"""
+    name = invocation.arguments[0]
+    published = bindings(engine_for(invocation).container_inspect(name))
+    if len(invocation.arguments) > 1:
+        wanted = invocation.arguments[1]
+        number, _, protocol = wanted.partition("/")
+        if not number.isdigit() or int(number) > 65535:
+            reason = "value out of range" if number.isdigit() else "invalid syntax"
+            raise HyperBoxError(f'Error: invalid port ({number}): strconv.ParseUint: parsing "{number}": {reason}')
+        hosts = published.get(f"{number}/{protocol or 'tcp'}")
+        if not hosts:
+            raise HyperBoxError(f"Error: No public port '{wanted}' published for {name}")
+        sys.stdout.write("".join(f"{_host(host)}\n" for host in hosts))
+        return 0
+    for key in sorted(published, key=natural_key):
+        sys.stdout.write("".join(f"{key} -> {_host(host)}\n" for host in published[key]))
+    return 0
+
+
+def _host(host: dict[str, str]) -> str:
+    return host_and_port(host.get("HostIp") or "", host.get("HostPort") or "")
+
+
+def top(invocation: Invocation) -> int:
+    """docker top CONTAINER [ps OPTIONS]"""
+    name, *options = invocation.arguments
+    processes = engine_for(invocation).container_top(name, " ".join(options) or "-ef")
+    rows = [processes.get("Titles"), *_rows(processes.get("Processes"))]
+    sys.stdout.write(
+        table(
+            [[str(cell) for cell in row] for row in rows if isinstance(row, (list, tuple))],
+            min_width=TOP_WIDTH,
+            padding=3,
+        )
+    )
+    return 0
+
+
+def _rows(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def rename(invocation: Invocation) -> int:
+    """docker rename CONTAINER NEW_NAME"""
+    old, new = (word.strip() for word in invocation.arguments)
+    if not old or not new:
+        raise HyperBoxError("Error: Neither old nor new names may be empty")
+    try:
+        engine_for(invocation).container_rename(old, new)
+    except EngineError as error:
+        say_error(error)
+        raise HyperBoxError(f"Error: failed to rename container named {old}") from error
+    return 0
+
+
+# flag -> field of the update request
+UPDATE_FIELDS = {
+    "blkio-weight": "BlkioWeight",
+    "cpu-period": "CpuPeriod",
+    "cpu-quota": "CpuQuota",
+    "cpu-rt-period": "CpuRealtimePeriod",
+    "cpu-rt-runtime": "CpuRealtimeRuntime",
+    "cpu-shares": "CpuShares",
+    "cpus": "NanoCpus",
+    "cpuset-cpus": "CpusetCpus",
+    "cpuset-mems": "CpusetMems",
+    "memory": "Memory",
+    "memory-reservation": "MemoryReservation",
+    "memory-swap": "MemorySwap",
+    "pids-limit": "PidsLimit",
+}
+
+
+def restart_policy(text: str) -> Json:
+    """Return --restart's word as the API's RestartPolicy. Raises HyperBoxError with docker's words."""
+    name, colon, count = text.partition(":")
+    if colon and not name:
+        raise HyperBoxError("invalid restart policy format: no policy provided before colon")
+    if colon and not count.lstrip("-").isdigit():
+        raise HyperBoxError("invalid restart policy format: maximum retry count must be an integer")
+    return {"Name": name, "MaximumRetryCount": int(count) if colon else 0}
+
+
+def update(invocation: Invocation) -> int:
+    """docker update OPTIONS CONTAINER…"""
+    if not any(name in invocation.given for name in [*UPDATE_FIELDS, "restart", "kernel-memory"]):
+        raise HyperBoxError("you must provide one or more flags when using this command")
+    changes: Json = {field: invocation.flags[flag] for flag, field in UPDATE_FIELDS.items() if flag in invocation.given}
+    if "restart" in invocation.given:
+        changes["RestartPolicy"] = restart_policy(str(invocation.flags["restart"]))
+    engine = engine_for(invocation)
+    errors: list[EngineError] = []
+    for name in invocation.arguments:
+        try:
+            answer = engine.container_update(name, changes)
+        except EngineError as error:
+            errors.append(error)
+            continue
+        sys.stdout.write(f"{name}\n")
+        for warning in _rows(answer.get("Warnings")):
+            sys.stderr.write(f"{warning}\n")
+    return fail_with(errors)
+
+
+def fail_with(errors: list[EngineError]) -> int:
+    """Write the errors of a command on several things, and return its exit code."""
+    for error in errors:
+        say_error(error)
+    return 1 if errors else 0
+
+
+# --- prune --------------------------------------------------------------------------------------------------------------------
+def confirmed(warning: str) -> bool:
+    """Write a warning and ask; anything but y or Y means no."""
+    sys.stdout.write(f"{warning}\nAre you sure you want to continue? [y/N] ")
+    sys.stdout.flush()
+    try:
+        answer = sys.stdin.readline()
+    except (OSError, ValueError):
+        return False
+    return answer.strip() in ("y", "Y")
+
+
+def ask(invocation: Invocation, warning: str) -> None:
+    """Ask unless --force was given; raises ExitStatus(0) where the user does not want it."""
+    if not invocation.flags["force"] and not confirmed(warning):
+        raise ExitStatus(0)
+
+
+def prune_filters(invocation: Invocation) -> dict[str, list[str]]:
+    """Return --filter's and config.json's pruneFilters."""
+    filters = parse_filters(invocation.flags["filter"])
+    from hyperbox.cli.configuration_file import load
+
+    configured = load(invocation).get("pruneFilters")
+    for pair in configured if isinstance(configured, list) else []:
+        key, _, value = str(pair).partition("=")
+        opposite = {"label": "label!", "label!": "label"}.get(key)
+        if opposite is None or value not in filters.get(opposite, []):
+            filters.setdefault(key, []).append(value)
+    return filters
+
+
+def deleted(heading: str, answer: Json, key: str) -> str:
+    """Return one paragraph of what was deleted, or ""."""
+    names = _rows(answer.get(key))
+    return f"{heading}:\n" + "".join(f"{name}\n" for name in names) + "\n" if names else ""
+
+
+def reclaimed(*answers: Json) -> str:
+    """Return the last line: what all of it came to."""
+    total = sum(int(str(answer.get("SpaceReclaimed") or 0)) for answer in answers)
+    return f"Total reclaimed space: {human_size(total, precision=4)}\n"
+
+
+def prune(invocation: Invocation) -> int:
+    """docker container prune"""
+    ask(invocation, "WARNING! This will remove all stopped containers.")
+    answer = engine_for(invocation).container_prune(prune_filters(invocation))
+    sys.stdout.write(deleted("Deleted Containers", answer, "ContainersDeleted") + reclaimed(answer))
+    return 0

@@ -1,0 +1,269 @@
+"""From a compose project to what is to be there: networks, volumes, and for every service the containers it wants.
+
+Decides and opens nothing. Names and labels are docker compose's, so that tools which look for them find them; a project whose name another folder
+has too carries a suffix in its real name (`project.identity`), and everything here is named after that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from hyperbox.compose.model import Json, Project
+from hyperbox.errors import ComposeError
+from hyperbox.files import dumps
+
+VERSION = "2.40.3"
+PREFIX = "com.docker.compose."
+# keys of a service that don't make its containers different
+UNHASHED = frozenset({"build", "pull_policy", "scale", "depends_on", "profiles", "develop", "attach"})
+
+
+class NetworkWish(NamedTuple):
+    """A network: its key in the file, its real name, the Engine API's create body, and whether it is somebody else's."""
+
+    key: str
+    name: str
+    body: Json
+    config_hash: str
+    external: bool
+
+
+class VolumeWish(NamedTuple):
+    """A named volume, as NetworkWish."""
+
+    key: str
+    name: str
+    body: Json
+    config_hash: str
+    external: bool
+
+
+class Dependency(NamedTuple):
+    """What a service waits for before it is started."""
+
+    service: str
+    condition: str
+    required: bool
+    restart: bool
+
+
+class ServiceWish(NamedTuple):
+    """A service: how many containers, what makes them different, what they wait for. `definition` is the canonical service."""
+
+    name: str
+    definition: Json
+    scale: int
+    config_hash: str
+    image: str
+    depends_on: tuple[Dependency, ...]
+
+    @property
+    def container_name(self) -> str:
+        """The name that the file fixes, or ""."""
+        return str(self.definition.get("container_name", ""))
+
+
+class Desired(NamedTuple):
+    """What a project wants to be there. `name` is its real name, `plain_name` the one without a folder's suffix."""
+
+    name: str
+    plain_name: str
+    working_dir: str
+    config_files: tuple[str, ...]
+    networks: dict[str, NetworkWish]
+    volumes: dict[str, VolumeWish]
+    services: dict[str, ServiceWish]
+    known_services: frozenset[str]
+    project: Project | None = None
+
+
+def digest(value: object) -> str:
+    """Return the hash of plain data: the same for the same data, whatever its order and the version of Python."""
+    return hashlib.sha256(dumps(value, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def service_hash(definition: Json) -> str:
+    """Return the hash of what makes a service's containers different."""
+    kept = {key: value for key, value in definition.items() if key not in UNHASHED}
+    deploy = kept.get("deploy")
+    if isinstance(deploy, dict):
+        kept["deploy"] = {key: value for key, value in deploy.items() if key != "replicas"}
+    return digest(kept)
+
+
+def number(value: object, default: int) -> int:
+    """Return an int out of a canonical value (int or decimal string)."""
+    if isinstance(value, bool) or value is None:
+        return default
+    return int(str(value))
+
+
+def service_scale(definition: Json) -> int:
+    """Return how many containers a service wants."""
+    deploy = definition.get("deploy")
+    replicas = deploy.get("replicas") if isinstance(deploy, dict) else None
+    return number(definition.get("scale"), number(replicas, 1))
+
+
+def image_name(project_name: str, service: str, definition: Json) -> str:
+    """Return the image of a service: the one that is named, or PROJECT-SERVICE for one that is built."""
+    return str(definition.get("image") or f"{project_name}-{service}")
+
+
+def dependencies(definition: Json) -> tuple[Dependency, ...]:
+    """Return what a service waits for."""
+    found = definition.get("depends_on")
+    rows = []
+    for name, value in (found if isinstance(found, dict) else {}).items():
+        options = value if isinstance(value, dict) else {}
+        rows.append(
+            Dependency(
+                str(name),
+                str(options.get("condition", "service_started")),
+                options.get("required", True) is not False,
+                options.get("restart") is True,
+            )
+        )
+    return tuple(rows)
+
+
+def project_to_desired(project: Project, real_name: str, scale: dict[str, int] | None = None) -> Desired:
+    """Return what a loaded project wants. Raises ComposeError for a scale that can't be."""
+    services = {}
+    for name, definition in project.services.items():
+        wanted = (scale or {}).get(name, service_scale(definition))
+        if definition.get("provider"):
+            raise ComposeError(f'service "{name}": provider: HyperBox does not run provider plugins')
+        if wanted > 1 and definition.get("container_name"):
+            raise ComposeError(
+                f'WARNING: The "{name}" service is using the custom container name "{definition["container_name"]}". '
+                "Docker requires each container to have a unique name. Remove the custom name to scale the service"
+            )
+        image = image_name(real_name, name, definition)
+        services[name] = ServiceWish(
+            name, definition, wanted, service_hash(definition), image, dependencies(definition)
+        )
+    for name in scale or {}:
+        if name not in services:
+            raise ComposeError(f"no such service: {name}")
+    return Desired(
+        real_name,
+        project.name,
+        project.working_dir,
+        project.compose_files,
+        {key: network_wish(project, real_name, key) for key in used_networks(project)},
+        {key: volume_wish(project, real_name, key) for key in project.volumes},
+        services,
+        frozenset(project.services) | frozenset(project.disabled_services),
+        project,
+    )
+
+
+def used_networks(project: Project) -> list[str]:
+    """Return the keys of the networks that are to be made: those of the file but for an implicit default that no service is on."""
+    on = {key for definition in project.services.values() for key in (definition.get("networks") or {})}  # type: ignore[attr-defined]
+    return [key for key in project.networks if key != "default" or key in on]
+
+
+def real_resource_name(project: Project, real_name: str, name: str) -> str:
+    """Return a network's or volume's name with the project's real name in place of its plain one."""
+    if real_name != project.name and name.startswith(f"{project.name}_"):
+        return f"{real_name}_{name[len(project.name) + 1 :]}"
+    return name
+
+
+def _labels(definition: Json, project_name: str, kind: str, key: str, config_hash: str) -> dict[str, str]:
+    given = definition.get("labels")
+    return {
+        **(given if isinstance(given, dict) else {}),
+        f"{PREFIX}project": project_name,
+        f"{PREFIX}{kind}": key,
+        f"{PREFIX}version": VERSION,
+        f"{PREFIX}config-hash": config_hash,
+    }
+
+
+def _real_name(project: Project, real_name: str, definition: Json, key: str) -> tuple[str, bool]:
+    """Return a resource's name and whether it is external. A fixed name gets the suffix of a project that has one, an external one never."""
+    name = str(definition.get("name") or f"{project.name}_{key}")
+    if definition.get("external"):
+        return name, True
+    if name == f"{project.name}_{key}":
+        return real_resource_name(project, real_name, name), False
+    suffix = real_name.removeprefix(project.name)
+    return f"{name}{suffix}" if real_name != project.name and suffix else name, False
+
+
+def network_wish(project: Project, real_name: str, key: str) -> NetworkWish:
+    """Return a network of the file as the engine is to make it."""
+    definition = project.networks.get(key) or {}
+    name, external = _real_name(project, real_name, definition, key)
+    config_hash = digest(definition)
+    body: Json = {
+        "Name": name,
+        "Driver": definition.get("driver") or "bridge",
+        "Internal": definition.get("internal") is True,
+        "Attachable": definition.get("attachable") is True,
+        "EnableIPv6": definition.get("enable_ipv6") is True,
+        "Options": definition.get("driver_opts") or {},
+        "Labels": _labels(definition, real_name, "network", key, config_hash),
+    }
+    ipam = definition.get("ipam")
+    if isinstance(ipam, dict) and (ipam.get("config") or ipam.get("driver")):
+        body["IPAM"] = {
+            "Driver": ipam.get("driver") or "default",
+            "Config": [_ipam(row) for row in ipam.get("config") or ()],
+        }
+    return NetworkWish(key, name, body, config_hash, external)
+
+
+def _ipam(row: Json) -> Json:
+    names = {"subnet": "Subnet", "ip_range": "IPRange", "gateway": "Gateway", "aux_addresses": "AuxiliaryAddresses"}
+    return {names[key]: value for key, value in row.items() if key in names}
+
+
+def volume_wish(project: Project, real_name: str, key: str) -> VolumeWish:
+    """Return a volume of the file as the engine is to make it."""
+    definition = project.volumes.get(key) or {}
+    name, external = _real_name(project, real_name, definition, key)
+    config_hash = digest(definition)
+    body: Json = {
+        "Name": name,
+        "Driver": definition.get("driver") or "local",
+        "DriverOpts": definition.get("driver_opts") or {},
+        "Labels": _labels(definition, real_name, "volume", key, config_hash),
+    }
+    return VolumeWish(key, name, body, config_hash, external)
+
+
+def container_name(desired: Desired, service: ServiceWish, index: int) -> str:
+    """Return the name of a service's container number `index`: PROJECT-SERVICE-N, or the fixed one with the project's suffix."""
+    if service.container_name:
+        suffix = desired.name.removeprefix(desired.plain_name) if desired.name != desired.plain_name else ""
+        return f"{service.container_name}{suffix}"
+    return f"{desired.name}-{service.name}-{index}"
+
+
+def container_labels(
+    desired: Desired, service: ServiceWish, index: int, image_id: str, *, slug: str = ""
+) -> dict[str, str]:
+    """Return docker compose's labels of one container; `slug` marks a one-off container of `run`."""
+    depends = ",".join(f"{row.service}:{row.condition}:{str(row.restart).lower()}" for row in service.depends_on)
+    labels = {
+        "config-hash": service.config_hash,
+        "container-number": str(index),
+        "depends_on": depends,
+        "image": image_id,
+        "oneoff": "True" if slug else "False",
+        "project": desired.name,
+        "project.config_files": ",".join(desired.config_files),
+        "project.working_dir": desired.working_dir,
+        "service": service.name,
+        "version": VERSION,
+    }
+    if slug:
+        labels["slug"] = slug
+        del labels["container-number"]
+    given = service.definition.get("labels")
+    return {**(given if isinstance(given, dict) else {}), **{f"{PREFIX}{key}": value for key, value in labels.items()}}

@@ -1,0 +1,379 @@
+"""From a canonical compose service to a ContainerSpec: one line per key of the specification.
+
+A key that is in neither table is an error that names it: nothing in a file is ignored silently. What docker compose itself ignores outside of swarm
+(`deploy.placement` and its kind) is listed as ignored here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hyperbox.compose.model import EXTENSIONS, Json
+from hyperbox.engine.api import ContainerSpec
+from hyperbox.errors import ComposeError
+from hyperbox.grammar.values import to_duration
+from hyperbox.project.desired import Desired, ServiceWish, container_labels, container_name, number
+from hyperbox.project.desired_mounts import add_mounts
+
+RealPort = Callable[[str, int, Json], str]
+
+
+def _text(value: object) -> str:
+    return str(value)
+
+
+def _bytes(value: object) -> int:
+    return int(str(value))
+
+
+def _nano_cpus(value: object) -> int:
+    return round(float(str(value)) * 10**9)
+
+
+def _seconds(value: object) -> int:
+    return -(-to_duration(str(value)) // 10**9)
+
+
+def _list(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def _map(value: object) -> Json:
+    return (
+        {str(key): "" if item is None else str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+    )
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _environment(value: object) -> list[str]:
+    assert isinstance(value, dict)
+    return [str(key) if item is None else f"{key}={item}" for key, item in value.items()]
+
+
+def _capabilities(value: object) -> list[str]:
+    return [
+        text if text.upper() == "ALL" or text.startswith("CAP_") else f"CAP_{text.upper()}" for text in _list(value)
+    ]
+
+
+def _ports_exposed(value: object) -> Json:
+    return {text if "/" in text else f"{text}/tcp": {} for text in _list(value)}
+
+
+def _healthcheck(value: object) -> Json:
+    assert isinstance(value, dict)
+    if value.get("disable"):
+        return {"Test": ["NONE"]}
+    check: Json = {"Test": value.get("test") or []}
+    for key, name in (
+        ("interval", "Interval"),
+        ("timeout", "Timeout"),
+        ("start_period", "StartPeriod"),
+        ("start_interval", "StartInterval"),
+    ):
+        if value.get(key):
+            check[name] = to_duration(str(value[key]))
+    if value.get("retries") is not None:
+        check["Retries"] = number(value["retries"], 0)
+    return check
+
+
+def _ulimits(value: object) -> list[Json]:
+    assert isinstance(value, dict)
+    rows: list[Json] = []
+    for name, limit in value.items():
+        soft = limit.get("soft") if isinstance(limit, dict) else limit
+        hard = limit.get("hard", soft) if isinstance(limit, dict) else limit
+        rows.append({"Name": str(name), "Soft": number(soft, 0), "Hard": number(hard, 0)})
+    return rows
+
+
+def _restart(value: object) -> Json:
+    name, _, count = str(value).partition(":")
+    return {"Name": name, "MaximumRetryCount": int(count) if count else 0}
+
+
+def _logging(value: object) -> Json:
+    assert isinstance(value, dict)
+    return {"Type": value.get("driver") or "json-file", "Config": _map(value.get("options"))}
+
+
+def _devices(value: object) -> list[Json]:
+    rows = []
+    for row in value if isinstance(value, list) else []:
+        source = str(row.get("source"))
+        rows.append(
+            {
+                "PathOnHost": source,
+                "PathInContainer": row.get("target") or source,
+                "CgroupPermissions": row.get("permissions") or "rwm",
+            }
+        )
+    return rows  # type: ignore[return-value]
+
+
+def _extra_hosts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{name}:{address}" for name, addresses in value.items() for address in _list(addresses)]
+    return [text.replace("=", ":", 1) if "=" in text else text for text in _list(value)]
+
+
+def _gpus(value: object) -> list[Json]:
+    requests = []
+    for row in value if isinstance(value, list) else [{"count": -1}]:
+        count = row.get("count", -1) if isinstance(row, dict) else -1
+        requests.append({"Count": -1 if count == "all" else number(count, -1), "Capabilities": [["gpu"]], "Driver": ""})
+    return requests  # type: ignore[return-value]
+
+
+# key -> (where, name in the Engine API, conversion)
+CONFIG: dict[str, tuple[str, Callable[[object], object]]] = {
+    "command": ("Cmd", _list),
+    "domainname": ("Domainname", _text),
+    "entrypoint": ("Entrypoint", _list),
+    "environment": ("Env", _environment),
+    "expose": ("ExposedPorts", _ports_exposed),
+    "healthcheck": ("Healthcheck", _healthcheck),
+    "hostname": ("Hostname", _text),
+    "mac_address": ("MacAddress", _text),
+    "stdin_open": ("OpenStdin", bool),
+    "stop_grace_period": ("StopTimeout", _seconds),
+    "stop_signal": ("StopSignal", _text),
+    "tty": ("Tty", bool),
+    "user": ("User", _text),
+    "working_dir": ("WorkingDir", _text),
+}
+HOST_CONFIG: dict[str, tuple[str, Callable[[object], object]]] = {
+    "annotations": ("Annotations", _map),
+    "cap_add": ("CapAdd", _capabilities),
+    "cap_drop": ("CapDrop", _capabilities),
+    "cgroup": ("CgroupnsMode", _text),
+    "cgroup_parent": ("CgroupParent", _text),
+    "cpu_period": ("CpuPeriod", _bytes),
+    "cpu_quota": ("CpuQuota", _bytes),
+    "cpu_rt_period": ("CpuRealtimePeriod", _bytes),
+    "cpu_rt_runtime": ("CpuRealtimeRuntime", _bytes),
+    "cpu_shares": ("CpuShares", _bytes),
+    "cpus": ("NanoCpus", _nano_cpus),
+    "cpuset": ("CpusetCpus", _text),
+    "device_cgroup_rules": ("DeviceCgroupRules", _list),
+    "devices": ("Devices", _devices),
+    "dns": ("Dns", _list),
+    "dns_opt": ("DnsOptions", _list),
+    "dns_search": ("DnsSearch", _list),
+    "extra_hosts": ("ExtraHosts", _extra_hosts),
+    "gpus": ("DeviceRequests", _gpus),
+    "group_add": ("GroupAdd", _list),
+    "init": ("Init", bool),
+    "isolation": ("Isolation", _text),
+    "logging": ("LogConfig", _logging),
+    "mem_limit": ("Memory", _bytes),
+    "mem_reservation": ("MemoryReservation", _bytes),
+    "mem_swappiness": ("MemorySwappiness", _bytes),
+    "memswap_limit": ("MemorySwap", _bytes),
+    "oom_kill_disable": ("OomKillDisable", bool),
+    "oom_score_adj": ("OomScoreAdj", _bytes),
+    "pids_limit": ("PidsLimit", _bytes),
+    "privileged": ("Privileged", bool),
+    "read_only": ("ReadonlyRootfs", bool),
+    "restart": ("RestartPolicy", _restart),
+    "runtime": ("Runtime", _text),
+    "security_opt": ("SecurityOpt", _list),
+    "shm_size": ("ShmSize", _bytes),
+    "storage_opt": ("StorageOpt", _map),
+    "sysctls": ("Sysctls", _map),
+    "ulimits": ("Ulimits", _ulimits),
+    "userns_mode": ("UsernsMode", _text),
+    "uts": ("UTSMode", _text),
+}
+# keys that other parts of this room or the verbs honour
+ELSEWHERE = frozenset(
+    {
+        "attach", "blkio_config", "build", "configs", "container_name", "depends_on", "deploy", "develop", "env_file", "external_links", "image",
+        "ipc", "label_file", "labels", "links", "network_mode", "networks", "pid", "platform", "ports", "post_start", "pre_stop", "profiles",
+        "pull_policy", "scale", "secrets", "tmpfs", "volumes", "volumes_from", EXTENSIONS,
+    }
+)  # fmt: skip
+REFUSED = {
+    "cpu_count": "exists on Windows only",
+    "cpu_percent": "exists on Windows only",
+    "credential_spec": "exists on Windows only",
+    "models": "HyperBox does not run models",
+    "provider": "HyperBox does not run provider plugins",
+    "use_api_socket": "HyperBox has no API socket to pass on",
+}
+
+
+def check_keys(service: ServiceWish) -> None:
+    """Raise ComposeError naming the first key that is not honoured."""
+    for key, value in service.definition.items():
+        if key in REFUSED and value:
+            raise ComposeError(f"services.{service.name}.{key}: {REFUSED[key]}")
+        if (
+            key not in CONFIG
+            and key not in HOST_CONFIG
+            and key not in ELSEWHERE
+            and key not in REFUSED
+            and not key.startswith("x-")
+        ):
+            raise ComposeError(f"services.{service.name}.{key}: HyperBox does not support this key")
+
+
+def service_to_spec(
+    desired: Desired,
+    service: ServiceWish,
+    index: int,
+    image_id: str,
+    real_port: RealPort,
+    *,
+    inherited: Mapping[str, str] | None = None,
+    slug: str = "",
+    container_ids: Mapping[str, str] | None = None,
+) -> ContainerSpec:
+    """Return the spec of a service's container.
+
+    `real_port(service, index, port)` gives the host port that a published port gets; `inherited` the anonymous volumes (destination -> name) of the
+    container that this one replaces; `slug` makes it a one-off container; `container_ids` those that `service:` modes refer to.
+    """
+    check_keys(service)
+    definition = service.definition
+    config: Json = {"Image": service.image, "Labels": container_labels(desired, service, index, image_id, slug=slug)}
+    host: Json = {}
+    for key, (name, convert) in CONFIG.items():
+        if key in definition and definition[key] is not None:
+            config[name] = convert(definition[key])
+    for key, (name, convert) in HOST_CONFIG.items():
+        if key in definition and definition[key] is not None:
+            host[name] = convert(definition[key])
+    host.setdefault("LogConfig", {"Type": "json-file", "Config": {}})
+    _deploy(service, host)
+    _blkio(definition, host)
+    _modes(service, host, container_ids or {})
+    _ports(service, index, config, host, real_port)
+    add_mounts(desired, service, config, host, inherited or {}, container_ids or {})
+    name = f"{desired.name}-{service.name}-run-{slug}" if slug else container_name(desired, service, index)
+    endpoints = _networks(desired, service, name, host, one_off=bool(slug))
+    platform = str(definition.get("platform") or "")
+    return ContainerSpec(name, config, host, endpoints, project=desired.name, platform=platform)
+
+
+def _deploy(service: ServiceWish, host: Json) -> None:
+    deploy = service.definition.get("deploy")
+    if not isinstance(deploy, dict):
+        return
+    resources = deploy.get("resources") or {}
+    limits, reservations = resources.get("limits") or {}, resources.get("reservations") or {}
+    if limits.get("cpus"):
+        host["NanoCpus"] = _nano_cpus(limits["cpus"])
+    if limits.get("memory"):
+        host["Memory"] = _bytes(limits["memory"])
+    if limits.get("pids"):
+        host["PidsLimit"] = number(limits["pids"], 0)
+    if reservations.get("memory"):
+        host["MemoryReservation"] = _bytes(reservations["memory"])
+    if reservations.get("devices"):
+        host["DeviceRequests"] = _gpus(reservations["devices"])
+    policy = deploy.get("restart_policy")
+    if isinstance(policy, dict) and "RestartPolicy" not in host:
+        names = {"none": "no", "on-failure": "on-failure", "any": "always", "": "always"}
+        name = names.get(str(policy.get("condition", "")), "always")
+        host["RestartPolicy"] = {
+            "Name": name,
+            "MaximumRetryCount": number(policy.get("max_attempts"), 0) if name == "on-failure" else 0,
+        }
+
+
+def _blkio(definition: Json, host: Json) -> None:
+    blkio = definition.get("blkio_config")
+    if not isinstance(blkio, dict):
+        return
+    if blkio.get("weight"):
+        host["BlkioWeight"] = number(blkio["weight"], 0)
+    names = {
+        "weight_device": ("BlkioWeightDevice", "weight", "Weight"),
+        "device_read_bps": ("BlkioDeviceReadBps", "rate", "Rate"),
+        "device_read_iops": ("BlkioDeviceReadIOps", "rate", "Rate"),
+        "device_write_bps": ("BlkioDeviceWriteBps", "rate", "Rate"),
+        "device_write_iops": ("BlkioDeviceWriteIOps", "rate", "Rate"),
+    }
+    for key, (name, field, api) in names.items():
+        if blkio.get(key):
+            host[name] = [{"Path": row["path"], api: _bytes(row[field])} for row in blkio[key]]
+
+
+def _modes(service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -> None:
+    for key, name in (("ipc", "IpcMode"), ("pid", "PidMode"), ("network_mode", "NetworkMode")):
+        mode = str(service.definition.get(key) or "")
+        if mode.startswith("service:"):
+            other = mode.removeprefix("service:")
+            if other not in container_ids:
+                raise ComposeError(f'services.{service.name}.{key}: service "{other}" has no container')
+            mode = f"container:{container_ids[other]}"
+        if mode:
+            host[name] = mode
+
+
+def _ports(service: ServiceWish, index: int, config: Json, host: Json, real_port: RealPort) -> None:
+    exposed = dict(config.get("ExposedPorts") or {})  # type: ignore[call-overload]
+    bindings: dict[str, list[Json]] = {}
+    ports = service.definition.get("ports")
+    for port in ports if isinstance(ports, list) else []:
+        key = f"{port['target']}/{port.get('protocol') or 'tcp'}"
+        exposed[key] = {}
+        bindings.setdefault(key, []).append(
+            {"HostIp": port.get("host_ip") or "", "HostPort": real_port(service.name, index, port)}
+        )
+    if exposed:
+        config["ExposedPorts"] = exposed
+    if bindings:
+        host["PortBindings"] = bindings
+
+
+def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, one_off: bool) -> Json:
+    if host.get("NetworkMode"):
+        return {}
+    networks = service.definition.get("networks")
+    rows = networks if isinstance(networks, dict) else {}
+    if not rows:
+        host["NetworkMode"] = "none"
+        return {}
+    order = sorted(rows, key=lambda key: (-number((rows[key] or {}).get("priority"), 0), key))
+    endpoints: dict[str, Json] = {}
+    for key in order:
+        options = rows[key] or {}
+        wish = desired.networks.get(key)
+        if wish is None:
+            raise ComposeError(f'service "{service.name}" refers to undefined network {key}: invalid compose project')
+        aliases = [name, *([] if one_off else [service.name]), *(options.get("aliases") or ())]
+        ipam = {
+            api: options[field]
+            for field, api in (
+                ("ipv4_address", "IPv4Address"),
+                ("ipv6_address", "IPv6Address"),
+                ("link_local_ips", "LinkLocalIPs"),
+            )
+            if options.get(field)
+        }
+        endpoint: Json = {"Aliases": aliases, "IPAMConfig": ipam}
+        for field, api in (("mac_address", "MacAddress"), ("driver_opts", "DriverOpts"), ("gw_priority", "GwPriority")):
+            if options.get(field):
+                endpoint[api] = options[field]
+        if service.definition.get("links"):
+            endpoint["Links"] = _links(desired, service)
+        endpoints[wish.name] = endpoint
+    host["NetworkMode"] = desired.networks[order[0]].name
+    return {"EndpointsConfig": endpoints}
+
+
+def _links(desired: Desired, service: ServiceWish) -> list[str]:
+    rows = []
+    for link in _list(service.definition["links"]):
+        other, _, alias = link.partition(":")
+        wish = desired.services.get(other)
+        if wish is not None:
+            target = container_name(desired, wish, 1)
+            rows.append(f"{target}:{alias or other}")
+    return rows

@@ -1,0 +1,90 @@
+"""`docker rmi`, `docker tag` and `docker image prune`."""
+
+from __future__ import annotations
+
+import sys
+
+from hyperbox.cli.connect import engine_for
+from hyperbox.cli.container_manage import ask, prune_filters, reclaimed
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.grammar.parse import Invocation
+
+    Json = dict[str, object]
+
+
+def remove(invocation: Invocation) -> int:
+    """docker rmi IMAGE…"""
+    flags = invocation.flags
+    if flags.get("platform"):
+        from hyperbox.errors import UnsupportedError
+
+        raise UnsupportedError("docker image rm: HyperBox keeps one platform of an image, so --platform has no meaning")
+    engine = engine_for(invocation)
+    force = bool(flags["force"])
+    errors: list[EngineError] = []
+    for name in invocation.arguments:
+        try:
+            removed = engine.image_remove(name, force=force, prune=not flags["no-prune"])
+        except EngineError as error:
+            errors.append(error)
+            continue
+        sys.stdout.write(removal_lines(removed))
+    sys.stdout.flush()
+    for error in errors:
+        sys.stderr.write(f"Error response from daemon: {error.message}\n")
+    return 1 if any(not (force and isinstance(error, NotFound)) for error in errors) else 0
+
+
+def removal_lines(removed: object) -> str:
+    """Return docker's lines for what was untagged and deleted."""
+    output = []
+    for entry in removed if isinstance(removed, list) else []:
+        word, name = ("Deleted", entry["Deleted"]) if entry.get("Deleted") else ("Untagged", entry.get("Untagged"))
+        output.append(f"{word}: {name}\n")
+    return "".join(output)
+
+
+def tag(invocation: Invocation) -> int:
+    """docker tag SOURCE TARGET"""
+    from hyperbox.image.reference import parse_reference
+
+    source, target = invocation.arguments
+    try:
+        reference = parse_reference(target)
+    except InvalidParameter as error:
+        raise HyperBoxError(
+            f'Error parsing reference: "{target}" is not a valid repository/tag: {error.message}'
+        ) from None
+    if reference.digest:
+        raise InvalidParameter("refusing to create a tag with a digest reference")
+    engine_for(invocation).image_tag(source, reference.familiar, reference.tag or "latest")
+    return 0
+
+
+def prune(invocation: Invocation) -> int:
+    """docker image prune"""
+    everything = bool(invocation.flags["all"])
+    what = "images without at least one container associated to them" if everything else "dangling images"
+    ask(invocation, f"WARNING! This will remove all {what}.")
+    answer = engine_for(invocation).image_prune(image_filters(invocation))
+    sys.stdout.write(deleted_images(answer) + reclaimed(answer))
+    return 0
+
+
+def image_filters(invocation: Invocation) -> dict[str, list[str]]:
+    """Return the filters of a prune: dangling unless --all."""
+    filters = prune_filters(invocation)
+    filters["dangling"] = ["false" if invocation.flags["all"] else "true"]
+    return filters
+
+
+def deleted_images(answer: Json) -> str:
+    """Return the paragraph of images that a prune deleted, or ""."""
+    entries = answer.get("ImagesDeleted")
+    if not entries:
+        return ""
+    lines = removal_lines(entries).replace("Untagged: ", "untagged: ").replace("Deleted: ", "deleted: ")
+    return f"Deleted Images:\n{lines}\n"

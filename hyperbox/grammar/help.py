@@ -83,7 +83,7 @@ def _group_help(compose: bool, table: ModuleType, place: str, width: int, progra
         lines = "".join(f"  {word:<{pad}} {line}\n" for word, line in entries)
         out += f"\n{title}:\n{lines}"
     if not compose and not place:
-        rows = [(n, s, t, d.replace("$HOME/.docker", f'"{config}"'), h) for n, s, t, d, h in tables_help.FLAGS[key]]
+        rows = [(n, s, t, d.replace("$HOME/.docker", config), h) for n, s, t, d, h in tables_help.FLAGS[key]]
         rows = [(n, s, t, d.replace("/root/.docker", config), h) for n, s, t, d, h in rows]
         out += f"\nGlobal Options:\n{flag_lines(rows, width)}"
     return out + f"\nRun '{name} COMMAND --help' for more information on a command.\n"

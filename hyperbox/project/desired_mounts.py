@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from hyperbox.compose.model import Json
 from hyperbox.errors import ComposeError
 from hyperbox.project.desired import Desired, ServiceWish, number
 
-# marks a file whose content the engine writes into the container: HyperBox's own key of HostConfig
-FILES = "HyperBoxFiles"
+
+class FileWish(NamedTuple):
+    """A file with given content that is put into a container before it starts: a config or secret that is no file on the host."""
+
+    target: str
+    content: str
+    mode: int
+    uid: int
+    gid: int
 
 
 def add_mounts(
     desired: Desired,
     service: ServiceWish,
-    config: Json,
     host: Json,
     inherited: Mapping[str, str],
     container_ids: Mapping[str, str],
-) -> None:
-    """Fill Binds, Mounts, Tmpfs and VolumesFrom from the service; anonymous volumes are carried over from the container that it replaces."""
+) -> list[FileWish]:
+    """Fill Binds, Mounts, Tmpfs and VolumesFrom, anonymous volumes carried over from the container that is replaced; returns the files to put in."""
     binds: list[str] = []
     mounts: list[Json] = []
     volumes = service.definition.get("volumes")
@@ -36,14 +43,12 @@ def add_mounts(
         host["Binds"] = binds
     if mounts:
         host["Mounts"] = mounts
-    if files:
-        host[FILES] = files
     tmpfs = service.definition.get("tmpfs")
     if tmpfs:
         rows = [str(text).partition(":") for text in (tmpfs if isinstance(tmpfs, list) else [tmpfs])]
         host["Tmpfs"] = {path: options for path, _, options in rows}
     _volumes_from(service, host, container_ids)
-    del config
+    return files
 
 
 def _volume(
@@ -139,10 +144,10 @@ def _named(
     binds.append(f"{wish.name}:{target}:{','.join(words)}")
 
 
-def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[Json]:
+def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[FileWish]:
     """Return the configs and secrets whose content is given (environment, content); those that are files become bind mounts."""
     assert desired.project is not None
-    files: list[Json] = []
+    files: list[FileWish] = []
     for kind, defined, folder in (
         ("secrets", desired.project.secrets, "/run/secrets/"),
         ("configs", desired.project.configs, "/"),
@@ -165,11 +170,9 @@ def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[J
                     {"Type": "bind", "Source": found["file"], "Target": target, "ReadOnly": True, "BindOptions": {}}
                 )
             else:
-                default = "0444"
-                mode = int(owner.get("mode", default), 8)
-                entry: Json = {"Target": target, "Content": str(found.get("content", "")), "Mode": mode}
-                entry.update({"Uid": number(owner.get("uid"), 0), "Gid": number(owner.get("gid"), 0)})
-                files.append(entry)
+                mode = int(owner.get("mode", "0444"), 8)
+                content = str(found.get("content", ""))
+                files.append(FileWish(target, content, mode, number(owner.get("uid"), 0), number(owner.get("gid"), 0)))
     return files
 
 

@@ -13,7 +13,7 @@ from hyperbox.engine.api import ContainerSpec
 from hyperbox.errors import ComposeError
 from hyperbox.grammar.values import to_duration
 from hyperbox.project.desired import Desired, ServiceWish, container_labels, container_name, number
-from hyperbox.project.desired_mounts import add_mounts
+from hyperbox.project.desired_mounts import FileWish, add_mounts
 
 RealPort = Callable[[str, int, Json], str]
 
@@ -112,7 +112,7 @@ def _devices(value: object) -> list[Json]:
                 "CgroupPermissions": row.get("permissions") or "rwm",
             }
         )
-    return rows  # type: ignore[return-value]
+    return rows
 
 
 def _extra_hosts(value: object) -> list[str]:
@@ -126,7 +126,7 @@ def _gpus(value: object) -> list[Json]:
     for row in value if isinstance(value, list) else [{"count": -1}]:
         count = row.get("count", -1) if isinstance(row, dict) else -1
         requests.append({"Count": -1 if count == "all" else number(count, -1), "Capabilities": [["gpu"]], "Driver": ""})
-    return requests  # type: ignore[return-value]
+    return requests
 
 
 # key -> (where, name in the Engine API, conversion)
@@ -232,8 +232,8 @@ def service_to_spec(
     inherited: Mapping[str, str] | None = None,
     slug: str = "",
     container_ids: Mapping[str, str] | None = None,
-) -> ContainerSpec:
-    """Return the spec of a service's container.
+) -> tuple[ContainerSpec, list[FileWish]]:
+    """Return the spec of a service's container, and the files that are to be put into it before it starts.
 
     `real_port(service, index, port)` gives the host port that a published port gets; `inherited` the anonymous volumes (destination -> name) of the
     container that this one replaces; `slug` makes it a one-off container; `container_ids` those that `service:` modes refer to.
@@ -253,11 +253,11 @@ def service_to_spec(
     _blkio(definition, host)
     _modes(service, host, container_ids or {})
     _ports(service, index, config, host, real_port)
-    add_mounts(desired, service, config, host, inherited or {}, container_ids or {})
+    files = add_mounts(desired, service, host, inherited or {}, container_ids or {})
     name = f"{desired.name}-{service.name}-run-{slug}" if slug else container_name(desired, service, index)
     endpoints = _networks(desired, service, name, host, one_off=bool(slug))
     platform = str(definition.get("platform") or "")
-    return ContainerSpec(name, config, host, endpoints, project=desired.name, platform=platform)
+    return ContainerSpec(name, config, host, endpoints, project=desired.name, platform=platform), files
 
 
 def _deploy(service: ServiceWish, host: Json) -> None:

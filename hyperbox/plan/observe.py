@@ -1,0 +1,98 @@
+"""One snapshot of what the engine has of a project. Reads, decides nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.compose.model import Json
+    from hyperbox.engine.api import Engine
+    from hyperbox.project.desired import Desired
+
+PREFIX = "com.docker.compose."
+
+
+class ObservedContainer(NamedTuple):
+    """A container of the project as it is."""
+
+    container_id: str
+    name: str
+    service: str
+    index: int
+    state: str
+    config_hash: str
+    image_id: str
+    one_off: bool
+    replaces: str
+    created: int
+    networks: tuple[str, ...]
+    summary: Json
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, paused or not."""
+        return self.state in ("running", "paused", "restarting")
+
+
+class Observed(NamedTuple):
+    """What is there: containers by service, networks and volumes by real name with the hash that they were made with."""
+
+    containers: tuple[ObservedContainer, ...]
+    networks: dict[str, str]
+    volumes: dict[str, str]
+
+    def of(self, service: str) -> list[ObservedContainer]:
+        """Return a service's own containers (no one-off ones), by number."""
+        found = [row for row in self.containers if row.service == service and not row.one_off]
+        return sorted(found, key=lambda row: row.index)
+
+
+def project_containers(engine: Engine, project: str, *, all: bool = True) -> list[ObservedContainer]:
+    """Return the containers that carry a project's label, one-off ones included, by name."""
+    rows = engine.container_list(all=all, filters={"label": [f"{PREFIX}project={project}"]})
+    return sorted((observed(row) for row in rows), key=lambda row: row.name)
+
+
+def observed(row: Json) -> ObservedContainer:
+    """Return a container out of an object of `GET /containers/json`."""
+    labels = row.get("Labels")
+    label = labels if isinstance(labels, dict) else {}
+    names = row.get("Names")
+    name = str(names[0]).lstrip("/") if isinstance(names, list) and names else ""
+    settings = row.get("NetworkSettings")
+    networks = settings.get("Networks") if isinstance(settings, dict) else None
+    index = str(label.get(f"{PREFIX}container-number", "0"))
+    return ObservedContainer(
+        str(row["Id"]),
+        name,
+        str(label.get(f"{PREFIX}service", "")),
+        int(index) if index.isdigit() else 0,
+        str(row.get("State", "")),
+        str(label.get(f"{PREFIX}config-hash", "")),
+        str(label.get(f"{PREFIX}image", "")),
+        str(label.get(f"{PREFIX}oneoff", "False")) == "True",
+        str(label.get(f"{PREFIX}replace", "")),
+        int(str(row.get("Created", 0))),
+        tuple(networks) if isinstance(networks, dict) else (),
+        row,
+    )
+
+
+def observe(engine: Engine, desired: Desired) -> Observed:
+    """Return what is there of a project, and of the external networks and volumes that it names."""
+    wanted_networks = {wish.name for wish in desired.networks.values()}
+    wanted_volumes = {wish.name for wish in desired.volumes.values()}
+    networks = {}
+    for row in engine.network_list():
+        labels = row.get("Labels")
+        label = labels if isinstance(labels, dict) else {}
+        if row["Name"] in wanted_networks or label.get(f"{PREFIX}project") == desired.name:
+            networks[str(row["Name"])] = str(label.get(f"{PREFIX}config-hash", ""))
+    volumes = {}
+    found = engine.volume_list().get("Volumes")
+    for row in found if isinstance(found, list) else []:
+        label = row.get("Labels") or {}
+        if row["Name"] in wanted_volumes or label.get(f"{PREFIX}project") == desired.name:
+            volumes[str(row["Name"])] = str(label.get(f"{PREFIX}config-hash", ""))
+    return Observed(tuple(project_containers(engine, desired.name)), networks, volumes)

@@ -1,0 +1,172 @@
+"""The steps of a plan: what one call to the engine is to do, why, and after which others. Text form: `Plan.text()`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hyperbox.engine.api import ContainerSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.compose.model import Json
+    from hyperbox.project.desired_mounts import FileWish
+
+
+class CreateNetwork(NamedTuple):
+    """Make a network."""
+
+    name: str
+    body: Json
+
+
+class RemoveNetwork(NamedTuple):
+    """Remove a network; one that is gone is no error."""
+
+    name: str
+
+
+class CreateVolume(NamedTuple):
+    """Make a volume."""
+
+    name: str
+    body: Json
+
+
+class RemoveVolume(NamedTuple):
+    """Remove a volume."""
+
+    name: str
+
+
+class RemoveImage(NamedTuple):
+    """Remove an image; one that is in use or gone is left."""
+
+    name: str
+
+
+class CreateContainer(NamedTuple):
+    """Make a container that is not there yet."""
+
+    service: str
+    index: int
+
+
+class RecreateContainer(NamedTuple):
+    """Replace a container by a new one with its anonymous volumes."""
+
+    service: str
+    index: int
+    container_id: str
+    timeout: int | None
+    inherit: bool
+
+
+class StartContainer(NamedTuple):
+    """Start a container, made in this plan or before."""
+
+    service: str
+    index: int
+
+
+class StopContainer(NamedTuple):
+    """Stop a container."""
+
+    container_id: str
+    timeout: int | None
+
+
+class RemoveContainer(NamedTuple):
+    """Remove a stopped container, and its anonymous volumes where that is wanted."""
+
+    container_id: str
+    volumes: bool
+
+
+class RestartContainer(NamedTuple):
+    """Stop and start a container."""
+
+    container_id: str
+    timeout: int | None
+
+
+class WaitFor(NamedTuple):
+    """Wait until a container meets a condition of depends_on."""
+
+    service: str
+    index: int
+    condition: str
+
+
+class KeepContainer(NamedTuple):
+    """Nothing to do: it runs and is as wanted."""
+
+    service: str
+    index: int
+
+
+Operation = (
+    CreateNetwork
+    | RemoveNetwork
+    | CreateVolume
+    | RemoveVolume
+    | RemoveImage
+    | CreateContainer
+    | RecreateContainer
+    | StartContainer
+    | StopContainer
+    | RemoveContainer
+    | RestartContainer
+    | WaitFor
+    | KeepContainer
+)
+
+
+class Node(NamedTuple):
+    """A step: its number (from 1), what it does, to which resource ("service:db:1", "network:front"), the name that is shown, why, after which."""
+
+    number: int
+    operation: Operation
+    resource: str
+    name: str
+    cause: str
+    after: tuple[int, ...]
+
+
+class Prepared(NamedTuple):
+    """What making a container needs: its spec and the files to put in."""
+
+    spec: ContainerSpec
+    files: tuple[FileWish, ...]
+
+
+class Plan(NamedTuple):
+    """The steps in an order in which each comes after those that it waits for."""
+
+    nodes: tuple[Node, ...]
+
+    def text(self) -> str:
+        """Return one line a step: [1,2] -> #3 service:db:1, CreateContainer, no existing container."""
+        lines = []
+        for node in self.nodes:
+            after = f"[{','.join(map(str, node.after))}] -> " if node.after else ""
+            lines.append(f"{after}#{node.number} {node.resource}, {type(node.operation).__name__}, {node.cause}\n")
+        return "".join(lines)
+
+
+class Builder:
+    """Collects the steps of a plan in order."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    def add(
+        self, operation: Operation, resource: str, name: str, cause: str, after: list[int] | tuple[int, ...] = ()
+    ) -> int:
+        """Append a step and return its number."""
+        number = len(self.nodes) + 1
+        self.nodes.append(Node(number, operation, resource, name, cause, tuple(sorted(set(after)))))
+        return number
+
+    def plan(self) -> Plan:
+        """Return what was collected."""
+        return Plan(tuple(self.nodes))

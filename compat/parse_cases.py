@@ -9,7 +9,7 @@ import shlex
 
 from compat.source import PROGRAMS, Json, number, read, records, text, words
 
-LINES = """
+LINES = r"""
 ps --x
 --x
 -x
@@ -195,7 +195,60 @@ run --mount type=volume,dst=/y,bind-propagation=shared a
 run --mount type=bind,src=/x,dst=/y,volume-nocopy=true a
 run --mount type=bind,src=/x,dst=/y,consistency=x a
 run --mount "" a
+run --mount src=/x a
+run --mount type=,dst=/y a
+run --mount type=bind,volume-nocopy a
+run --mount type=image,src=a,dst=/y,bind-recursive=x a
+run --mount type=bind,src=/x,dst=/y,bind-recursive=readonly a
+run --mount type=bind,src=/x,dst=/y,bind-recursive=writable a
+run --mount type=bind,src=/x,dst=/y,tmpfs-size=1m a
+run --mount type=bind,src=/x,dst= a
+run --mount "type=bind,\"src=/x,y\",dst=/y" a
+run --mount "type=bind,sr\"c=/x,dst=/y" a
+run --mount type=bind,,dst=/y a
+run --mount TYPE=BIND,SRC=/x,DST=/y,RO=1 a
+run --mount type=bind,src=/x,dst=/y,ro=,readonly=1 a
 run --network a=b a
+run --mount type=bind,src=/x,dst=/y,bind-recursive=readonly,ro a
+run --mount type=bind,src=/x,dst=/y,bind-recursive=writable,ro a
+run --cpu-period "a\"b" a
+run --cpu-period "a	b\\é" a
+run --health-interval "a\"b" a
+run --network alias=b a
+run --network name=a,alias a
+run --network =b a
+run --network a,b a
+run -e "" a
+run -e "A B=1" a
+run --label =x a
+run --label " =x" a
+run --dns "" a
+run --dns " 1.1.1.1" a
+run --dns fe80::1%eth0 a
+run --dns-search a.b-c.d. a
+run --dns-search a_b a
+run --dns-search 1.2 a
+run --dns-search "" a
+run --add-host "" a
+run --add-host x:[::1] a
+run --add-host x=::1 a
+run --add-host x:::1 a
+run --ulimit nofile a
+run --ulimit nofile= a
+run --ulimit nofile=-1:5 a
+run --ulimit nofile=5:-1 a
+run --link "" a
+run --sysctl net.x a
+run --device-cgroup-rule "a *:* rwm" a
+run --device-cgroup-rule "c 1:3 rwmm" a
+run --blkio-weight-device /dev/x:0 a
+run --blkio-weight-device x:5 a
+run --device-read-bps /dev/x:-1 a
+run --device-read-iops /dev/x:-1 a
+run --gpus 1,capabilities=x a
+run --gpus capabilities a
+run --gpus driver=x,bogus=1 a
+exec --env "" a b
 run --network name=a,alias=b,bogus=c a
 run --network name=a,ip=x a
 run --network "" a
@@ -351,7 +404,6 @@ completion bash x
 --config
 -Dx
 -vx
--D ps --x
 -v ps --x
 --help ps -x
 compose --x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperbox.grammar.values import CONVERTERS, LISTS, MAPS, split_commas
+from hyperbox.grammar.values import CHECKED, CONVERTERS, LISTS, MAPS, check_filter, quote, split_commas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DRY_RUN: Flag = ("dry-run", "", "bool", False, None)
 HELP: Flag = ("help", "", "bool", False, None)
+SHORT_HELP: Flag = ("help", "h", "bool", False, None)
 
 
 class FlagSet:
@@ -102,8 +103,7 @@ class FlagSet:
             if flag is None:
                 if letter != "h":
                     raise self.error(f"unknown shorthand flag: '{letter}' in -{letters}")
-                self.notices.append("Flag shorthand -h has been deprecated, use --help")
-                flag = HELP
+                flag = SHORT_HELP
             if len(letters) > 2 and letters[1] == "=":
                 self._set(flag, letters[2:])
                 return index
@@ -129,9 +129,11 @@ class FlagSet:
         try:
             value = self._value(kind, target, text)
         except ValueError as reason:
-            spelled = f"-{short}, --{name}" if short else f"--{name}"
-            raise self.error(f'invalid argument "{text}" for "{spelled}" flag: {reason}') from None
-        if flag is HELP:
+            spelled = f"-{short}, --{name}" if short and flag is not SHORT_HELP else f"--{name}"
+            raise self.error(f'invalid argument {quote(text)} for "{spelled}" flag: {reason}') from None
+        if flag is SHORT_HELP:
+            self.notices.append("Flag shorthand -h has been deprecated, use --help")
+        if flag is HELP or flag is SHORT_HELP:
             self.help = bool(value)
             return
         self.values[target] = value
@@ -144,19 +146,24 @@ class FlagSet:
 
     def _value(self, kind: str, target: str, text: str) -> object:
         """Return the flag's whole value with `text` taken in: a list or map grows, everything else is replaced."""
+        if kind in CHECKED:
+            from hyperbox.grammar.checks import CHECKS
+
+            CHECKS[kind](text)
         if kind in LISTS:
             held = self.values[target] if target in self.given else []
             assert isinstance(held, list)
-            check = CONVERTERS.get(kind)
             if kind == "strings":
                 return held + split_commas(text)
-            if check is not None:
-                check(text)
+            if kind == "filter":
+                check_filter(text)
             return [*held, text]
         if kind in MAPS:
             known = self.values[target] if target in self.given else {}
             assert isinstance(known, dict)
-            key, _, value = text.partition("=")
+            key, equals, value = text.partition("=")
+            if kind == "stringToString" and not equals:
+                raise ValueError(f"{text} must be formatted as key=value")
             return {**known, key: value}
         convert = CONVERTERS.get(kind)
         return text if convert is None else convert(text)

@@ -156,6 +156,8 @@ def _parse_help(parser: Parser, words: list[str]) -> Invocation:
         return parser.wanted_help("help")
     if words[:1] == ["compose"]:
         return _parse_compose(parser, [*words[1:], "--help"])
+    if words == ["help"]:
+        return parser.wanted_help("help")
     place = ""
     for index, word in enumerate(words):
         step = f"{place} {word}".strip()
@@ -180,6 +182,8 @@ def _descend(parser: Parser, table: ModuleType, place: str, words: list[str]) ->
             before.append(word)
             is_value = is_separate_value(word, group)
         else:
+            if not word:
+                break
             found = f"{place} {word}".strip()
             found = table.ALIASES.get(found, found)
             command = table.PLACES.get(found)
@@ -232,7 +236,7 @@ def usage_line(compose: bool, command: Command, place: str) -> str:
     table = _compose_tables() if compose else tables
     first, *more = table.USAGES[command[0]]
     program = "docker compose" if compose else "docker"
-    return "\n\t".join([f"{program} {place} {first}".rstrip(), *more])
+    return "\n\t".join([f"{program} {place} {first}" if first else f"{program} {place}", *more])
 
 
 def _leaf(parser: Parser, compose: bool, command: Command, place: str, words: list[str]) -> Invocation:

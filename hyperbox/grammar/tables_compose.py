@@ -85,7 +85,7 @@ USAGES: dict[str, tuple[str, ...]] = {
     'build': ('[OPTIONS] [SERVICE...]',),
     'commit': ('[OPTIONS] SERVICE [REPOSITORY[:TAG]]',),
     'config': ('[OPTIONS] [SERVICE...]',),
-    'cp': ('[OPTIONS] SERVICE:SRC_PATH DEST_PATH|-', '[OPTIONS] SRC_PATH|- SERVICE:DEST_PATH'),
+    'cp': ('[OPTIONS] SERVICE:SRC_PATH DEST_PATH|-', 'docker compose cp [OPTIONS] SRC_PATH|- SERVICE:DEST_PATH'),
     'create': ('[OPTIONS] [SERVICE...]',),
     'down': ('[OPTIONS] [SERVICES]',),
     'events': ('[OPTIONS] [SERVICE...]',),

@@ -23,13 +23,46 @@ NANOSECONDS = {
 }
 
 
+ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
+
+
+def quote(text: str) -> str:
+    """Return `text` in double quotes as Go's %q writes it."""
+    if text.isascii() and text.isprintable() and "\\" not in text and '"' not in text:
+        return f'"{text}"'
+    out = ""
+    for letter in text:
+        code = ord(letter)
+        if letter in ESCAPES:
+            out += ESCAPES[letter]
+        elif 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
+            out += f"\\x{code - 0xDC00:02x}"
+        elif letter.isprintable():
+            out += letter
+        elif code < 0x80:
+            out += f"\\x{code:02x}"
+        else:
+            out += f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f'"{out}"'
+
+
 def to_bool(text: str) -> bool:
     """Go's strconv.ParseBool."""
     if text in TRUE:
         return True
     if text in FALSE:
         return False
-    raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+    raise ValueError(f"strconv.ParseBool: parsing {quote(text)}: invalid syntax")
 
 
 def _integer(text: str, function: str, low: int, high: int) -> int:
@@ -41,9 +74,9 @@ def _integer(text: str, function: str, low: int, high: int) -> int:
         value = int(digits, 8 if octal else 0)
         value = -value if text[0] == "-" else value
     except ValueError:
-        raise ValueError(f'strconv.{function}: parsing "{text}": invalid syntax') from None
+        raise ValueError(f"strconv.{function}: parsing {quote(text)}: invalid syntax") from None
     if not low <= value <= high:
-        raise ValueError(f'strconv.{function}: parsing "{text}": value out of range')
+        raise ValueError(f"strconv.{function}: parsing {quote(text)}: value out of range")
     return value
 
 
@@ -72,7 +105,7 @@ def to_float(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+        raise ValueError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax") from None
 
 
 def to_duration(text: str) -> int:
@@ -81,7 +114,7 @@ def to_duration(text: str) -> int:
     if rest == "0":
         return 0
     if not rest:
-        raise ValueError(f'time: invalid duration "{text}"')
+        raise ValueError(f"time: invalid duration {quote(text)}")
     total = 0
     while rest:
         end = 0
@@ -89,19 +122,19 @@ def to_duration(text: str) -> int:
             end += 1
         number, rest = rest[:end], rest[end:]
         if not number.strip(".") or number.count(".") > 1:
-            raise ValueError(f'time: invalid duration "{text}"')
+            raise ValueError(f"time: invalid duration {quote(text)}")
         end = 0
         while end < len(rest) and not rest[end].isdigit() and rest[end] != ".":
             end += 1
         unit, rest = rest[:end], rest[end:]
         if not unit:
-            raise ValueError(f'time: missing unit in duration "{text}"')
+            raise ValueError(f"time: missing unit in duration {quote(text)}")
         if unit not in NANOSECONDS:
-            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+            raise ValueError(f"time: unknown unit {quote(unit)} in duration {quote(text)}")
         whole, _, fraction = number.partition(".")
         total += int(whole or 0) * NANOSECONDS[unit] + int(fraction or 0) * NANOSECONDS[unit] // 10 ** len(fraction)
     if total > 2**63 - 1:
-        raise ValueError(f'time: invalid duration "{text}"')
+        raise ValueError(f"time: invalid duration {quote(text)}")
     return -total if text[0] == "-" else total
 
 
@@ -120,6 +153,8 @@ def to_bytes(text: str) -> int:
         size = float(number)
     except ValueError:
         raise ValueError(f"invalid size: '{text}'") from None
+    if size < 0:
+        raise ValueError(f"invalid size: '{text}'")
     if not suffix:
         return int(size)
     lowered = suffix.lower()
@@ -206,15 +241,22 @@ CONVERTERS: dict[str, Callable[[str], object]] = {
     "bytes": to_bytes,
     "memory-swap": to_memory_swap,
     "decimal": to_nano_cpus,
-    # these only check; the list holds the text
-    "filter": check_filter,
 }
-# types whose flag may be given several times; each adds to a list of str
+# types whose flag may be given several times; each adds to a list of str. The second half is docker's "list" with a check (grammar.checks)
 LISTS = frozenset(
     {
-        "list", "filter", "strings", "stringArray", "ulimit", "mount", "network", "gpu-request", "port", "external-ca", "config",
-        "secret", "ipNetSlice", "pref", "credential-spec", "scale",
+        "list", "filter", "strings", "stringArray", "port", "external-ca", "config", "secret", "ipNetSlice", "pref", "credential-spec",
+        "scale",
+        "mount", "network", "ulimit", "gpu-request", "environment", "label", "address", "domain", "host", "stream", "link", "device-rule",
+        "device-bytes", "device-count", "device-weight",
     }
 )  # fmt: skip
 # types whose flag adds key=value to a dict
-MAPS = frozenset({"map", "stringToString"})
+MAPS = frozenset({"map", "stringToString", "sysctl"})
+# types whose values grammar.checks looks at
+CHECKED = frozenset(
+    {
+        "mount", "network", "ulimit", "gpu-request", "environment", "label", "address", "domain", "host", "stream", "link", "device-rule",
+        "device-bytes", "device-count", "device-weight", "sysctl",
+    }
+)  # fmt: skip

@@ -19,7 +19,7 @@ class ObservedContainer(NamedTuple):
     container_id: str
     name: str
     service: str
-    index: int
+    ordinal: int
     state: str
     config_hash: str
     image_id: str
@@ -45,7 +45,7 @@ class Observed(NamedTuple):
     def of(self, service: str) -> list[ObservedContainer]:
         """Return a service's own containers (no one-off ones), by number."""
         found = [row for row in self.containers if row.service == service and not row.one_off]
-        return sorted(found, key=lambda row: row.index)
+        return sorted(found, key=lambda row: row.ordinal)
 
 
 def project_containers(engine: Engine, project: str, *, all: bool = True) -> list[ObservedContainer]:
@@ -62,12 +62,12 @@ def observed(row: Json) -> ObservedContainer:
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else ""
     settings = row.get("NetworkSettings")
     networks = settings.get("Networks") if isinstance(settings, dict) else None
-    index = str(label.get(f"{PREFIX}container-number", "0"))
+    ordinal = str(label.get(f"{PREFIX}container-number", "0"))
     return ObservedContainer(
         str(row["Id"]),
         name,
         str(label.get(f"{PREFIX}service", "")),
-        int(index) if index.isdigit() else 0,
+        int(ordinal) if ordinal.isdigit() else 0,
         str(row.get("State", "")),
         str(label.get(f"{PREFIX}config-hash", "")),
         str(label.get(f"{PREFIX}image", "")),

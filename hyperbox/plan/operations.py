@@ -48,14 +48,14 @@ class CreateContainer(NamedTuple):
     """Make a container that is not there yet."""
 
     service: str
-    index: int
+    ordinal: int
 
 
 class RecreateContainer(NamedTuple):
     """Replace a container by a new one with its anonymous volumes."""
 
     service: str
-    index: int
+    ordinal: int
     container_id: str
     timeout: int | None
     inherit: bool
@@ -65,7 +65,7 @@ class StartContainer(NamedTuple):
     """Start a container, made in this plan or before."""
 
     service: str
-    index: int
+    ordinal: int
 
 
 class StopContainer(NamedTuple):
@@ -93,7 +93,7 @@ class WaitFor(NamedTuple):
     """Wait until a container meets a condition of depends_on."""
 
     service: str
-    index: int
+    ordinal: int
     condition: str
 
 
@@ -101,7 +101,7 @@ class KeepContainer(NamedTuple):
     """Nothing to do: it runs and is as wanted."""
 
     service: str
-    index: int
+    ordinal: int
 
 
 Operation = (

@@ -105,7 +105,7 @@ class Up:
         self.volume_steps: dict[str, int] = {}
         self.made: dict[tuple[str, int], int] = {}
         self.started: dict[tuple[str, int], int] = {}
-        self.indexes: dict[str, list[int]] = {}
+        self.ordinals: dict[str, list[int]] = {}
         self.recreated: set[str] = set()
         self.running: set[tuple[str, int]] = set()
         self.replaced_networks: set[str] = set()
@@ -162,7 +162,7 @@ class Up:
 
     def volumes(self, services: list[str]) -> None:
         """Add the named volumes that the services use."""
-        used = set()
+        used: set[str] = set()
         for name in services:
             rows = self.desired.services[name].definition.get("volumes")
             used.update(
@@ -186,27 +186,27 @@ class Up:
         wish = self.desired.services[name]
         existing = [row for row in self.observed.of(name) if not self.replaced_networks.intersection(row.networks)]
         kept = self._too_many(wish, existing)
-        self.indexes[name] = [row.index for row in kept]
+        self.ordinals[name] = [row.ordinal for row in kept]
         before = [*self.network_steps.values(), *self.volume_steps.values(), *self._referred(wish)]
         for row in kept:
             cause = self._diverged(wish, row)
-            key = (name, row.index)
+            key = (name, row.ordinal)
             if cause:
                 inherit = not self.options.renew_volumes
-                operation = RecreateContainer(name, row.index, row.container_id, self.options.timeout, inherit)
+                operation = RecreateContainer(name, row.ordinal, row.container_id, self.options.timeout, inherit)
                 self.made[key] = self.builder.add(operation, resource(row), f"Container {row.name}", cause, before)
                 self.recreated.add(name)
             elif row.running:
                 self.running.add(key)
                 self.made[key] = self.builder.add(
-                    KeepContainer(name, row.index), resource(row), f"Container {row.name}", "as wanted", []
+                    KeepContainer(name, row.ordinal), resource(row), f"Container {row.name}", "as wanted", []
                 )
         number = 0
-        while len(self.indexes[name]) < wish.scale:
+        while len(self.ordinals[name]) < wish.scale:
             number += 1
-            if number in self.indexes[name]:
+            if number in self.ordinals[name]:
                 continue
-            self.indexes[name].append(number)
+            self.ordinals[name].append(number)
             shown = self._shown(wish, number)
             self.made[name, number] = self.builder.add(
                 CreateContainer(name, number),
@@ -238,7 +238,7 @@ class Up:
         surplus = len(existing) - wish.scale
         if surplus <= 0:
             return existing
-        doomed = sorted(existing, key=lambda row: (not self._diverged(wish, row), -row.index))[:surplus]
+        doomed = sorted(existing, key=lambda row: (not self._diverged(wish, row), -row.ordinal))[:surplus]
         for row in doomed:
             remove(self.builder, row, "scaled down", self.options.timeout)
         return [row for row in existing if row not in doomed]
@@ -267,43 +267,43 @@ class Up:
         """Add the steps that start a service's containers, after what it waits for."""
         wish = self.desired.services[name]
         before: list[int] = []
-        pending = any((name, index) not in self.running for index in self.indexes[name])
+        pending = any((name, ordinal) not in self.running for ordinal in self.ordinals[name])
         restarted = False
         for row in wish.depends_on:
             restarted = restarted or (row.restart and row.service in self.recreated)
             if pending or restarted:
                 before.extend(self._wait(row.service, row.condition))
-        for index in self.indexes[name]:
-            key = (name, index)
-            shown = f"Container {self._name(wish, index)}"
+        for ordinal in self.ordinals[name]:
+            key = (name, ordinal)
+            shown = f"Container {self._name(wish, ordinal)}"
             if key in self.running:
                 if restarted:
-                    container = next(row for row in self.observed.of(name) if row.index == index)
+                    container = next(row for row in self.observed.of(name) if row.ordinal == ordinal)
                     operation = RestartContainer(container.container_id, self.options.timeout)
                     self.started[key] = self.builder.add(
-                        operation, f"service:{name}:{index}", shown, "a dependency was recreated", before
+                        operation, f"service:{name}:{ordinal}", shown, "a dependency was recreated", before
                     )
                 continue
             after = [*before, *([self.made[key]] if key in self.made else [])]
             self.started[key] = self.builder.add(
-                StartContainer(name, index), f"service:{name}:{index}", shown, "not running", after
+                StartContainer(name, ordinal), f"service:{name}:{ordinal}", shown, "not running", after
             )
 
-    def _name(self, wish: ServiceWish, index: int) -> str:
+    def _name(self, wish: ServiceWish, ordinal: int) -> str:
         for row in self.observed.of(wish.name):
-            if row.index == index:
+            if row.ordinal == ordinal:
                 return row.name
-        return self._shown(wish, index)
+        return self._shown(wish, ordinal)
 
     def _wait(self, service: str, condition: str) -> list[int]:
         steps = []
-        for index in self.indexes.get(service, []):
-            after = [step for step in (self.started.get((service, index)),) if step is not None]
+        for ordinal in self.ordinals.get(service, []):
+            after = [step for step in (self.started.get((service, ordinal)),) if step is not None]
             if condition in WAITED:
-                shown = f"Container {self._name(self.desired.services[service], index)}"
+                shown = f"Container {self._name(self.desired.services[service], ordinal)}"
                 steps.append(
                     self.builder.add(
-                        WaitFor(service, index, condition), f"service:{service}:{index}", shown, condition, after
+                        WaitFor(service, ordinal, condition), f"service:{service}:{ordinal}", shown, condition, after
                     )
                 )
             else:
@@ -313,7 +313,7 @@ class Up:
 
 def resource(row: ObservedContainer) -> str:
     """Return a container's resource id: service:db:1, or container:NAME for one of no service."""
-    return f"service:{row.service}:{row.index}" if row.service and not row.one_off else f"container:{row.name}"
+    return f"service:{row.service}:{row.ordinal}" if row.service and not row.one_off else f"container:{row.name}"
 
 
 def remove(
@@ -452,7 +452,7 @@ def reconcile_states(
                 )
             elif verb == "start" and not row.running:
                 steps[name].append(
-                    builder.add(StartContainer(name, row.index), resource(row), shown, "not running", before)
+                    builder.add(StartContainer(name, row.ordinal), resource(row), shown, "not running", before)
                 )
     return builder.plan()
 
@@ -473,7 +473,7 @@ def _before(
         before.extend(steps.get(row.service, []))
         if verb == "start" and row.condition in WAITED and any(not item.running for item in observed.of(name)):
             for item in observed.of(row.service):
-                wait = WaitFor(row.service, item.index, row.condition)
+                wait = WaitFor(row.service, item.ordinal, row.condition)
                 before.append(
                     builder.add(
                         wait, resource(item), f"Container {item.name}", row.condition, steps.get(row.service, [])

@@ -1,0 +1,274 @@
+"""Walks a plan: each step as soon as those before it are done, several at once, and decides nothing.
+
+Every step runs in a child process of its own: a call to the engine may block (a grace period, a health check) and may fork a monitor, and a process
+without threads can do both safely. A child tells its outcome through a pipe. When a step fails no new one is begun; those under way are awaited,
+and the first failure is raised. What has been done stays: the next plan starts from there.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from typing import NamedTuple
+
+from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
+from hyperbox.files import dumps, loads
+from hyperbox.plan import operations as op
+from hyperbox.plan.wait import wait_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperbox.engine.api import Engine
+
+    OnEvent = Callable[["StepEvent"], None]
+
+AT_ONCE = 16
+
+# operation -> (what is shown when it begins, when it is done)
+WORDS: dict[str, tuple[str, str]] = {
+    "CreateNetwork": ("Creating", "Created"),
+    "RemoveNetwork": ("Removing", "Removed"),
+    "CreateVolume": ("Creating", "Created"),
+    "RemoveVolume": ("Removing", "Removed"),
+    "RemoveImage": ("Removing", "Removed"),
+    "CreateContainer": ("Creating", "Created"),
+    "RecreateContainer": ("Recreate", "Recreated"),
+    "StartContainer": ("Starting", "Started"),
+    "StopContainer": ("Stopping", "Stopped"),
+    "RemoveContainer": ("Removing", "Removed"),
+    "RestartContainer": ("Restarting", "Started"),
+    "KeepContainer": ("", "Running"),
+    "WaitFor": ("Waiting", "Healthy"),
+}
+
+
+class StepEvent(NamedTuple):
+    """What happened to a step: `status` is the word that is shown, `state` "working", "done" or "error"."""
+
+    name: str
+    status: str
+    state: str
+
+
+class Context(NamedTuple):
+    """What the steps need beside the plan: how to make a container, and who hears of what happens.
+
+    prepare(service, ordinal, replaced container id or "") gives the spec and files of a container that is about to be made.
+    container_id(service, ordinal) gives the id of one that is there.
+    """
+
+    engine: Engine
+    prepare: Callable[[str, int, str], op.Prepared]
+    container_id: Callable[[str, int], str]
+    on_event: OnEvent
+    at_once: int = AT_ONCE
+
+
+def execute(plan: op.Plan, context: Context) -> None:
+    """Carry out a plan. Raises the first failure, after the steps that were under way have ended."""
+    pending = {node.number: node for node in plan.nodes}
+    done: set[int] = set()
+    running: dict[int, tuple[op.Node, int]] = {}
+    failure: HyperBoxError | None = None
+    try:
+        while pending or running:
+            if failure is None:
+                for node in _ready(pending, done, context.at_once - len(running)):
+                    del pending[node.number]
+                    reader, pid = _begin(node, context)
+                    running[reader] = (node, pid)
+            elif not running:
+                break
+            for reader in _answered(running):
+                node, pid = running.pop(reader)
+                error = _finish(reader, pid)
+                done.add(node.number)
+                _tell_end(node, error, context)
+                failure = failure or error
+    except BaseException:
+        for _, pid in running.values():
+            os.kill(pid, signal.SIGTERM)
+        for _, pid in running.values():
+            os.waitpid(pid, 0)
+        raise
+    if failure is not None:
+        raise failure
+
+
+def _ready(pending: dict[int, op.Node], done: set[int], room: int) -> list[op.Node]:
+    ready = [node for node in pending.values() if done.issuperset(node.after)]
+    return ready[: max(room, 0)]
+
+
+def _answered(running: dict[int, tuple[op.Node, int]]) -> list[int]:
+    poller = select.poll()
+    for reader in running:
+        poller.register(reader, select.POLLIN)
+    return [descriptor for descriptor, _ in poller.poll()] if running else []
+
+
+def _begin(node: op.Node, context: Context) -> tuple[int, int]:
+    begun = WORDS[type(node.operation).__name__][0]
+    if begun:
+        context.on_event(StepEvent(node.name, begun, "working"))
+    reader, writer = os.pipe()
+    if isinstance(node.operation, op.KeepContainer):
+        os.write(writer, b"{}")
+        os.close(writer)
+        return reader, 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return reader, pid
+    os.close(reader)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _child(node, context, writer)
+
+
+def _child(node: op.Node, context: Context, writer: int) -> None:
+    """Do one step in the child process and tell the outcome; never returns."""
+    outcome: dict[str, object] = {}
+    try:
+        perform(node, context)
+    except HyperBoxError as error:
+        outcome = {
+            "error": error.message,
+            "engine": isinstance(error, EngineError),
+            "code": error.exit_code,
+            "hint": error.hint,
+        }
+    except BaseException as error:
+        outcome = {"error": f"{type(error).__name__}: {error}", "engine": False, "code": 1, "hint": ""}
+    finally:
+        try:
+            os.write(writer, dumps(outcome).encode("utf-8", "replace"))
+        finally:
+            os._exit(0)
+
+
+def _finish(reader: int, pid: int) -> HyperBoxError | None:
+    answer = b""
+    while chunk := os.read(reader, 65536):
+        answer += chunk
+    os.close(reader)
+    if pid:
+        os.waitpid(pid, 0)
+    try:
+        outcome = loads(answer.decode())
+    except ValueError:
+        return ComposeError("a step was killed")
+    assert isinstance(outcome, dict)
+    if "error" not in outcome:
+        return None
+    family = EngineError if outcome["engine"] else ComposeError
+    return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"])))
+
+
+def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> None:
+    if error is not None:
+        context.on_event(StepEvent(node.name, "Error", "error"))
+        return
+    status = WORDS[type(node.operation).__name__][1]
+    if isinstance(node.operation, op.WaitFor) and node.operation.condition == "service_completed_successfully":
+        status = "Exited"
+    context.on_event(StepEvent(node.name, status, "done"))
+
+
+def perform(node: op.Node, context: Context) -> None:
+    """Do what one step says."""
+    engine = context.engine
+    match node.operation:
+        case op.CreateNetwork(body=body):
+            engine.network_create(body)
+        case op.RemoveNetwork(name=name):
+            _unless_gone(lambda: engine.network_remove(name))
+        case op.CreateVolume(body=body):
+            engine.volume_create(body)
+        case op.RemoveVolume(name=name):
+            _unless_gone(lambda: engine.volume_remove(name))
+        case op.RemoveImage(name=name):
+            _unless_gone(lambda: engine.image_remove(name))
+        case op.CreateContainer(service=service, ordinal=ordinal):
+            create(context, context.prepare(service, ordinal, ""))
+        case op.RecreateContainer() as operation:
+            recreate(context, operation)
+        case op.StartContainer(service=service, ordinal=ordinal):
+            engine.container_start(context.container_id(service, ordinal))
+        case op.StopContainer(container_id=container_id, timeout=timeout):
+            _unless_gone(lambda: engine.container_stop(container_id, timeout=timeout))
+        case op.RemoveContainer(container_id=container_id, volumes=volumes):
+            _unless_gone(lambda: engine.container_remove(container_id, force=True, volumes=volumes))
+        case op.RestartContainer(container_id=container_id, timeout=timeout):
+            engine.container_restart(container_id, timeout=timeout)
+        case op.WaitFor(service=service, ordinal=ordinal, condition=condition):
+            wait_for(engine, context.container_id(service, ordinal), condition)
+        case op.KeepContainer():
+            pass
+
+
+def _unless_gone(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except NotFound:
+        pass
+
+
+def create(context: Context, prepared: op.Prepared) -> str:
+    """Make a container and put its files in; what was made is removed again when that fails."""
+    answer = context.engine.container_create(prepared.spec)
+    container_id = str(answer["Id"])
+    if prepared.files:
+        try:
+            put_files(context.engine, container_id, prepared)
+        except BaseException:
+            context.engine.container_remove(container_id, force=True, volumes=True)
+            raise
+    return container_id
+
+
+def put_files(engine: Engine, container_id: str, prepared: op.Prepared) -> None:
+    """Put the contents of configs and secrets into a container that is not started."""
+    import io
+    import tarfile
+    import time
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for wish in prepared.files:
+            data = wish.content.encode()
+            member = tarfile.TarInfo(wish.target.lstrip("/"))
+            member.size, member.mode, member.uid, member.gid, member.mtime = (
+                len(data),
+                wish.mode,
+                wish.uid,
+                wish.gid,
+                int(time.time()),
+            )
+            archive.addfile(member, io.BytesIO(data))
+    buffer.seek(0)
+    engine.container_archive_put(container_id, "/", buffer, copy_owner=True)
+
+
+def recreate(context: Context, operation: op.RecreateContainer) -> None:
+    """Replace a container: the new one is made under another name first, so that a failure or a kill leaves the old one."""
+    engine = context.engine
+    replaced = operation.container_id if operation.inherit else ""
+    prepared = context.prepare(operation.service, operation.ordinal, replaced)
+    spec = prepared.spec
+    name = spec.name
+    old_name = str(engine.container_inspect(operation.container_id)["Name"]).lstrip("/")
+    spec.name = f"{operation.container_id[:12]}_{name}"
+    labels = spec.config["Labels"]
+    assert isinstance(labels, dict)
+    labels["com.docker.compose.replace"] = old_name
+    new_id = create(context, prepared)
+    engine.container_stop(operation.container_id, timeout=operation.timeout)
+    engine.container_remove(operation.container_id, force=True, volumes=not operation.inherit)
+    engine.container_rename(new_id, name)

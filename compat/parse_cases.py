@@ -448,6 +448,18 @@ compose version -f
 compose stats a b
 compose commit
 compose commit a b c
+compose exec --no-TTY=x a b
+compose exec --tty=x a b
+compose exec -i=x a b
+compose build --compress=x
+compose run --labels=x
+compose run --volumes=x
+compose run -t=x a
+compose run --no-tty a
+compose rm -a=x
+compose pull --parallel=x
+volume create --name=x y z
+update --kernel-memory=x a
 compose export
 compose attach
 compose publish

@@ -11,8 +11,9 @@ arguments    {"min", "max", "words"}: how many words it takes; `words` "cobra" w
 interspersed false: the first word ends the flags
 status       native | engine | refused, and `why`: the sentence that a user of a refused command reads
 flags        name, short, type, default (as docker shows it), help, hidden, deprecated (docker's notice), same (the flag whose value it
-             sets), reads (the type that the parser reads it by, where that is stricter than the one that docker shows), optional (its
-             value when the flag is given without one), why (present: the flag is refused with this sentence)
+             sets), normal (the flag that it is taken for altogether, messages included), reads (the type that the parser reads it
+             by, where that is stricter than the one that docker shows), optional (its value when the flag is given without one),
+             why (present: the flag is refused with this sentence)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The source of hyperbox/grammar/tables*.py: the grammar as Python literals that load in a fraction of a millisecond.
 
-A flag is (name, short, type, default, notes); notes is None for most, else a dict of: deprecated, hidden, same, optional, why (see
+A flag is (name, short, type, default, notes); notes is None for most, else a dict of: deprecated, hidden, same, normal, optional, why (see
 compat/source.py). A command is (path, minimum, maximum, words, interspersed, status, why, flags).
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 '''
 NUMBER_TYPES = {"int", "uint", "uint16", "uint32"}
-NOTES = ("deprecated", "same", "optional", "why")
+NOTES = ("deprecated", "same", "normal", "optional", "why")
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 

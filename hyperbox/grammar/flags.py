@@ -43,13 +43,19 @@ class FlagSet:
         self.help = False
         self.long: dict[str, Flag] = {}
         self.short: dict[str, Flag] = {}
+        normal: list[Flag] = []
         for flag in (*flags, DRY_RUN) if dry_run else flags:
             name, short, kind, default, notes = flag
             self.long[name] = flag
             if short:
                 self.short[short] = flag
-            if notes is None or "same" not in notes:
+            if notes is not None and "normal" in notes:
+                normal.append(flag)
+            elif notes is None or "same" not in notes:
                 self.values[name] = default if default is not None else [] if kind in LISTS else {}
+
+        for flag in normal:
+            self.long[flag[0]] = self.long[(flag[4] or {})["normal"]]
 
     def read(self, words: Sequence[str], *, interspersed: bool) -> list[str]:
         """Read the flags off `words` and return the arguments; not `interspersed`: the first argument ends the flags.

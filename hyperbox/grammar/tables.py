@@ -920,6 +920,7 @@ COMMANDS: dict[str, Command] = {
             ('memory-swap', '', 'memory-swap', 0, None),
             ('pids-limit', '', 'int', 0, None),
             ('restart', '', 'string', '', None),
+            ('kernel-memory', '', 'bytes', 0, {'hidden': 'yes'}),
         ),
     ),
     'container wait': (
@@ -1289,6 +1290,7 @@ COMMANDS: dict[str, Command] = {
             ('topology-preferred', '', 'list', None, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
             ('topology-required', '', 'list', None, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
             ('type', '', 'string', 'block', {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('name', '', 'string', '', {'hidden': 'yes'}),
         ),
     ),
     'volume inspect': (

@@ -163,6 +163,11 @@ COMMANDS: dict[str, Command] = {
             ('sbom', '', 'string', '', None),
             ('ssh', '', 'string', '', None),
             ('with-dependencies', '', 'bool', False, None),
+            ('compress', '', 'bool', False, {'hidden': 'yes'}),
+            ('force-rm', '', 'bool', False, {'hidden': 'yes'}),
+            ('no-rm', '', 'bool', False, {'hidden': 'yes'}),
+            ('parallel', '', 'bool', False, {'hidden': 'yes'}),
+            ('progress', '', 'string', '', {'hidden': 'yes'}),
         ),
     ),
     'commit': (
@@ -229,6 +234,7 @@ COMMANDS: dict[str, Command] = {
             ('rmi', '', 'string', '', None),
             ('timeout', 't', 'int', 0, None),
             ('volumes', 'v', 'bool', False, None),
+            ('volume', '', 'bool', False, {'normal': 'volumes', 'hidden': 'yes'}),
         ),
     ),
     'events': (
@@ -249,6 +255,9 @@ COMMANDS: dict[str, Command] = {
             ('privileged', '', 'bool', False, None),
             ('user', 'u', 'string', '', None),
             ('workdir', 'w', 'string', '', None),
+            ('interactive', 'i', 'bool', True, {'hidden': 'yes'}),
+            ('tty', 't', 'bool', True, {'hidden': 'yes'}),
+            ('no-TTY', '', 'bool', False, {'normal': 'no-tty', 'hidden': 'yes'}),
         ),
     ),
     'export': (
@@ -336,6 +345,8 @@ COMMANDS: dict[str, Command] = {
             ('include-deps', '', 'bool', False, None),
             ('policy', '', 'string', '', None),
             ('quiet', 'q', 'bool', False, None),
+            ('no-parallel', '', 'bool', False, {'hidden': 'yes'}),
+            ('parallel', '', 'bool', False, {'hidden': 'yes'}),
         ),
     ),
     'push': (
@@ -359,6 +370,7 @@ COMMANDS: dict[str, Command] = {
             ('force', 'f', 'bool', False, None),
             ('stop', 's', 'bool', False, None),
             ('volumes', 'v', 'bool', False, None),
+            ('all', 'a', 'bool', False, {'hidden': 'yes'}),
         ),
     ),
     'run': (
@@ -388,6 +400,9 @@ COMMANDS: dict[str, Command] = {
             ('user', 'u', 'string', '', None),
             ('volume', 'v', 'stringArray', None, None),
             ('workdir', 'w', 'string', '', None),
+            ('labels', '', 'list', None, {'normal': 'label', 'hidden': 'yes'}),
+            ('volumes', '', 'stringArray', None, {'normal': 'volume', 'hidden': 'yes'}),
+            ('tty', 't', 'bool', True, {'hidden': 'yes'}),
         ),
     ),
     'scale': (

@@ -1,0 +1,256 @@
+"""What is done to a container that is there: stop, kill, restart, pause, wait.
+
+Signals go to the container's first process by a descriptor of it (pidfd_open(2)), so that they never hit a process that took over its pid.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from hyperbox import files, process
+from hyperbox.engine import control
+from hyperbox.engine.events import emit
+from hyperbox.engine.signals import signal_number
+from hyperbox.engine.state import Container, Roots, find_container, monitor_is_alive, read_container, update_state
+from hyperbox.errors import Conflict, EngineError, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+
+STOP_TIMEOUT = 10  # seconds, docker's default
+SIGKILL = 9
+
+
+def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+    """See `engine.api.Engine.container_stop`."""
+    container = find_container(roots, reference)
+    if not container.running:
+        return
+    number = signal_number(signal or str(container.config.get("StopSignal") or "SIGTERM"))
+    want_stopped(container)
+    if container.status == "restarting":
+        tell_monitor(container, {"op": "stop"})
+    elif container.status == "paused":
+        container_unpause(roots, container.id)
+    if timeout is None:
+        own = container.config.get("StopTimeout")
+        timeout = own if isinstance(own, int) else STOP_TIMEOUT
+    send_signal(container, number)
+    emit(roots, "kill", container, {"signal": str(number)})
+    if not wait_for_end(container, None if timeout < 0 else float(timeout)):
+        send_signal(container, SIGKILL)
+        emit(roots, "kill", container, {"signal": str(SIGKILL)})
+        if not wait_for_end(container, 10.0):
+            raise EngineError(
+                f"cannot stop container: {reference}: tried to kill container, but did not receive an exit event"
+            )
+    emit(roots, "stop", container)
+
+
+def want_stopped(container: Container) -> None:
+    """Let nobody restart it."""
+    try:
+        files.write_atomic(f"{container.folder()}/wanted", "stopped")
+    except FileNotFoundError:
+        raise NotFound(f"No such container: {container.id}") from None
+
+
+def send_signal(container: Container, number: int) -> bool:
+    """Send a signal to the container's first process; returns whether it was there."""
+    started = container.state.get("PidStart")
+    assert isinstance(started, int)
+    try:
+        descriptor = os.pidfd_open(container.pid) if container.pid else -1
+    except OSError:
+        return False
+    if descriptor < 0:
+        return False
+    try:
+        if not process.is_alive(container.pid, started or None):
+            return False
+        import _signal  # type: ignore[import-not-found]
+
+        _signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def wait_for_end(container: Container, seconds: float | None) -> bool:
+    """Wait until the container's end is recorded, for `seconds` at most (None: for ever); returns whether it is."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    channel = control.connect(container.roots.container_run(container.id), "monitor.sock")
+    try:
+        while True:
+            try:
+                if not find_container(container.roots, container.id).running:
+                    return True
+            except NotFound:
+                return True
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            if channel is None:
+                time.sleep(0.005)
+            elif wait_readable(channel.fileno(), left) and not channel.receive_ready():
+                channel.close()
+                channel = None
+    finally:
+        if channel is not None:
+            channel.close()
+
+
+def wait_readable(descriptor: int, seconds: float | None) -> bool:
+    """Wait until a descriptor can be read, or `seconds` have passed; returns whether it can."""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(None if seconds is None else max(0.0, seconds * 1000)))
+
+
+def tell_monitor(container: Container, message: Json) -> None:
+    """Send one message to the container's monitor; without one it does nothing."""
+    channel = control.connect(container.roots.container_run(container.id), "monitor.sock")
+    if channel is not None:
+        channel.send(message)
+        channel.close()
+
+
+def wait_for_monitor(container: Container, seconds: float = 20.0) -> None:
+    """Wait until the monitor of a container that has ended has given back what it held. Raises EngineError past `seconds`."""
+    container = read_container(container.roots, container.id)
+    monitor = container.state.get("Monitor", 0)
+    if not isinstance(monitor, int) or not monitor or container.running:
+        return
+    try:
+        descriptor = os.pidfd_open(monitor)
+    except OSError:
+        return
+    try:
+        if monitor_is_alive(container) and not wait_readable(descriptor, seconds):
+            raise EngineError(f"the monitor of container {container.id} does not end")
+    finally:
+        os.close(descriptor)
+
+
+def end_now(container: Container) -> None:
+    """Kill a running container and wait until its end is recorded."""
+    want_stopped(container)
+    if container.status == "restarting":
+        tell_monitor(container, {"op": "stop"})
+    elif container.status == "paused":
+        container_unpause(container.roots, container.id)
+    if send_signal(container, SIGKILL):
+        emit(container.roots, "kill", container, {"signal": str(SIGKILL)})
+    if not wait_for_end(container, 30.0):
+        raise EngineError(f"could not kill container {container.id}")
+
+
+def container_kill(roots: Roots, reference: str, signal: str = "SIGKILL") -> None:
+    """See `engine.api.Engine.container_kill`."""
+    lead = f"cannot kill container: {reference}: "
+    try:
+        container = find_container(roots, reference)
+        number = signal_number(signal)
+    except EngineError as error:
+        raise type(error)(lead + error.message) from None
+    if not container.running or container.status == "restarting":
+        raise Conflict(f"{lead}container {container.id} is not running")
+    if number in (SIGKILL, signal_number(str(container.config.get("StopSignal") or "SIGTERM"))):
+        want_stopped(container)
+    if number == SIGKILL and container.status == "paused":
+        container_unpause(roots, container.id)
+    if not send_signal(container, number):
+        raise Conflict(f"{lead}container {container.id} is not running")
+    emit(roots, "kill", container, {"signal": str(number)})
+    if number == SIGKILL:
+        wait_for_end(container, 10.0)
+
+
+def container_restart(roots: Roots, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+    """See `engine.api.Engine.container_restart`."""
+    from hyperbox.engine.launch import container_start
+
+    container = find_container(roots, reference)
+    container_stop(roots, container.id, timeout=timeout, signal=signal)
+    container_start(roots, container.id)
+    emit(roots, "restart", container)
+
+
+def container_pause(roots: Roots, reference: str) -> None:
+    """See `engine.api.Engine.container_pause`."""
+    container = find_container(roots, reference)
+    if container.status == "paused":
+        raise Conflict(f"Container {reference} is already paused")
+    if container.status != "running":
+        raise Conflict(f"Container {container.id} is not running")
+    freeze(roots, container, frozen=True)
+    update_state(container, {"Status": "paused"})
+    emit(roots, "pause", container)
+
+
+def container_unpause(roots: Roots, reference: str) -> None:
+    """See `engine.api.Engine.container_unpause`."""
+    container = find_container(roots, reference)
+    if container.status != "paused":
+        raise Conflict(f"Container {container.id} is not paused")
+    freeze(roots, container, frozen=False)
+    update_state(container, {"Status": "running"})
+    emit(roots, "unpause", container)
+
+
+def freeze(roots: Roots, container: Container, *, frozen: bool) -> None:
+    """Freeze or thaw all of a container's processes. Raises EngineError."""
+    from hyperbox.engine.monitor_setup import cgroup_path
+    from hyperbox.kernel import cgroups
+
+    path = cgroup_path(roots, container)
+    if cgroups.is_v2():
+        control_file, value = f"{cgroups.ROOT}{path}/cgroup.freeze", "1" if frozen else "0"
+    else:
+        control_file, value = f"{cgroups.ROOT}/freezer{path}/freezer.state", "FROZEN" if frozen else "THAWED"
+    try:
+        cgroups.write(control_file, value)
+        while cgroups.read(control_file) == "FREEZING":
+            time.sleep(0.002)
+    except OSError as error:
+        raise EngineError(f"cannot {'pause' if frozen else 'unpause'} container {container.id}: {error}") from None
+
+
+def container_wait(roots: Roots, reference: str, condition: str = "not-running") -> int:
+    """See `engine.api.Engine.container_wait`."""
+    container = find_container(roots, reference)
+    if condition == "next-exit" and not container.running:
+        container = wait_for_start(container)
+    code = container.state["ExitCode"]
+    if container.running:
+        channel = control.connect(roots.container_run(container.id), "monitor.sock")
+        told = None
+        while channel is not None and told is None:
+            received = channel.receive()
+            if received is None:
+                break
+            told = received[0].get("exit")
+        code = told
+        if code is None:
+            try:
+                code = find_container(roots, container.id).state["ExitCode"]
+            except NotFound:
+                code = 137
+    if condition == "removed":
+        while os.path.exists(roots.container(container.id)):
+            time.sleep(0.01)
+    assert isinstance(code, int)
+    return code
+
+
+def wait_for_start(container: Container) -> Container:
+    """Wait until the container runs, and return it. Raises NotFound where it is removed instead."""
+    while not container.running:
+        time.sleep(0.01)
+        container = find_container(container.roots, container.id)
+    return container

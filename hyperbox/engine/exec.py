@@ -1,0 +1,145 @@
+"""Running one more process in a container that runs.
+
+    RUN/containers/ID/exec.EXECID      {"ID", "ContainerID", "Config", "Running", "ExitCode", "Pid"}; goes with the folder
+    RUN/execs/EXECID                   claim: symbolic link to the container's id
+
+Each exec has a small monitor of its own (`exec_monitor`), so that killing the command does not kill the process.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+from hyperbox.engine import control
+from hyperbox.engine.attach import StreamAttachment, key_bytes
+from hyperbox.engine.state import Container, Roots, find_container, new_id, read_container
+from hyperbox.errors import Conflict, EngineError, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+
+KEPT = 64  # records of ended execs that are kept for a container
+
+
+def exec_create(roots: Roots, reference: str, config: Json) -> str:
+    """See `engine.api.Engine.exec_create`."""
+    container = find_container(roots, reference)
+    if container.status == "paused":
+        raise Conflict(f"Container {reference} is paused, unpause the container before exec")
+    if container.status == "restarting":
+        raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
+    if container.status != "running":
+        raise Conflict(f"container {container.id} is not running")
+    if not config.get("Cmd"):
+        raise EngineError("No exec command specified")
+    exec_id = new_id()
+    record: Json = {
+        "ID": exec_id,
+        "ContainerID": container.id,
+        "Config": config,
+        "Running": False,
+        "ExitCode": None,
+        "Pid": 0,
+    }
+    forget_old(roots, container)
+    files.write_json(record_path(roots, container.id, exec_id), record)
+    os.makedirs(f"{roots.run}/execs", 0o700, exist_ok=True)
+    files.claim(f"{roots.run}/execs/{exec_id}", container.id)
+    return exec_id
+
+
+def record_path(roots: Roots, container_id: str, exec_id: str) -> str:
+    """Return the path of an exec's record."""
+    return f"{roots.container_run(container_id)}/exec.{exec_id}"
+
+
+def forget_old(roots: Roots, container: Container) -> None:
+    """Forget ended execs where a container has very many."""
+    folder = roots.container_run(container.id)
+    names = [name for name in os.listdir(folder) if name.startswith("exec.") and len(name) == 69]
+    if len(names) < KEPT:
+        return
+    for name in names:
+        record = read_record(roots, name[5:])
+        if record.get("ExitCode") is not None:
+            for path in (f"{folder}/{name}", f"{roots.run}/execs/{name[5:]}"):
+                try:
+                    os.unlink(path)
+                except FileNotFoundError:
+                    continue
+
+
+def read_record(roots: Roots, exec_id: str) -> Json:
+    """Return an exec's record. Raises NotFound."""
+    owner = files.claim_owner(f"{roots.run}/execs/{exec_id}") if "/" not in exec_id else None
+    try:
+        record = files.read_json(record_path(roots, owner or "", exec_id))
+    except (OSError, ValueError):
+        raise NotFound(f"No such exec instance: {exec_id}") from None
+    assert isinstance(record, dict)
+    return record
+
+
+def exec_start(roots: Roots, exec_id: str, *, detach: bool = False) -> StreamAttachment | None:
+    """See `engine.api.Engine.exec_start`."""
+    from hyperbox.engine.launch import be_child, error_of, is_heavy, start_interpreter
+
+    record = read_record(roots, exec_id)
+    if record["Running"] or record["ExitCode"] is not None:
+        raise Conflict(f"exec command {exec_id} has already run")
+    container = read_container(roots, str(record["ContainerID"]))
+    config = record["Config"]
+    assert isinstance(config, dict)
+    keys = key_bytes(str(config.get("DetachKeys") or ""))
+    ours, theirs = control.pair()
+    data, their_data = (None, None) if detach else control.pair()
+    if is_heavy():
+        given = (theirs.fileno(), -1 if their_data is None else their_data.fileno())
+        start_interpreter(roots, ["exec", container.id, exec_id], given)
+    elif os.fork() == 0:
+        from hyperbox.engine.exec_monitor import run_exec
+
+        be_child(container, lambda: run_exec(roots, container, exec_id, control.Channel(theirs), their_data))
+    theirs.close()
+    if their_data is not None:
+        their_data.close()
+    channel = control.Channel(ours)
+    received = channel.receive()
+    if received is None:
+        raise EngineError(f"the exec's monitor died in container {container.id}")
+    if "error" in received[0]:
+        raise error_of(str(received[0]["error"]), received[0].get("status"))
+    if data is None:
+        channel.close()
+        return None
+    return StreamAttachment(data, channel, tty=bool(config.get("Tty")), fallback=lambda: 137, keys=keys)
+
+
+def exec_inspect(roots: Roots, exec_id: str) -> Json:
+    """See `engine.api.Engine.exec_inspect`."""
+    record = read_record(roots, exec_id)
+    config = record["Config"]
+    assert isinstance(config, dict)
+    words = list(config.get("Cmd") or [])
+    tty = bool(config.get("Tty"))
+    return {
+        "ID": exec_id,
+        "Running": record["Running"],
+        "ExitCode": record["ExitCode"],
+        "ProcessConfig": {
+            "tty": tty,
+            "entrypoint": words[0] if words else "",
+            "arguments": words[1:],
+            "privileged": bool(config.get("Privileged")),
+            "user": str(config.get("User") or ""),
+        },
+        "OpenStdin": bool(config.get("AttachStdin")),
+        "OpenStderr": bool(config.get("AttachStderr")),
+        "OpenStdout": bool(config.get("AttachStdout")),
+        "CanRemove": record["ExitCode"] is not None,
+        "ContainerID": record["ContainerID"],
+        "DetachKeys": "",
+        "Pid": record["Pid"],
+    }

@@ -1,0 +1,172 @@
+"""Starting a container: from a command to a monitor of its own.
+
+The monitor is forked from the command: nothing is started or imported again, which is what makes `run` fast. Where the command is large
+(a compose project's) or has threads, a fresh interpreter is started instead, so that the monitor stays small.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox import errors, files
+from hyperbox.engine import control
+from hyperbox.engine.attach import StreamAttachment, key_bytes
+from hyperbox.engine.containers import wait_for_monitor
+from hyperbox.engine.state import Container, Roots, find_container, read_container
+from hyperbox.errors import Conflict, EngineError, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import Callable
+
+    from hyperbox.engine.api import ContainerSpec
+
+FIRST_GIVEN = 10
+# modules that only large commands have loaded
+HEAVY = ("threading", "yaml", "click", "json")
+
+
+def container_start(roots: Roots, reference: str) -> None:
+    """See `engine.api.Engine.container_start`."""
+    container = find_container(roots, reference)
+    if container.status == "paused":
+        raise Conflict("cannot start a paused container, try unpause instead")
+    if container.running:
+        return
+    wait_for_monitor(container)
+    try:
+        with container.lock() as lock:
+            container = read_container(roots, container.id)
+            if container.running:
+                return
+            allow_restarts(container)
+            channel = start_monitor(roots, container, lock.descriptor)
+            receive_start(container, channel)
+            channel.close()
+    except FileNotFoundError:
+        raise NotFound(f"No such container: {reference}") from None
+
+
+def container_run(
+    roots: Roots, spec: ContainerSpec, *, stdin: bool, detach_keys: str = ""
+) -> tuple[str, StreamAttachment]:
+    """See `engine.api.Engine.container_run`."""
+    from hyperbox.engine.creation import create
+    from hyperbox.engine.events import emit
+
+    keys = key_bytes(detach_keys)
+    container = create(roots, spec)
+    emit(roots, "create", container)
+    ours, theirs = control.pair()
+    with container.lock() as lock:
+        channel = start_monitor(roots, container, lock.descriptor, theirs, stdin=stdin)
+        theirs.close()
+        try:
+            receive_start(container, channel)
+        except EngineError as error:
+            error.container_id = container.id  # type: ignore[attr-defined]
+            raise
+
+    def last_code() -> int:
+        try:
+            code = find_container(roots, container.id).state["ExitCode"]
+        except NotFound:
+            return 137
+        assert isinstance(code, int)
+        return code
+
+    tty = bool(container.config.get("Tty"))
+    return container.id, StreamAttachment(ours, channel, tty=tty, fallback=last_code, keys=keys)
+
+
+def allow_restarts(container: Container) -> None:
+    """Forget that somebody stopped the container."""
+    try:
+        os.unlink(f"{container.folder()}/wanted")
+    except FileNotFoundError:
+        return
+
+
+def start_monitor(
+    roots: Roots, container: Container, lock: int, data: _socket.socket | None = None, *, stdin: bool = False
+) -> control.Channel:
+    """Start the container's monitor and return the control channel on which it tells how the start went.
+
+    `lock` is the descriptor of the container's lock, which the monitor holds until then; `data` its end of an attached command's socket.
+    """
+    ours, theirs = control.pair()
+    if is_heavy():
+        words = ["container", container.id, "1" if stdin else "0"]
+        start_interpreter(roots, words, (theirs.fileno(), lock, -1 if data is None else data.fileno()))
+    elif os.fork() == 0:
+        from hyperbox.engine.monitor import run_monitor
+
+        be_child(container, lambda: run_monitor(roots, container, control.Channel(theirs), lock, data, stdin=stdin))
+    theirs.close()
+    return control.Channel(ours)
+
+
+def is_heavy() -> bool:
+    """Return whether this process is too large, or has too many threads, to be forked for a monitor."""
+    return any(name in sys.modules for name in HEAVY)
+
+
+def be_child(container: Container, action: Callable[[], None]) -> None:
+    """Do `action` in a forked child and leave; it never returns, whatever happens."""
+    try:
+        action()
+    except BaseException as error:
+        leave_trace(container, error)
+    finally:
+        os._exit(0)
+
+
+def start_interpreter(roots: Roots, words: list[str], descriptors: tuple[int, ...]) -> None:
+    """Start `monitor_entry` in an interpreter of its own with `words`; it finds the descriptors (-1: none) at FIRST_GIVEN and up."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    code = f"import sys; sys.path.insert(0, {package!r}); from hyperbox.engine.monitor_entry import main; main(sys.argv[1:])"
+    given = [(source, FIRST_GIVEN + index) for index, source in enumerate(descriptors)]
+    # the targets may be in use as sources: first copies out of their way
+    copies = [(os.dup2(source, 100 + target, inheritable=False), target) for source, target in given if source >= 0]
+    argv = [sys.executable, "-I", "-S", "-c", code, roots.data, roots.run, roots.cgroup, *words]
+    argv.append("".join("0" if source < 0 else "1" for source, _target in given))
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in copies]
+        os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+    finally:
+        for source, _target in copies:
+            os.close(source)
+
+
+def leave_trace(container: Container, error: BaseException) -> None:
+    """Write down what a monitor died of, beside the container's log."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    try:
+        files.write_atomic(f"{container.folder()}/monitor.error", text)
+    except OSError:
+        return
+
+
+def receive_start(container: Container, channel: control.Channel) -> None:
+    """Wait for the monitor's word on the start. Raises the EngineError that it met."""
+    received = channel.receive()
+    if received is None:
+        raise EngineError(
+            f"the monitor of container {container.id} died", hint=f"see {container.folder()}/monitor.error"
+        )
+    message = received[0]
+    if "error" in message:
+        raise error_of(str(message["error"]), message.get("status"))
+
+
+def error_of(message: str, status: object) -> EngineError:
+    """Return the EngineError that another process has described by its message and HTTP status."""
+    kinds = (errors.InvalidParameter, errors.Forbidden, errors.NotFound, errors.Conflict, errors.Unavailable)
+    for kind in kinds:
+        if kind.status == status:
+            return kind(message)
+    return EngineError(message)

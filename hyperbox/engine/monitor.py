@@ -1,0 +1,360 @@
+"""A container's monitor: the one process that stays with it from start to end.
+
+It is forked from the command that starts the container (`launch`), lives in a session and mount namespace of its own, and is the
+container's subreaper, so that killing the command kills neither. It holds the container's streams, serves
+RUN/containers/ID/monitor.sock (see `control`), answers the container's DNS, runs its health checks, restarts it by its policy, and
+records its end before anybody is told of it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from hyperbox import files, process
+from hyperbox.engine import control, restart
+from hyperbox.engine.events import emit
+from hyperbox.engine.monitor_health import Prober
+from hyperbox.engine.monitor_log import LogWriter, log_options
+from hyperbox.engine.monitor_loop import READ, Loop, Timer
+from hyperbox.engine.monitor_process import start_process
+from hyperbox.engine.monitor_setup import cgroup_path, killed_for_memory, set_up, take_down
+from hyperbox.engine.monitor_streams import Client, Streams
+from hyperbox.engine.state import Container, Roots, now, update_state
+from hyperbox.errors import EngineError, HyperBoxError, NotFound
+from hyperbox.kernel import syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+
+    Json = dict[str, object]
+
+
+class Monitor:
+    """One container's monitor. `starter` is the command that waits for the start; `lock` the container's lock that it left to us."""
+
+    __slots__ = (
+        "_again",
+        "_container",
+        "_controls",
+        "_folder",
+        "_listener",
+        "_lock",
+        "_loop",
+        "_netns",
+        "_prober",
+        "_resolver",
+        "_roots",
+        "_started",
+        "_starter",
+        "_streams",
+        "_wait",
+    )
+
+    def __init__(self, roots: Roots, container: Container, starter: control.Channel, lock: int) -> None:
+        self._roots = roots
+        self._container = container
+        self._folder = roots.container_run(container.id)
+        self._starter = starter
+        self._lock = lock
+        self._loop = Loop()
+        once = bool(container.config.get("StdinOnce"))
+        self._streams = Streams(
+            self._loop, LogWriter(roots.log(container.id), log_options(container.host_config)), stdin_once=once
+        )
+        self._controls: list[control.Channel] = []
+        self._listener: _socket.socket | None = None
+        self._netns = -1
+        self._prober: Prober | None = None
+        self._resolver: object = None
+        self._started = 0.0
+        self._wait = 0.0
+        self._again: Timer | None = None
+
+    # --- start ---
+    def start(self) -> None:
+        """Set the container up and start its process. Raises HyperBoxError or OSError; nothing but the container is left then."""
+        roots, container = self._roots, self._container
+        os.makedirs(self._folder, 0o700, exist_ok=True)
+        os.chdir(self._folder)  # the console socket's path must be short: unix(7)
+        me = os.getpid()
+        update_state(container, {"Monitor": me, "MonitorStart": process.start_time(me), "RestartCount": 0, "Error": ""})
+        try:
+            self._netns = set_up(roots, container)
+            self._loop.catch_children()
+            self._listen()
+            self._resolve()
+            self._take_waiting()
+            self._begin()
+        except BaseException:
+            take_down(roots, container)
+            raise
+        self._starter.send({"started": True})
+        os.close(self._lock)
+
+    def serve(self) -> None:
+        """Stay until the container has ended for good and all that it held is given back."""
+        self._loop.run()
+
+    def _begin(self) -> None:
+        """Start the process, the first time or again."""
+        container = self._container
+        pid, stdio = start_process(self._roots, container)
+        self._roots.reached("started")
+        self._streams.begin(stdio)
+        self._started = time.monotonic()
+        self._prober = Prober.for_container(self._roots, container, self._loop)
+        changes: Json = {
+            "Status": "running",
+            "Pid": pid,
+            "PidStart": process.start_time(pid) or 0,
+            "StartedAt": now(),
+            "ExitCode": 0,
+        }
+        changes["OOMKilled"] = False
+        changes["Health"] = None if self._prober is None else self._prober.health
+        update_state(container, changes)
+        emit(self._roots, "start", container)
+        self._loop.on_exit(pid, self._process_ended)
+        if self._prober is not None:
+            self._prober.begin()
+
+    def _listen(self) -> None:
+        try:
+            os.unlink(f"{self._folder}/monitor.sock")
+        except FileNotFoundError:
+            pass
+        self._listener = control.listen(self._folder, "monitor.sock")
+        self._loop.watch(self._listener.fileno(), READ, self._accept)
+
+    def _resolve(self) -> None:
+        """Answer the container's DNS questions where it is on a network of the user's."""
+        if self._netns < 0:
+            return
+        from hyperbox.engine.dns import Resolver
+
+        resolver = Resolver(self._roots, self._container.id, self._netns)
+        for descriptor in resolver.descriptors():
+            self._loop.watch(descriptor, READ, lambda _events, source=descriptor: resolver.handle(source))  # type: ignore[misc]
+        self._resolver = resolver
+
+    def _take_waiting(self) -> None:
+        """Connect to those who attached before the start; see `attach.PendingAttachment`."""
+        for name in os.listdir(self._folder):
+            if name.startswith("waiting."):
+                channel = control.connect(self._folder, name)
+                if channel is not None:
+                    wishes = [bit == "1" for bit in name.rpartition(".")[2]]
+                    self._attach(channel, {"stdin": wishes[0], "stdout": wishes[1], "stderr": wishes[2]})
+                    self.add_control(channel)
+
+    # --- commands ---
+    def add_client(self, data: _socket.socket, *, stdin: bool) -> None:
+        """Attach the data socket of the command that starts the container."""
+        self._streams.add(Client(data, stdin=stdin, stdout=True, stderr=True))
+
+    def add_control(self, channel: control.Channel) -> None:
+        """Serve one control connection; it is told the exit code."""
+        self._controls.append(channel)
+        self._loop.watch(channel.fileno(), READ, lambda _events: self._control_ready(channel))
+
+    def _accept(self, _events: int) -> None:
+        assert self._listener is not None
+        self.add_control(control.Channel(control.accept(self._listener)))
+
+    def _control_ready(self, channel: control.Channel) -> None:
+        messages = channel.receive_ready()
+        if messages is None:
+            self._drop_control(channel)
+            return
+        for message in messages:
+            operation = message.get("op")
+            if operation == "attach":
+                self._attach(channel, message)
+            elif operation == "resize":
+                rows, columns = message.get("rows"), message.get("columns")
+                if isinstance(rows, int) and isinstance(columns, int):
+                    self._streams.resize(rows, columns)
+            elif operation == "stop" and self._again is not None:
+                self._again.cancel()
+                self._again = None
+                self._finish(dict(self._container.state))
+
+    def _drop_control(self, channel: control.Channel) -> None:
+        self._loop.unwatch(channel.fileno())
+        self._controls.remove(channel)
+        channel.close()
+
+    def _attach(self, channel: control.Channel, request: Json) -> None:
+        ours, theirs = control.pair()
+        client = Client(
+            ours, stdin=bool(request["stdin"]), stdout=bool(request["stdout"]), stderr=bool(request["stderr"])
+        )
+        history = b""
+        if request.get("logs"):
+            from hyperbox.engine.logs import framed_history
+
+            history = framed_history(self._roots, self._container, stdout=client.wanted[1], stderr=client.wanted[2])
+        channel.send({"attached": True}, theirs.fileno())
+        theirs.close()
+        self._streams.add(client, history)
+
+    # --- end ---
+    def _process_ended(self, status: int) -> None:
+        if self._prober is not None:
+            self._prober.stop()
+        self._streams.finish(lambda: self._ended(process.exit_code(status)))
+
+    def _ended(self, code: int) -> None:
+        """The process has ended and all its output is logged: record it, then tell, then start again or leave."""
+        container = self._container
+        out_of_memory = killed_for_memory(self._roots, container)
+        if out_of_memory:
+            emit(self._roots, "oom", container)
+        ran = time.monotonic() - self._started
+        changes: Json = {"Pid": 0, "PidStart": 0, "ExitCode": code, "FinishedAt": now(), "OOMKilled": out_of_memory}
+        if self._prober is not None:
+            changes["Health"] = self._prober.health
+        if not self._restarts(code):
+            self._finish(changes)
+            return
+        self._wait = restart.next_wait(self._wait, ran)
+        count = container.state["RestartCount"]
+        assert isinstance(count, int)
+        update_state(container, {**changes, "Status": "restarting", "RestartCount": count + 1})
+        emit(self._roots, "die", container, {"exitCode": str(code), "execDuration": str(int(ran))})
+        self._tell(code)
+        self._streams.when_delivered(lambda: None)
+        self._again = self._loop.after(self._wait, self._restart)
+
+    def _restarts(self, code: int) -> bool:
+        container = self._container
+        stopped = os.path.exists(f"{container.folder()}/wanted")
+        count = container.state["RestartCount"]
+        assert isinstance(count, int)
+        try:
+            record = files.read_json(f"{container.folder()}/container.json")  # `update` may have changed the policy
+        except (OSError, ValueError):
+            record = container.record
+        assert isinstance(record, dict)
+        policy = record["HostConfig"].get("RestartPolicy") or {}
+        return restart.restarts(policy, exit_code=code, stopped=stopped, count=count)
+
+    def _restart(self) -> None:
+        self._again = None
+        from hyperbox.kernel import cgroups
+
+        files.remove_tree(f"{self._roots.run}/runtime/{self._container.id}")
+        cgroups.remove_group(cgroup_path(self._roots, self._container))
+        try:
+            self._begin()
+        except (HyperBoxError, OSError) as error:
+            message = error.message if isinstance(error, HyperBoxError) else str(error)
+            self._finish({"Pid": 0, "ExitCode": 128, "FinishedAt": now(), "Error": message})
+
+    def _finish(self, changes: Json) -> None:
+        """Record the end, tell everybody, and give back what the container held."""
+        from hyperbox.engine import removal
+
+        container = self._container
+        try:
+            update_state(container, {**changes, "Status": "exited"})
+        except NotFound:  # removed meanwhile, by force
+            pass
+        code = container.state["ExitCode"]
+        assert isinstance(code, int)
+        emit(self._roots, "die", container, {"exitCode": str(code)})
+        self._roots.reached("ended")
+        removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(self._roots, container)
+        self._roots.reached("recorded")
+        self._tell(code)
+        self._streams.when_delivered(lambda: self._leave(removed))
+
+    def _tell(self, code: int) -> None:
+        for channel in list(self._controls):
+            channel.send({"exit": code})
+            self._drop_control(channel)
+
+    def _leave(self, removed: bool) -> None:
+        from hyperbox.engine import removal
+
+        if self._listener is not None:
+            self._loop.unwatch(self._listener.fileno())
+            self._listener.close()
+        try:
+            syscalls.umount(f"{removal.present_folder(self._roots, self._container)}/merged")
+        except OSError:
+            pass
+        take_down(self._roots, self._container)
+        if removed:
+            removal.remove_rest(self._roots, self._container)
+        self._loop.stop()
+
+
+def run_monitor(
+    roots: Roots, container: Container, starter: control.Channel, lock: int, data: _socket.socket | None, *, stdin: bool
+) -> None:
+    """Be the monitor of `container`, from just after the fork to the end; the caller then leaves with os._exit.
+
+    `data` is the data socket of a command that is attached from the beginning.
+    """
+    keep = {starter.fileno(), lock, -1 if data is None else data.fileno()}
+    become_daemon(keep - {-1})
+    monitor = Monitor(roots, container, starter, lock)
+    try:
+        if data is not None:
+            monitor.add_client(data, stdin=stdin)
+        monitor.start()
+        monitor.add_control(starter)
+    except (HyperBoxError, OSError) as error:
+        report_failure(roots, container, starter, error)
+        return
+    monitor.serve()
+
+
+def report_failure(roots: Roots, container: Container, starter: control.Channel, error: Exception) -> None:
+    """The start failed: the state says why, the starter is told, and --rm removes the container."""
+    from hyperbox.engine import removal
+
+    message = (
+        error.message
+        if isinstance(error, HyperBoxError)
+        else f"{error.strerror}: {error.filename}"
+        if isinstance(error, OSError)
+        else ""
+    )
+    status = error.status if isinstance(error, EngineError) else 500
+    code = (
+        127
+        if "executable file not found" in message or "no such file or directory" in message
+        else 126
+        if "permission denied" in message
+        else 128
+    )
+    removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(roots, container)
+    if not removed:
+        update_state(
+            container, {"Status": "created", "ExitCode": code, "Error": message, "Monitor": 0, "MonitorStart": 0}
+        )
+    starter.send({"error": message, "status": status})
+    if removed:
+        removal.remove_rest(roots, container)
+
+
+def become_daemon(keep: set[int]) -> None:
+    """Leave the session and the descriptors of the command that forked us, but for `keep`."""
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for target in (0, 1, 2):
+        if target not in keep:
+            os.dup2(null, target)
+    low = 3
+    for descriptor in sorted(keep):
+        if descriptor >= low:
+            os.closerange(low, descriptor)
+            low = descriptor + 1
+    os.closerange(low, 1 << 20)
+    os.umask(0o022)
+    syscalls.become_subreaper()
+    syscalls.set_process_name("hyperbox-monitor")

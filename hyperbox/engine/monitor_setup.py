@@ -1,0 +1,119 @@
+"""What a monitor makes before a container's process can start: mounts, network namespace, and the OCI bundle.
+
+All of it goes when the monitor goes (mounts in its own namespace, network namespace held by a descriptor), or is undone by `take_down`,
+which `recovery` calls too when a monitor was killed.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+from hyperbox.engine.state import Container, Roots, find_container, update_state
+from hyperbox.errors import EngineError, HyperBoxError, NotFound
+from hyperbox.kernel import syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+
+
+def cgroup_path(roots: Roots, container: Container) -> str:
+    """Return where a container's cgroup lies below each hierarchy: /PARENT/PROJECT/ID, or below the parent that the user gave."""
+    parent = str(container.host_config.get("CgroupParent") or "")
+    if parent:
+        return f"/{parent.strip('/')}/{container.id}"
+    return f"/{roots.cgroup}/{container.project}/{container.id}"
+
+
+def set_up(roots: Roots, container: Container) -> int:
+    """Mount, join networks and write the bundle; returns the network namespace's descriptor, -1 for the host's.
+
+    Raises HyperBoxError with docker's words, or OSError.
+    """
+    from hyperbox.engine import network, rootfs, spec, spec_host, volumes
+    from hyperbox.kernel import cgroups
+
+    syscalls.private_mounts()
+    cgroups.mount_missing_hierarchies()
+    cgroups.create_project(roots.cgroup, container.project)
+    netns = network_namespace(roots, container)
+    folder = container.folder()
+    target = f"{folder}/merged"
+    layers = container.record["Layers"]
+    assert isinstance(layers, list)
+    rootfs.mount_rootfs(
+        [str(layer) for layer in layers],
+        f"{folder}/upper",
+        f"{folder}/work",
+        target,
+        volatile=bool(container.host_config.get("AutoRemove")),
+    )
+    roots.reached("mounted")
+    rootfs.prepare_working_dir(target, str(container.config.get("WorkingDir") or ""))
+    settings = network.setup(roots, container, netns) if joins_networks(container) else {}
+    update_state(container, {"NetworkSettings": settings})
+    roots.reached("networked")
+    network.prepare_files(roots, container, settings)
+    mounts = volumes.prepare_mounts(roots, container)
+    bundle = spec.container_to_oci(
+        container,
+        container.config,
+        rootfs=target,
+        mounts=mounts,
+        netns_path="" if netns < 0 else f"/proc/{os.getpid()}/fd/{netns}",
+        cgroup_path=cgroup_path(roots, container),
+        host=spec_host.read_host(container, target),
+    )
+    files.write_json(f"{roots.container_run(container.id)}/config.json", bundle)
+    roots.reached("bundled")
+    return netns
+
+
+def joins_networks(container: Container) -> bool:
+    """Return whether the container's network namespace is its own to set up."""
+    mode = str(container.host_config.get("NetworkMode") or "")
+    return mode != "host" and not mode.startswith("container:")
+
+
+def network_namespace(roots: Roots, container: Container) -> int:
+    """Return a descriptor of the container's network namespace: a new one, another container's, or -1 for the host's."""
+    mode = str(container.host_config.get("NetworkMode") or "")
+    if mode == "host":
+        return -1
+    if not mode.startswith("container:"):
+        return syscalls.new_netns()
+    try:
+        other = find_container(roots, mode[10:])
+    except NotFound:
+        raise NotFound(f"No such container: {mode[10:]}") from None
+    if not other.running or not other.pid:
+        raise EngineError(f"cannot join network of a non running container: {other.id}")
+    return os.open(f"/proc/{other.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def take_down(roots: Roots, container: Container) -> None:
+    """Give back what `set_up` and the runtime took, mounts excepted. Idempotent; what fails is left for the next sweep."""
+    from hyperbox.engine import network
+    from hyperbox.kernel import cgroups
+
+    try:
+        network.teardown(roots, container.id)
+    except (OSError, HyperBoxError):
+        pass
+    cgroups.remove_group(cgroup_path(roots, container))
+    files.remove_tree(f"{roots.run}/runtime/{container.id}")
+    files.remove_tree(roots.container_run(container.id))
+
+
+def killed_for_memory(roots: Roots, container: Container) -> bool:
+    """Return whether the kernel killed something in the container for want of memory, since its cgroup was made."""
+    from hyperbox.kernel import cgroups
+
+    path = cgroup_path(roots, container)
+    name = f"{path}/memory.events" if cgroups.is_v2() else f"/memory{path}/memory.oom_control"
+    for line in cgroups.read(cgroups.ROOT + name).splitlines():
+        key, _, count = line.partition(" ")
+        if key == "oom_kill":
+            return count != "0"
+    return False

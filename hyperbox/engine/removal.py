@@ -1,0 +1,95 @@
+"""Taking containers away: in one step for everybody else, the rest afterwards."""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+from hyperbox.engine.events import emit
+from hyperbox.engine.state import Container, Roots, find_container, read_container, release_name
+from hyperbox.errors import Conflict, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+    Filters = dict[str, list[str]]
+
+
+def container_remove(
+    roots: Roots, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
+) -> None:
+    """See `engine.api.Engine.container_remove`."""
+    from hyperbox.engine.containers import end_now, wait_for_monitor
+
+    if link:
+        raise Conflict("legacy links between containers are not kept: there is none to remove")
+    container = find_container(roots, reference)
+    if container.running:
+        if not force:
+            state = (
+                "paused"
+                if container.status == "paused"
+                else "restarting"
+                if container.status == "restarting"
+                else "running"
+            )
+            advice = "unpause and then stop" if state == "paused" else "stop"
+            raise Conflict(
+                f'cannot remove container "{reference.lstrip("/")}": container is {state}: '
+                f"{advice} the container before removing or force remove"
+            )
+        end_now(container)
+    wait_for_monitor(container)
+    try:
+        with container.lock():
+            container = read_container(roots, container.id)
+            if container.running:
+                raise Conflict(f"container {container.id} was started again meanwhile")
+            set_aside(roots, container)
+    except (FileNotFoundError, NotFound):
+        raise Conflict(f"removal of container {container.id} is already in progress") from None
+    remove_rest(roots, container, volumes=volumes)
+
+
+def present_folder(roots: Roots, container: Container) -> str:
+    """Return where a container's folder is now: in its place or set aside."""
+    aside = f"{roots.data}/removing/{container.id}"
+    return aside if os.path.isdir(aside) else container.folder()
+
+
+def set_aside(roots: Roots, container: Container) -> bool:
+    """Take the container away for everybody: its folder moves to removing/ and its name is free. Returns whether this call did it."""
+    try:
+        os.rename(container.folder(), f"{roots.data}/removing/{container.id}")
+    except FileNotFoundError:
+        return False
+    release_name(roots, container.name, container.id)
+    return True
+
+
+def remove_rest(roots: Roots, container: Container, *, volumes: bool = True) -> None:
+    """Remove what is left of a container that was set aside; may be done again. `volumes`: its anonymous ones too."""
+    from hyperbox.engine.volumes import release_volumes
+
+    emit(roots, "destroy", container)
+    release_volumes(roots, container, remove=volumes)
+    files.remove_tree(f"{roots.data}/removing/{container.id}")
+    files.remove_tree(roots.container_run(container.id))
+
+
+def container_prune(roots: Roots, filters: Filters | None = None) -> Json:
+    """See `engine.api.Engine.container_prune`."""
+    from hyperbox.engine.listing import prune_candidates
+    from hyperbox.engine.sizes import folder_size
+
+    deleted: list[str] = []
+    freed = 0
+    for container in prune_candidates(roots, filters or {}):
+        size = folder_size(f"{container.folder()}/upper")
+        try:
+            container_remove(roots, container.id)
+        except (Conflict, NotFound):
+            continue
+        deleted.append(container.id)
+        freed += size
+    return {"ContainersDeleted": deleted or None, "SpaceReclaimed": freed}

@@ -72,7 +72,7 @@ def rows_of(image: Json, *, digests: bool) -> list[Row]:
             known.setdefault(familiar(repository), []).append(digest)
     if not tags and not known:
         return [Row(image, NONE, NONE, NONE)]
-    rows = []
+    rows: list[Row] = []
     for repository, its_tags in tags.items():
         its_digests = known.pop(repository, []) if digests else known.pop(repository, [])[:0]
         rows.extend(Row(image, repository, tag, digest) for tag in its_tags for digest in its_digests or [NONE])

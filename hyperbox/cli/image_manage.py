@@ -33,9 +33,9 @@ def remove(invocation: Invocation) -> int:
             continue
         sys.stdout.write(removal_lines(removed))
     sys.stdout.flush()
-    for error in errors:
-        sys.stderr.write(f"Error response from daemon: {error.message}\n")
-    return 1 if any(not (force and isinstance(error, NotFound)) for error in errors) else 0
+    for failure in errors:
+        sys.stderr.write(f"Error response from daemon: {failure.message}\n")
+    return 1 if any(not (force and isinstance(failure, NotFound)) for failure in errors) else 0
 
 
 def removal_lines(removed: object) -> str:

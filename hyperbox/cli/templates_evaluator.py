@@ -289,7 +289,6 @@ class Evaluator:
         final: object,
     ) -> object:
         """Return the field, map entry or method `name` of `receiver`. `static` is its declared type where that is an interface."""
-        self.node = node
         if receiver is MISSING:
             if self.strict:
                 raise self.error(f"nil data; no entry for key {quote(name)}")
@@ -301,10 +300,11 @@ class Evaluator:
             return self._method(dot, receiver, node, name, arguments, final)
         has_arguments = len(arguments) > 1 or final is not NO_FINAL
         if isinstance(receiver, Struct):
-            if name in receiver.fields:
+            field = receiver.field(name)
+            if field is not None:
                 if has_arguments:
                     raise self.error(f"{name} has arguments but cannot be invoked as function")
-                return receiver.fields[name]
+                return field
         elif isinstance(receiver, dict):
             if has_arguments:
                 raise self.error(f"{name} is not a method but has arguments")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyperbox.cli.templates_lexer import quote, unicode_name
 from hyperbox.cli.templates_values import (
     MISSING,
+    Duration,
     GoList,
     GoMap,
     JsonNumber,
@@ -219,6 +220,8 @@ def render(verb: Verb, value: object, depth: int = 0) -> str:
         return verb.pad("<nil>") if letter == "v" else bad_verb(verb, None)
     if isinstance(value, bool):
         return verb.pad(text_of(value)) if letter in "tv" else bad_verb(verb, value)
+    if isinstance(value, Duration) and letter in "sv":
+        return verb.pad(value.text())
     if isinstance(value, int):
         return render_int(verb, value)
     if isinstance(value, float):
@@ -251,7 +254,7 @@ def render_compound(verb: Verb, value: object, depth: int) -> str:
         amp = "&" if value.pointer else ""
         named = sharp or (verb.letter == "v" and verb.has("+"))
         fields = [
-            (f"{name}:" if named else "") + render(verb, field, depth + 1) for name, field in value.fields.items()
+            (f"{name}:" if named else "") + render(verb, field, depth + 1) for name, field in value.fields().items()
         ]
         return f"{amp}{value.type}{{{', '.join(fields)}}}" if sharp else amp + "{" + " ".join(fields) + "}"
     if isinstance(value, Record):

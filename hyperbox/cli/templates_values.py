@@ -35,6 +35,30 @@ class JsonNumber(str):
     __slots__ = ()
 
 
+class Duration(int):
+    """A time.Duration in nanoseconds: a number that prints itself as 1m30s."""
+
+    __slots__ = ()
+
+    def text(self) -> str:
+        sign, value = ("-", -int(self)) if self < 0 else ("", int(self))
+        if value < 1_000_000_000:
+            for unit, size in (("ns", 1), ("µs", 1000), ("ms", 1_000_000)):
+                if value < size * 1000:
+                    return f"{sign}{_decimal(value, size)}{unit}" if value else "0s"
+        minutes, rest = divmod(value, 60_000_000_000)
+        hours, minutes = divmod(minutes, 60)
+        seconds = f"{_decimal(rest, 1_000_000_000)}s"
+        if hours:
+            return f"{sign}{hours}h{minutes}m{seconds}"
+        return f"{sign}{minutes}m{seconds}" if minutes else sign + seconds
+
+
+def _decimal(value: int, unit: int) -> str:
+    whole, rest = divmod(value, unit)
+    return f"{whole}." + str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else str(whole)
+
+
 class NilPointer:
     """A nil pointer; `type` is what it would point to, `fields` the names that exist there."""
 
@@ -69,18 +93,72 @@ class GoMap(dict[str, object]):
 
 
 class Struct:
-    """A typed record: its fields in Go's order. `pointer`: it is held by pointer; `raw`: the JSON that it came from."""
+    """A typed record over the JSON object `raw`: its fields, in Go's order, are converted when they are asked for.
 
-    __slots__ = ("fields", "pointer", "raw", "text", "type")
+    `table` lists the fields (see templates_types); `pointer`: it is held by pointer; `text`: how it prints where it is a Stringer.
+    """
+
+    __slots__ = ("convert", "pointer", "raw", "table", "text", "type")
 
     def __init__(
-        self, type_name: str, fields: dict[str, object], raw: object, *, pointer: bool = False, text: str | None = None
+        self,
+        type_name: str,
+        table: str,
+        raw: object,
+        convert: Callable[[object, str], object],
+        *,
+        pointer: bool = False,
+        text: str | None = None,
     ) -> None:
         self.type = type_name
-        self.fields = fields
+        self.table = table
         self.raw = raw
+        self.convert = convert
         self.pointer = pointer
         self.text = text
+
+    def names(self) -> list[tuple[str, str, str, bool]]:
+        """Return (Go name, JSON name, type, embedded) of each field."""
+        rows = []
+        for field in self.table.split():
+            name, _, kind = field.partition(":")
+            go_name, _, json_name = name.partition("=")
+            rows.append((go_name.lstrip("+"), json_name or go_name, kind or "s", field[0] == "+"))
+        return rows
+
+    def _value(self, json_name: str, kind: str, embedded: bool) -> object:
+        raw = self.raw if isinstance(self.raw, dict) else {}
+        return self.convert(raw if embedded else raw.get(json_name), kind)
+
+    def field(self, wanted: str) -> object:
+        """Return a field by its Go name, its own or an embedded record's; None where there is none (nil fields are never None)."""
+        rows = self.names()
+        for go_name, json_name, kind, embedded in rows:
+            if go_name == wanted:
+                value = self._value(json_name, kind, embedded)
+                return MISSING if value is None else value
+        for _, json_name, kind, embedded in rows:
+            if embedded:
+                inner = self._value(json_name, kind, embedded)
+                found = inner.field(wanted) if isinstance(inner, Struct) else None
+                if found is not None:
+                    return found
+        return None
+
+    def fields(self) -> dict[str, object]:
+        """Return all fields, in Go's order."""
+        return {go_name: self._value(json_name, kind, embedded) for go_name, json_name, kind, embedded in self.names()}
+
+    def typed_json(self) -> dict[str, object]:
+        """Return JSON name -> value of the fields, the embedded records' too."""
+        output: dict[str, object] = {}
+        for _, json_name, kind, embedded in self.names():
+            value = self._value(json_name, kind, embedded)
+            if embedded and isinstance(value, Struct):
+                output.update(value.typed_json())
+            else:
+                output[json_name] = value
+        return output
 
 
 class Record:
@@ -119,6 +197,7 @@ def type_name(value: object) -> str:
         return f"*{value.type}"
     names: tuple[tuple[type, str], ...] = (
         (bool, "bool"),
+        (Duration, "time.Duration"),
         (int, "int"),
         (float, "float64"),
         (complex, "complex128"),
@@ -194,7 +273,7 @@ def text_of(value: object, *, depth: int = 0) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        return value.text() if isinstance(value, Duration) else str(value)
     if isinstance(value, float):
         return float_text(value)
     if isinstance(value, complex):
@@ -213,7 +292,7 @@ def _object_text(value: object, depth: int) -> str:
             return value.text
         if value.pointer and depth:
             return f"{0xC000000000 + (id(value) & 0xFFFFFF0):#x}"
-        return "{" + " ".join(text_of(field, depth=depth + 1) for field in value.fields.values()) + "}"
+        return "{" + " ".join(text_of(field, depth=depth + 1) for field in value.fields().values()) + "}"
     if isinstance(value, Record):
         return "{" + " ".join(f"{name}:{text_of(field)}" for name, field in value.to_json().items()) + "}"
     if isinstance(value, Missing):
@@ -248,4 +327,5 @@ def plain_struct(value: Struct) -> object:
     """Return a typed record's JSON: what it came from, with the keys of the maps in it sorted."""
     if not isinstance(value.raw, dict):
         return value.raw
-    return {key: plain(value.fields[key]) if key in value.fields else item for key, item in value.raw.items()}
+    fields = value.typed_json()
+    return {key: plain(fields[key]) if key in fields else plain(item) for key, item in value.raw.items()}

@@ -1,0 +1,246 @@
+"""The typed records of docker's inspect, info and version: for each, its Go name, its fields in Go's order, their JSON names and types.
+
+A field is GoName[=JsonName][:type]; without a type it is a string. Types: i int, b bool, f float, t time.Time, any, []T, {}T (a map from
+strings), e an empty struct, *T a pointer, Name another record of this table, name!T the type T under a Go name of its own. "+" before
+a field embeds it: its fields are the outer record's too, and stand in the same JSON object. Recorded from docker 28.5
+with {{printf "%#v" .}}.
+"""
+
+from __future__ import annotations
+
+from hyperbox.cli.templates_values import MISSING, Duration, GoList, GoMap, NilPointer, Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+
+STRUCTS: dict[str, tuple[str, str]] = {
+    "Container": (
+        "container.InspectResponse",
+        "+ContainerJSONBase:*ContainerJSONBase Mounts:[]MountPoint Config:*Config NetworkSettings:*NetworkSettings"
+        " ImageManifestDescriptor:*Descriptor",
+    ),
+    "ContainerJSONBase": (
+        "container.ContainerJSONBase",
+        "ID=Id Created Path Args:[]s State:*State Image ResolvConfPath HostnamePath HostsPath LogPath Name RestartCount:i Driver"
+        " Platform MountLabel ProcessLabel AppArmorProfile ExecIDs:[]s HostConfig:*HostConfig GraphDriver:DriverData"
+        " SizeRw:*int64 SizeRootFs:*int64",
+    ),
+    "State": (
+        "container.State",
+        "Status Running:b Paused:b Restarting:b OOMKilled:b Dead:b Pid:i ExitCode:i Error StartedAt FinishedAt Health:*Health",
+    ),
+    "Health": ("container.Health", "Status FailingStreak:i Log:[]*HealthcheckResult"),
+    "HealthcheckResult": ("container.HealthcheckResult", "Start:t End:t ExitCode:i Output"),
+    "DriverData": ("storage.DriverData", "Data:{}s Name"),
+    "MountPoint": ("container.MountPoint", "Type Name Source Destination Driver Mode RW:b Propagation"),
+    "LogConfig": ("container.LogConfig", "Type Config:{}s"),
+    "RestartPolicy": ("container.RestartPolicy", "Name MaximumRetryCount:i"),
+    "PortBinding": ("nat.PortBinding", "HostIP=HostIp HostPort"),
+    "HostConfig": (
+        "container.HostConfig",
+        "Binds:[]s ContainerIDFile LogConfig:LogConfig NetworkMode PortBindings:nat.PortMap!{}[]PortBinding"
+        " RestartPolicy:RestartPolicy AutoRemove:b VolumeDriver VolumesFrom:[]s ConsoleSize:[2]uint![]i Annotations:{}s"
+        " CapAdd:strslice.StrSlice![]s CapDrop:strslice.StrSlice![]s CgroupnsMode DNS=Dns:[]s DNSOptions=DnsOptions:[]s"
+        " DNSSearch=DnsSearch:[]s ExtraHosts:[]s GroupAdd:[]s IpcMode Cgroup Links:[]s OomScoreAdj:i PidMode Privileged:b"
+        " PublishAllPorts:b ReadonlyRootfs:b SecurityOpt:[]s StorageOpt:{}s Tmpfs:{}s UTSMode UsernsMode ShmSize:i Sysctls:{}s"
+        " Runtime Isolation +Resources:Resources Mounts:[]Mount MaskedPaths:[]s ReadonlyPaths:[]s Init:*bool",
+    ),
+    "Resources": (
+        "container.Resources",
+        "CPUShares=CpuShares:i Memory:i NanoCPUs=NanoCpus:i CgroupParent BlkioWeight:i BlkioWeightDevice:[]*WeightDevice"
+        " BlkioDeviceReadBps:[]*ThrottleDevice BlkioDeviceWriteBps:[]*ThrottleDevice BlkioDeviceReadIOps:[]*ThrottleDevice"
+        " BlkioDeviceWriteIOps:[]*ThrottleDevice CPUPeriod=CpuPeriod:i CPUQuota=CpuQuota:i"
+        " CPURealtimePeriod=CpuRealtimePeriod:i CPURealtimeRuntime=CpuRealtimeRuntime:i CpusetCpus CpusetMems"
+        " Devices:[]DeviceMapping DeviceCgroupRules:[]s DeviceRequests:[]DeviceRequest KernelMemory:i KernelMemoryTCP:i"
+        " MemoryReservation:i MemorySwap:i MemorySwappiness:*int64 OomKillDisable:*bool PidsLimit:*int64 Ulimits:[]*Ulimit"
+        " CPUCount=CpuCount:i CPUPercent=CpuPercent:i IOMaximumIOps:i IOMaximumBandwidth:i",
+    ),
+    "WeightDevice": ("blkiodev.WeightDevice", "Path Weight:i"),
+    "ThrottleDevice": ("blkiodev.ThrottleDevice", "Path Rate:i"),
+    "Ulimit": ("units.Ulimit", "Name Hard:i Soft:i"),
+    "DeviceMapping": ("container.DeviceMapping", "PathOnHost PathInContainer CgroupPermissions"),
+    "DeviceRequest": ("container.DeviceRequest", "Driver Count:i DeviceIDs:[]s Capabilities:[][]s Options:{}s"),
+    "Mount": (
+        "mount.Mount",
+        "Type Source Target ReadOnly:b Consistency BindOptions:*BindOptions VolumeOptions:*VolumeOptions"
+        " ImageOptions:*ImageOptions TmpfsOptions:*TmpfsOptions ClusterOptions:*ClusterOptions",
+    ),
+    "BindOptions": (
+        "mount.BindOptions",
+        "Propagation NonRecursive:b CreateMountpoint:b ReadOnlyNonRecursive:b ReadOnlyForceRecursive:b",
+    ),
+    "VolumeOptions": ("mount.VolumeOptions", "NoCopy:b Labels:{}s Subpath DriverConfig:*MountDriver"),
+    "MountDriver": ("mount.Driver", "Name Options:{}s"),
+    "ImageOptions": ("mount.ImageOptions", "Subpath"),
+    "TmpfsOptions": ("mount.TmpfsOptions", "SizeBytes:i Mode:i Options:[][]s"),
+    "ClusterOptions": ("mount.ClusterOptions", ""),
+    "Config": (
+        "container.Config",
+        "Hostname Domainname User AttachStdin:b AttachStdout:b AttachStderr:b ExposedPorts:nat.PortSet!{}e Tty:b OpenStdin:b"
+        " StdinOnce:b Env:[]s Cmd:strslice.StrSlice![]s Healthcheck:*HealthcheckConfig ArgsEscaped:b Image Volumes:{}e WorkingDir"
+        " Entrypoint:strslice.StrSlice![]s NetworkDisabled:b MacAddress OnBuild:[]s Labels:{}s StopSignal StopTimeout:*int"
+        " Shell:strslice.StrSlice![]s",
+    ),
+    "HealthcheckConfig": (
+        "v1.HealthcheckConfig",
+        "Test:[]s Interval:d Timeout:d StartPeriod:d StartInterval:d Retries:i",
+    ),
+    "NetworkSettings": (
+        "container.NetworkSettings",
+        "+NetworkSettingsBase:NetworkSettingsBase +DefaultNetworkSettings:DefaultNetworkSettings Networks:{}*EndpointSettings",
+    ),
+    "NetworkSettingsBase": (
+        "container.NetworkSettingsBase",
+        "Bridge SandboxID SandboxKey Ports:nat.PortMap!{}[]PortBinding HairpinMode:b LinkLocalIPv6Address"
+        " LinkLocalIPv6PrefixLen:i SecondaryIPAddresses:[]Address SecondaryIPv6Addresses:[]Address",
+    ),
+    "DefaultNetworkSettings": (
+        "container.DefaultNetworkSettings",
+        "EndpointID Gateway GlobalIPv6Address GlobalIPv6PrefixLen:i IPAddress IPPrefixLen:i IPv6Gateway MacAddress",
+    ),
+    "Address": ("network.Address", "Addr PrefixLen:i"),
+    "EndpointSettings": (
+        "network.EndpointSettings",
+        "IPAMConfig:*EndpointIPAMConfig Links:[]s Aliases:[]s MacAddress DriverOpts:{}s GwPriority:i NetworkID EndpointID Gateway"
+        " IPAddress IPPrefixLen:i IPv6Gateway GlobalIPv6Address GlobalIPv6PrefixLen:i DNSNames:[]s",
+    ),
+    "EndpointIPAMConfig": ("network.EndpointIPAMConfig", "IPv4Address IPv6Address LinkLocalIPs:[]s"),
+    "Descriptor": (
+        "v1.Descriptor",
+        "MediaType=mediaType Digest=digest Size=size:i URLs=urls:[]s Annotations=annotations:{}s Data=data"
+        " Platform=platform:*Platform ArtifactType=artifactType",
+    ),
+    "Platform": (
+        "v1.Platform",
+        "Architecture=architecture OS=os OSVersion=os.version OSFeatures=os.features:[]s Variant=variant",
+    ),
+    "Image": (
+        "image.InspectResponse",
+        "ID=Id RepoTags:[]s RepoDigests:[]s Parent Comment Created Container ContainerConfig:*Config DockerVersion Author"
+        " Config:*ImageConfigExtended Architecture Variant Os OsVersion Size:i VirtualSize:i GraphDriver:DriverData RootFS:RootFS"
+        " Metadata:Metadata Descriptor:*Descriptor Manifests:[]any",
+    ),
+    "ImageConfigExtended": (
+        "v1.DockerOCIImageConfig",
+        "+ImageConfig:ImageConfig +DockerOCIImageConfigExt:DockerOCIImageConfigExt",
+    ),
+    "ImageConfig": (
+        "v1.ImageConfig",
+        "User ExposedPorts:{}e Env:[]s Entrypoint:[]s Cmd:[]s Volumes:{}e WorkingDir Labels:{}s StopSignal ArgsEscaped:b",
+    ),
+    "DockerOCIImageConfigExt": (
+        "v1.DockerOCIImageConfigExt",
+        "Healthcheck:*HealthcheckConfig OnBuild:[]s Shell:[]s",
+    ),
+    "RootFS": ("image.RootFS", "Type Layers:[]s"),
+    "Metadata": ("image.Metadata", "LastTagTime:t"),
+    "Network": (
+        "network.Inspect",
+        "Name ID=Id Created:t Scope Driver EnableIPv4:b EnableIPv6:b IPAM:IPAM Internal:b Attachable:b Ingress:b"
+        " ConfigFrom:ConfigReference ConfigOnly:b Containers:{}EndpointResource Options:{}s Labels:{}s Peers:[]any Services:{}any",
+    ),
+    "IPAM": ("network.IPAM", "Driver Options:{}s Config:[]IPAMConfig"),
+    "IPAMConfig": ("network.IPAMConfig", "Subnet IPRange Gateway AuxAddress=AuxiliaryAddresses:{}s"),
+    "ConfigReference": ("network.ConfigReference", "Network"),
+    "EndpointResource": ("network.EndpointResource", "Name EndpointID MacAddress IPv4Address IPv6Address"),
+    "Volume": (
+        "volume.Volume",
+        "ClusterVolume:*ClusterVolume CreatedAt Driver Labels:{}s Mountpoint Name Options:{}s Scope Status:{}any"
+        " UsageData:*UsageData",
+    ),
+    "ClusterVolume": ("volume.ClusterVolume", "ID"),
+    "UsageData": ("volume.UsageData", "RefCount:i Size:i"),
+}
+
+
+def typed(name: str, raw: object, *, pointer: bool = False) -> Struct:
+    """Return a JSON object as the record `name` of the table; its fields are made when they are asked for."""
+    go_name, fields = STRUCTS[name]
+    return Struct(go_name, fields, raw if isinstance(raw, dict) else {}, convert, pointer=pointer)
+
+
+def convert(value: object, kind: str) -> object:
+    """Return a JSON value as a value of that type; an absent one is the type's zero value."""
+    if kind == "s":
+        return value if isinstance(value, str) else ""
+    if kind in ("i", "d"):
+        number = int(value) if isinstance(value, (int, float)) else 0
+        return Duration(number) if kind == "d" else number
+    if kind == "b":
+        return value is True
+    if kind == "f":
+        return float(value) if isinstance(value, (int, float)) else 0.0
+    if kind == "t":
+        return Struct("time.Time", "", value or "0001-01-01T00:00:00Z", convert, text=time_text(str(value or "")))
+    if kind == "e":
+        return Struct("struct {}", "", {}, convert)
+    if kind == "any":
+        return value
+    return _composed(value, kind)
+
+
+def _composed(value: object, kind: str) -> object:
+    if "!" in kind:
+        go_name, _, kind = kind.partition("!")
+    else:
+        go_name = type_text(kind)
+    if kind.startswith("[]"):
+        items = value if isinstance(value, list) else []
+        return GoList((convert(item, kind[2:]) for item in items), go_name, is_nil=value is None)
+    if kind.startswith("{}"):
+        entries = value if isinstance(value, dict) else {}
+        converted = {str(key): convert(item, kind[2:]) for key, item in entries.items()}
+        return GoMap(converted, go_name, zero(kind[2:]), is_nil=value is None)
+    if kind.startswith("*"):
+        inner = kind[1:]
+        if inner in STRUCTS:
+            if not isinstance(value, dict):
+                return NilPointer(STRUCTS[inner][0], _names(STRUCTS[inner][1]))
+            return typed(inner, value, pointer=True)
+        return NilPointer(inner) if value is None else value
+    return typed(kind, value)
+
+
+def zero(kind: str) -> object:
+    """Return the zero value of a type, as `index` gives it for an absent key."""
+    return MISSING if kind == "any" else convert(None, kind)
+
+
+def _names(fields: str) -> list[str]:
+    return [field.partition(":")[0].partition("=")[0].lstrip("+") for field in fields.split()]
+
+
+PLAIN = {
+    "s": "string",
+    "i": "int",
+    "b": "bool",
+    "f": "float64",
+    "t": "time.Time",
+    "e": "struct {}",
+    "any": "interface {}",
+}
+
+
+def type_text(kind: str) -> str:
+    """Return Go's name of a type of the table."""
+    if kind.startswith("[]"):
+        return "[]" + type_text(kind[2:])
+    if kind.startswith("{}"):
+        return "map[string]" + type_text(kind[2:])
+    if kind.startswith("*"):
+        return "*" + type_text(kind[1:])
+    if "!" in kind:
+        return kind.partition("!")[0]
+    return STRUCTS[kind][0] if kind in STRUCTS else PLAIN.get(kind, kind)
+
+
+def time_text(value: str) -> str:
+    """Return an RFC 3339 time as time.Time prints itself: "2026-11-24 03:53:21.301998812 +0000 UTC"."""
+    if not value:
+        return "0001-01-01 00:00:00 +0000 UTC"
+    day, clock = value[:10], value[11:]
+    if clock.endswith("Z"):
+        return f"{day} {clock[:-1]} +0000 UTC"
+    zone = clock[-6:]
+    return f"{day} {clock[:-6]} {zone.replace(':', '')} {zone.replace(':', '')}"

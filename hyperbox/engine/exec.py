@@ -110,7 +110,7 @@ def exec_start(roots: Roots, exec_id: str, *, detach: bool = False) -> StreamAtt
     if received is None:
         raise EngineError(f"the exec's monitor died in container {container.id}")
     if "error" in received[0]:
-        raise error_of(str(received[0]["error"]), received[0].get("status"))
+        raise error_of(received[0])
     if data is None:
         channel.close()
         return None

@@ -7,13 +7,12 @@ import os
 from hyperbox import files, process
 from hyperbox.engine import control
 from hyperbox.engine.exec import read_record, record_path
-from hyperbox.engine.monitor import become_daemon
+from hyperbox.engine.monitor import become_daemon, described
 from hyperbox.engine.monitor_loop import READ, Loop
-from hyperbox.engine.monitor_process import make_pipes, null_ends, read_all, read_small, receive_terminal
+from hyperbox.engine.monitor_process import forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Stdio, Streams
-from hyperbox.engine.runtime_errors import exec_error
 from hyperbox.engine.state import Container, Roots
-from hyperbox.errors import EngineError, HyperBoxError
+from hyperbox.errors import HyperBoxError
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -33,10 +32,9 @@ def run_exec(
     try:
         join_mounts(container)
         os.chdir(roots.container_run(container.id))
-        pid, stdio = start_exec(roots, container, record)
+        pid, stdio = begin(roots, container, record)
     except (HyperBoxError, OSError) as error:
-        message = error.message if isinstance(error, HyperBoxError) else f"{error.strerror}: {error.filename}"
-        starter.send({"error": message, "status": error.status if isinstance(error, EngineError) else 500})
+        starter.send(described(error))
         return
     starter.send({"started": True})
     serve(roots, container, record, (pid, stdio), starter, data)
@@ -104,45 +102,17 @@ def serve(
     loop.run()
 
 
-def start_exec(roots: Roots, container: Container, record: Json) -> tuple[int, Stdio]:
+def begin(roots: Roots, container: Container, record: Json) -> tuple[int, Stdio]:
     """Start the exec's process and return its pid and our ends of its streams. Raises EngineError with docker's words."""
     from hyperbox.engine import spec, spec_host
-    from hyperbox.runtime.adapters import adapter
 
     config = record["Config"]
     assert isinstance(config, dict)
-    tty = bool(config.get("Tty"))
     host = spec_host.exec_host(container, f"/proc/{container.pid}/root", str(config.get("User") or ""))
-    described = spec.exec_process(container, config, host)
-    prefix = f"{roots.container_run(container.id)}/run.{record['ID']}"
-    files.write_json(f"{prefix}.json", described)
-    ends = null_ends() if tty else make_pipes(stdin=bool(config.get("AttachStdin")))
-    name = f"run.{str(record['ID'])[:12]}.sock"
-    console = control.listen(".", name, backlog=1) if tty else None
-    runtime = adapter(str(container.host_config.get("Runtime") or ""))
-    argv = runtime.exec_command(
-        f"{roots.run}/runtime",
-        container.id,
-        f"{prefix}.json",
-        f"{prefix}.pid",
-        f"{prefix}.log",
-        console=name if tty else "",
-    )
-    child = process.spawn(argv, stdin=ends.theirs[0], stdout=ends.theirs[1], stderr=ends.theirs[2])
-    ends.close_theirs()
+    process_file = f"{roots.container_run(container.id)}/run.{record['ID']}"
+    files.write_json(process_file, spec.exec_process(container, config, host))
+    console = f"run.{str(record['ID'])[:12]}.sock" if config.get("Tty") else ""
     try:
-        code = process.wait(child)
-        if code != 0:
-            said = b"" if tty else read_all(ends.ours.stderr)
-            words = [str(word) for word in config["Cmd"]]
-            raise exec_error(
-                f"{prefix}.log", said.decode("utf-8", "replace"), code, words, str(described.get("cwd", "/"))
-            )
-        stdio = ends.ours if console is None else receive_terminal(console)
-        return int(read_small(f"{prefix}.pid")), stdio
+        return start_exec(roots, container, process_file, stdin=bool(config.get("AttachStdin")), console=console)
     finally:
-        for path in (f"{prefix}.json", f"{prefix}.pid", f"{prefix}.log", name):
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                continue
+        forget(process_file)

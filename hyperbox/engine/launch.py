@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.api import ContainerSpec
 
+    Json = dict[str, object]
+
 FIRST_GIVEN = 10
 # modules that only large commands have loaded
 HEAVY = ("threading", "yaml", "click", "json")
@@ -158,15 +160,14 @@ def receive_start(container: Container, channel: control.Channel) -> None:
         raise EngineError(
             f"the monitor of container {container.id} died", hint=f"see {container.folder()}/monitor.error"
         )
-    message = received[0]
-    if "error" in message:
-        raise error_of(str(message["error"]), message.get("status"))
+    if "error" in received[0]:
+        raise error_of(received[0])
 
 
-def error_of(message: str, status: object) -> EngineError:
-    """Return the EngineError that another process has described by its message and HTTP status."""
+def error_of(message: Json) -> EngineError:
+    """Return the EngineError that another process has described; see `monitor.described`."""
     kinds = (errors.InvalidParameter, errors.Forbidden, errors.NotFound, errors.Conflict, errors.Unavailable)
-    for kind in kinds:
-        if kind.status == status:
-            return kind(message)
-    return EngineError(message)
+    kind = next((kind for kind in kinds if kind.status == message.get("status")), EngineError)
+    code = message.get("code")
+    assert isinstance(code, int)
+    return kind(str(message["error"]), hint=str(message.get("hint", "")), exit_code=code)

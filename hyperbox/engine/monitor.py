@@ -18,7 +18,13 @@ from hyperbox.engine.monitor_health import Prober
 from hyperbox.engine.monitor_log import LogWriter, log_options
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
 from hyperbox.engine.monitor_process import start_process
-from hyperbox.engine.monitor_setup import cgroup_path, killed_for_memory, set_up, take_down
+from hyperbox.engine.monitor_setup import (
+    cgroup_path,
+    forget_runtime_state,
+    killed_for_memory,
+    set_up,
+    take_down,
+)
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, now, update_state
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
@@ -245,7 +251,7 @@ class Monitor:
         self._again = None
         from hyperbox.kernel import cgroups
 
-        files.remove_tree(f"{self._roots.run}/runtime/{self._container.id}")
+        forget_runtime_state(self._roots, self._container)
         cgroups.remove_group(cgroup_path(self._roots, self._container))
         try:
             self._begin()
@@ -313,31 +319,32 @@ def run_monitor(
     monitor.serve()
 
 
+def described(error: Exception) -> Json:
+    """Return an error as the message that tells another process of it; `launch.error_of` is the way back."""
+    if not isinstance(error, HyperBoxError):
+        reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+        return {"error": reason, "status": 500, "code": 1, "hint": ""}
+    status = error.status if isinstance(error, EngineError) else 500
+    return {"error": error.message, "status": status, "code": error.exit_code, "hint": error.hint}
+
+
 def report_failure(roots: Roots, container: Container, starter: control.Channel, error: Exception) -> None:
     """The start failed: the state says why, the starter is told, and --rm removes the container."""
     from hyperbox.engine import removal
 
-    message = (
-        error.message
-        if isinstance(error, HyperBoxError)
-        else f"{error.strerror}: {error.filename}"
-        if isinstance(error, OSError)
-        else ""
-    )
-    status = error.status if isinstance(error, EngineError) else 500
-    code = (
-        127
-        if "executable file not found" in message or "no such file or directory" in message
-        else 126
-        if "permission denied" in message
-        else 128
-    )
+    message = described(error)
     removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(roots, container)
     if not removed:
-        update_state(
-            container, {"Status": "created", "ExitCode": code, "Error": message, "Monitor": 0, "MonitorStart": 0}
-        )
-    starter.send({"error": message, "status": status})
+        code = message["code"] if message["code"] in (126, 127) else 128
+        ended: Json = {
+            "Status": "created",
+            "ExitCode": code,
+            "Error": message["error"],
+            "Monitor": 0,
+            "MonitorStart": 0,
+        }
+        update_state(container, ended)
+    starter.send(message)
     if removed:
         removal.remove_rest(roots, container)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from hyperbox import process
+from hyperbox import files, process
 from hyperbox.engine import health
 from hyperbox.engine.events import emit
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
+from hyperbox.engine.monitor_process import start_exec
 from hyperbox.engine.state import Container, Roots, now, update_state
 from hyperbox.errors import HyperBoxError
 
@@ -29,7 +30,7 @@ class Prober:
         "_loop",
         "_next",
         "_output",
-        "_pipe",
+        "_pipes",
         "_roots",
         "_started",
         "_timeout",
@@ -46,7 +47,7 @@ class Prober:
         self._timeout: Timer | None = None
         self._begun = ""
         self._child = 0
-        self._pipe = -1
+        self._pipes: list[int] = []
         self._output = b""
         self._exit_code: int | None = None
         self.health = health.starting()
@@ -75,34 +76,36 @@ class Prober:
 
     def _probe(self) -> None:
         """Start one probe; its output and its end come through the loop."""
-        from hyperbox.engine.exec import probe_command
-
         self._begun, self._output, self._exit_code = now(), b"", None
-        reading, writing = os.pipe()
-        null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            argv = probe_command(self._roots, self._container, self._check.command)
-            self._child = process.spawn(argv, stdin=null, stdout=writing, stderr=writing)
-        except (OSError, HyperBoxError) as error:
-            os.close(reading)
-            self._record(-1, str(error).encode())
+            self._child, stdio = start_exec(self._roots, self._container, self._described(), stdin=False)
+        except HyperBoxError as error:
+            self._record(-1, error.message.encode())
             return
-        finally:
-            os.close(null)
-            os.close(writing)
-        self._pipe = reading
-        os.set_blocking(reading, False)
-        self._loop.watch(reading, READ, lambda _events: self._readable())
+        for descriptor in (stdio.stdout, stdio.stderr):
+            os.set_blocking(descriptor, False)
+            self._pipes.append(descriptor)
+            self._loop.watch(descriptor, READ, lambda _events, source=descriptor: self._readable(source))  # type: ignore[misc]
         self._loop.on_exit(self._child, self._child_ended)
         self._timeout = self._loop.after(self._check.timeout, self._timed_out)
 
-    def _readable(self) -> None:
+    def _described(self) -> str:
+        """Return the path of the OCI process of a probe; the same for all probes of one run."""
+        path = f"{self._roots.container_run(self._container.id)}/probe.json"
+        if not os.path.exists(path):
+            from hyperbox.engine import spec, spec_host
+
+            host = spec_host.exec_host(self._container, f"/proc/{self._container.pid}/root", "")
+            files.write_json(path, spec.exec_process(self._container, {"Cmd": self._check.command}, host))
+        return path
+
+    def _readable(self, descriptor: int) -> None:
         try:
-            data = os.read(self._pipe, 65536)
+            data = os.read(descriptor, 65536)
         except BlockingIOError:
             return
         if not data:
-            self._close_pipe()
+            self._close_pipe(descriptor)
             self._complete()
         elif len(self._output) < health.KEPT_OUTPUT:
             self._output += data[: health.KEPT_OUTPUT]
@@ -116,11 +119,11 @@ class Prober:
 
     def _complete_anyway(self) -> None:
         if self._exit_code is not None:
-            self._close_pipe()
+            self._close_pipes()
             self._complete()
 
     def _complete(self) -> None:
-        if self._exit_code is None or self._pipe >= 0:
+        if self._exit_code is None or self._pipes:
             return
         code, self._exit_code = self._exit_code, None
         self._end_probe()
@@ -137,20 +140,21 @@ class Prober:
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
-        self._close_pipe()
+        self._close_pipes()
         self._exit_code = None
         if self._child:
-            from hyperbox.engine.exec import kill_probe
-
-            kill_probe(self._roots, self._container, self._child)
+            os.kill(self._child, 9)  # not reaped yet, so the pid is still its own
             self._loop.on_exit(self._child, lambda _status: None)
             self._child = 0
 
-    def _close_pipe(self) -> None:
-        if self._pipe >= 0:
-            self._loop.unwatch(self._pipe)
-            os.close(self._pipe)
-            self._pipe = -1
+    def _close_pipe(self, descriptor: int) -> None:
+        self._loop.unwatch(descriptor)
+        self._pipes.remove(descriptor)
+        os.close(descriptor)
+
+    def _close_pipes(self) -> None:
+        for descriptor in list(self._pipes):
+            self._close_pipe(descriptor)
 
     def _record(self, code: int, output: bytes) -> None:
         before = self.health["Status"]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 
-from hyperbox import process
 from hyperbox.engine import control
 from hyperbox.engine.monitor_streams import Stdio
-from hyperbox.engine.runtime_errors import start_error
 from hyperbox.engine.state import Container, Roots
 from hyperbox.runtime.adapters import adapter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Json = dict[str, object]
+    from collections.abc import Callable
 
 
 class Ends:
@@ -54,31 +52,86 @@ def null_ends() -> Ends:
 def start_process(roots: Roots, container: Container) -> tuple[int, Stdio]:
     """Start the container's process from its bundle and return its pid and our ends of its streams.
 
-    The process is then a child of this one, which must be a subreaper. Raises EngineError with docker's words.
+    The process is then a child of this one, which must be a subreaper and stand in the bundle's folder.
+
+    Raises EngineError with docker's words.
     """
     folder = roots.container_run(container.id)
-    tty = bool(container.config.get("Tty"))
-    runtime = adapter(str(container.host_config.get("Runtime") or ""))
-    ends = null_ends() if tty else make_pipes(stdin=bool(container.config.get("OpenStdin")))
-    console = control.listen(folder, "console.sock", backlog=1) if tty else None
-    log = f"{folder}/runtime.log"
-    argv = runtime.run_command(
-        f"{roots.run}/runtime", container.id, folder, f"{folder}/pid", log, console="console.sock" if tty else ""
+    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots))
+    tty, stdin = bool(container.config.get("Tty")), bool(container.config.get("OpenStdin"))
+    return with_streams(
+        lambda ends, console: runtime.run(
+            folder,
+            container.id,
+            stdin=ends.theirs[0],
+            stdout=ends.theirs[1],
+            stderr=ends.theirs[2],
+            console_socket=console,
+        ),
+        "console.sock" if tty else "",
+        stdin=stdin,
     )
-    child = process.spawn(argv, stdin=ends.theirs[0], stdout=ends.theirs[1], stderr=ends.theirs[2])
-    ends.close_theirs()
-    code = process.wait(child)
-    if code != 0:
-        said = b"" if tty else read_all(ends.ours.stderr)
-        ends.close_ours()
-        if console is not None:
-            console.close()
-        words = [str(container.record["Path"]), *map(str, container.record["Args"])]  # type: ignore[call-overload]
-        raise start_error(
-            log, said.decode("utf-8", "replace"), code, words, str(container.config.get("WorkingDir") or "/")
+
+
+def start_exec(
+    roots: Roots, container: Container, process_file: str, *, stdin: bool, console: str = ""
+) -> tuple[int, Stdio]:
+    """Start one more process, described by `process_file`, and return its pid and our ends of its streams; see `start_process`.
+
+    `console` names a socket in the present folder where the process has a TTY.
+    """
+    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots))
+    pid_file = f"{process_file}.pid"
+    try:
+        return with_streams(
+            lambda ends, console_socket: runtime.exec(
+                container.id,
+                process_file,
+                pid_file,
+                stdin=ends.theirs[0],
+                stdout=ends.theirs[1],
+                stderr=ends.theirs[2],
+                console_socket=console_socket,
+            ),
+            console,
+            stdin=stdin,
         )
-    stdio = ends.ours if console is None else receive_terminal(console)
-    return int(read_small(f"{folder}/pid")), stdio
+    finally:
+        forget(pid_file)
+
+
+def with_streams(start: Callable[[Ends, str], int], console: str, *, stdin: bool) -> tuple[int, Stdio]:
+    """Call `start` with pipes, or with the name of a console socket that is served for it; returns what it does and our ends."""
+    ends = null_ends() if console else make_pipes(stdin=stdin)
+    listener = None
+    try:
+        if console:
+            forget(console)
+            listener = control.listen(".", console, backlog=1)
+        pid = start(ends, console)
+    except BaseException:
+        ends.close_ours()
+        if listener is not None:
+            listener.close()
+        raise
+    finally:
+        ends.close_theirs()
+    stdio = ends.ours if listener is None else receive_terminal(listener)
+    forget(console)
+    return pid, stdio
+
+
+def runtime_folder(roots: Roots) -> str:
+    """Return where the OCI runtimes keep their state."""
+    return f"{roots.run}/runtime"
+
+
+def forget(path: str) -> None:
+    """Remove a file, if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def receive_terminal(console: object) -> Stdio:
@@ -92,21 +145,3 @@ def receive_terminal(console: object) -> Stdio:
     channel.close()
     console.close()
     return Stdio(os.dup(terminal), terminal, -1, tty=True)
-
-
-def read_all(descriptor: int, limit: int = 65536) -> bytes:
-    """Return what a pipe holds whose other end is closed, up to `limit` bytes."""
-    os.set_blocking(descriptor, False)
-    try:
-        return os.read(descriptor, limit)
-    except OSError:
-        return b""
-
-
-def read_small(path: str) -> str:
-    """Return a small text file's content."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, 4096).decode("utf-8", "replace")
-    finally:
-        os.close(descriptor)

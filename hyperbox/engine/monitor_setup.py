@@ -102,7 +102,7 @@ def take_down(roots: Roots, container: Container) -> None:
     except (OSError, HyperBoxError):
         pass
     cgroups.remove_group(cgroup_path(roots, container))
-    files.remove_tree(f"{roots.run}/runtime/{container.id}")
+    forget_runtime_state(roots, container)
     files.remove_tree(roots.container_run(container.id))
 
 
@@ -117,3 +117,12 @@ def killed_for_memory(roots: Roots, container: Container) -> bool:
         if key == "oom_kill":
             return count != "0"
     return False
+
+
+def forget_runtime_state(roots: Roots, container: Container) -> None:
+    """Remove what the OCI runtime remembers of a container that has ended."""
+    from hyperbox.engine.monitor_process import runtime_folder
+
+    folder = runtime_folder(roots)
+    for name in files.subfolders(folder):
+        files.remove_tree(f"{folder}/{name}/{container.id}")

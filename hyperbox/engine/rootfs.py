@@ -20,7 +20,8 @@ MOUNT_DATA_LIMIT = 4000  # bytes: mount(2) copies one page
 def mount_rootfs(lowerdirs: Sequence[str], upper: str, work: str, target: str, *, volatile: bool = False) -> None:
     """Mount the overlay of `lowerdirs` (top first) and `upper` at `target`; the folders are made where they are missing.
 
-    `volatile` leaves out all syncing (for --rm: the upper folder goes with the container). Call it in a mount namespace of your own. Raises OSError.
+    `volatile` leaves out all syncing (for --rm: the upper folder goes with the container). Call it in a mount namespace of your own.
+    Raises OSError.
     See the kernel's Documentation/filesystems/overlayfs.rst.
     """
     for path in (upper, work, target):

@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
 from hyperbox.files import dumps, loads
@@ -40,6 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "StartContainer": ("Starting", "Started"),
     "StopContainer": ("Stopping", "Stopped"),
     "RemoveContainer": ("Removing", "Removed"),
+    "RenameContainer": ("Recreate", "Recreated"),
     "RestartContainer": ("Restarting", "Started"),
     "KeepContainer": ("", "Running"),
     "WaitFor": ("Waiting", "Healthy"),
@@ -132,7 +133,7 @@ def _begin(node: op.Node, context: Context) -> tuple[int, int]:
     _child(node, context, writer)
 
 
-def _child(node: op.Node, context: Context, writer: int) -> None:
+def _child(node: op.Node, context: Context, writer: int) -> NoReturn:
     """Do one step in the child process and tell the outcome; never returns."""
     outcome: dict[str, object] = {}
     try:
@@ -205,6 +206,8 @@ def perform(node: op.Node, context: Context) -> None:
             _unless_gone(lambda: engine.container_stop(container_id, timeout=timeout))
         case op.RemoveContainer(container_id=container_id, volumes=volumes):
             _unless_gone(lambda: engine.container_remove(container_id, force=True, volumes=volumes))
+        case op.RenameContainer(container_id=container_id, name=name):
+            engine.container_rename(container_id, name)
         case op.RestartContainer(container_id=container_id, timeout=timeout):
             engine.container_restart(container_id, timeout=timeout)
         case op.WaitFor(service=service, ordinal=ordinal, condition=condition):

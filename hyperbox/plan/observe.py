@@ -72,7 +72,7 @@ def observed(row: Json) -> ObservedContainer:
         str(label.get(f"{PREFIX}config-hash", "")),
         str(label.get(f"{PREFIX}image", "")),
         str(label.get(f"{PREFIX}oneoff", "False")) == "True",
-        str(label.get(f"{PREFIX}replace", "")),
+        str(label.get(f"{PREFIX}replace", "")) if is_temporary(name) else "",
         int(str(row.get("Created", 0))),
         tuple(networks) if isinstance(networks, dict) else (),
         row,
@@ -96,3 +96,8 @@ def observe(engine: Engine, desired: Desired) -> Observed:
         if row["Name"] in wanted_volumes or label.get(f"{PREFIX}project") == desired.name:
             volumes[str(row["Name"])] = str(label.get(f"{PREFIX}config-hash", ""))
     return Observed(tuple(project_containers(engine, desired.name)), networks, volumes)
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a name is the one that a container has while it replaces another: ID_NAME."""
+    return len(name) > 13 and name[12] == "_" and all(digit in "0123456789abcdef" for digit in name[:12])

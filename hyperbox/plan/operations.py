@@ -82,6 +82,13 @@ class RemoveContainer(NamedTuple):
     volumes: bool
 
 
+class RenameContainer(NamedTuple):
+    """Give a container that was made to replace another one its final name."""
+
+    container_id: str
+    name: str
+
+
 class RestartContainer(NamedTuple):
     """Stop and start a container."""
 
@@ -115,6 +122,7 @@ Operation = (
     | StartContainer
     | StopContainer
     | RemoveContainer
+    | RenameContainer
     | RestartContainer
     | WaitFor
     | KeepContainer

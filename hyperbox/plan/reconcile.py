@@ -17,6 +17,7 @@ from hyperbox.plan.operations import (
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
+    RenameContainer,
     RestartContainer,
     StartContainer,
     StopContainer,
@@ -109,6 +110,26 @@ class Up:
         self.recreated: set[str] = set()
         self.running: set[tuple[str, int]] = set()
         self.replaced_networks: set[str] = set()
+
+    def finish_recreations(self) -> None:
+        """Add what an interrupted recreation left to do: the old container is there (then the new one goes) or not (it gets its name)."""
+        names = {row.name for row in self.observed.containers}
+        kept = []
+        for row in self.observed.containers:
+            if not row.replaces:
+                kept.append(row)
+            elif row.name[13:] in names:
+                remove(self.builder, row, "a recreation was interrupted", self.options.timeout)
+            else:
+                name = row.name[13:]
+                self.builder.add(
+                    RenameContainer(row.container_id, name),
+                    resource(row),
+                    f"Container {name}",
+                    "a recreation was interrupted",
+                )
+                kept.append(row._replace(name=name, replaces=""))
+        self.observed = self.observed._replace(containers=tuple(kept))
 
     def networks(self, services: list[str]) -> None:
         """Add the networks that the services are on."""
@@ -343,11 +364,7 @@ def reconcile_up(desired: Desired, observed: Observed, options: UpOptions) -> Pl
     """Return the plan of `up` (or `create`, with `options.start` false)."""
     services = selected(desired, options.services, no_deps=options.no_deps)
     up = Up(desired, observed, options)
-    half_made = [row for row in observed.containers if row.replaces]
-    for row in half_made:
-        remove(up.builder, row, "a recreation was interrupted", options.timeout)
-    if half_made:
-        up.observed = observed._replace(containers=tuple(row for row in observed.containers if not row.replaces))
+    up.finish_recreations()
     if options.remove_orphans:
         for row in orphans(desired, observed):
             remove(up.builder, row, "orphan", options.timeout)

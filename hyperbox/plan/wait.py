@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hyperbox.errors import ComposeError, NotFound
 
 TYPE_CHECKING = False
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 def wait_for(engine: Engine, container_id: str, condition: str) -> None:
     """Return once the condition holds. Raises ComposeError with docker compose's words when it can't hold any more."""
-    events = engine.events(filters={"type": ["container"], "container": [container_id]})
+    # events are read lazily: those since before the look at the container are not missed
+    events = engine.events(since=f"{time.time():.9f}", filters={"type": ["container"], "container": [container_id]})
     inspected = engine.container_inspect(container_id)
     if met(inspected, condition):
         return

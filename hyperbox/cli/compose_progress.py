@@ -1,0 +1,79 @@
+"""What `docker compose` shows while it works, on stderr: plain lines, or lines redrawn in place on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox.plan.execute import StepEvent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from hyperbox.grammar.parse import Invocation
+
+MODES = ("auto", "tty", "plain", "json", "quiet", "rawjson")
+COLORS = {"working": "33", "done": "32", "error": "31"}
+
+
+class StepProgress:
+    """Shows the events of a plan."""
+
+    def __init__(self, mode: str, stream: TextIO, *, dry_run: bool, color: bool) -> None:
+        self.mode = ("tty" if stream.isatty() else "plain") if mode == "auto" else mode
+        self.stream = stream
+        self.prefix = " DRY-RUN MODE - " if dry_run else ""
+        self.color = color
+        self.lines: list[str] = []
+
+    def event(self, event: StepEvent) -> None:
+        """Show one event."""
+        if self.mode == "quiet":
+            return
+        if self.mode == "json":
+            from hyperbox.files import dumps
+
+            kind, _, name = event.name.partition(" ")
+            self.stream.write(
+                dumps({"id": f"{kind} {name}", "status": event.state.capitalize(), "text": event.status}) + "\n"
+            )
+        elif self.mode == "tty":
+            self._redraw(event)
+        else:
+            self.stream.write(f"{self.prefix} {event.name}  {event.status}\n")
+        self.stream.flush()
+
+    def _redraw(self, event: StepEvent) -> None:
+        mark = {"working": "⠿", "done": "✔", "error": "✘"}[event.state]
+        status = f"\x1b[{COLORS[event.state]}m{event.status}\x1b[0m" if self.color else event.status
+        text = f"{self.prefix} {mark} {event.name}  {status}"
+        if event.name in self.lines:
+            up = len(self.lines) - self.lines.index(event.name)
+            self.stream.write(f"\x1b[{up}A\r\x1b[2K{text}\x1b[{up}B\r")
+        else:
+            self.lines.append(event.name)
+            self.stream.write(f"{text}\n")
+
+
+def use_color(invocation: Invocation, stream: TextIO) -> bool:
+    """Return whether to color: --ansi, COMPOSE_ANSI, NO_COLOR, and whether the stream is a terminal."""
+    mode = str(invocation.globals.get("ansi") or "auto")
+    if mode == "auto":
+        mode = os.environ.get("COMPOSE_ANSI") or "auto"
+    if mode in ("never", "always"):
+        return mode == "always"
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def step_progress(invocation: Invocation) -> StepProgress:
+    """Return the progress that a command line asks for. Raises ComposeError for an unknown mode."""
+    from hyperbox.errors import ComposeError
+
+    mode = str(invocation.globals.get("progress") or os.environ.get("COMPOSE_PROGRESS") or "auto")
+    if mode not in MODES:
+        raise ComposeError(f'unsupported --progress value "{mode}"')
+    stream = sys.stdout if os.environ.get("COMPOSE_STATUS_STDOUT") == "1" else sys.stderr
+    return StepProgress(
+        mode, stream, dry_run=bool(invocation.globals.get("dry-run")), color=use_color(invocation, stream)
+    )

@@ -1,0 +1,126 @@
+"""What every compose verb begins with: the engine, the loaded project, what it wants and what is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from hyperbox.cli.connect import engine_for
+from hyperbox.compose.model import LoadOptions, Project
+from hyperbox.errors import ComposeError
+from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
+from hyperbox.project.desired import Desired, project_to_desired
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperbox.engine.api import Engine
+    from hyperbox.grammar.parse import Invocation
+
+
+class Session(NamedTuple):
+    """One compose command: its engine, and what its project wants (the file may be missing for verbs that work by labels)."""
+
+    engine: Engine
+    invocation: Invocation
+    desired: Desired
+
+    def observe(self) -> Observed:
+        """Return what is there now."""
+        return observe(self.engine, self.desired)
+
+    def containers(
+        self, services: Sequence[str] = (), *, all: bool = True, one_off: bool = False
+    ) -> list[ObservedContainer]:
+        """Return the project's containers of some services (none: all), by name. Raises ComposeError "no such service: x"."""
+        known = self.desired.known_services
+        for name in services:
+            if known and name not in known:
+                raise ComposeError(f"no such service: {name}")
+        rows = project_containers(self.engine, self.desired.name, all=all)
+        wanted = set(services)
+        return [row for row in rows if (one_off or not row.one_off) and (not wanted or row.service in wanted)]
+
+    def container(self, service: str, number: int = 0, *, running: bool = True) -> ObservedContainer:
+        """Return one container of a service (the first, or the one with `number`). Raises ComposeError where there is none."""
+        rows = sorted(self.containers([service], all=not running), key=lambda row: row.ordinal)
+        for row in rows:
+            if not number or row.ordinal == number:
+                return row
+        if rows and number:
+            raise ComposeError(f'service "{service}" is not running container #{number}')
+        raise ComposeError(f'service "{service}" is not running')
+
+
+def warn(text: str) -> None:
+    """Print a warning as docker compose does."""
+    import time
+
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(f'time="{stamp}" level=warning msg="{escaped}"', file=sys.stderr)
+
+
+def strings(value: object) -> tuple[str, ...]:
+    """Return a flag's list of texts."""
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def load_options(invocation: Invocation, services: Sequence[str] = ()) -> LoadOptions:
+    """Return what the command line and the environment say about the project."""
+    given = invocation.globals
+    files = strings(given.get("file"))
+    return LoadOptions(
+        files=files,
+        project_name=str(given.get("project-name") or ""),
+        project_directory=str(given.get("project-directory") or ""),
+        env_files=strings(given.get("env-file")),
+        profiles=strings(given.get("profile")),
+        working_dir=os.getcwd(),
+        environment=dict(os.environ),
+        stdin=sys.stdin.buffer.read() if "-" in files else "",
+        services=tuple(services),
+        warn=warn,
+    )
+
+
+def load_project(invocation: Invocation, services: Sequence[str] = ()) -> Project:
+    """Load the compose files. Raises ComposeError with docker compose's words."""
+    from hyperbox.compose.load import load
+
+    return load(load_options(invocation, services))
+
+
+def session(invocation: Invocation, *, scale: dict[str, int] | None = None, services: Sequence[str] = ()) -> Session:
+    """Return the session of a verb that needs the files."""
+    project = load_project(invocation, services)
+    engine = engine_for(invocation)
+    return Session(engine, invocation, project_to_desired(project, real_name(project, invocation), scale))
+
+
+def session_by_name(invocation: Invocation) -> Session:
+    """Return the session of a verb that can do without the files where the project's name is given."""
+    name = str(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME") or "")
+    try:
+        return session(invocation)
+    except ComposeError as error:
+        if not name or "no configuration file provided" not in error.message:
+            raise
+    nothing = Desired(name, name, os.getcwd(), (), {}, {}, {}, frozenset())
+    return Session(engine_for(invocation), invocation, nothing)
+
+
+def real_name(project: Project, invocation: Invocation) -> str:
+    """Return the project's name on this machine: its own, with a suffix where another folder has the same name already."""
+    from hyperbox.cli.compose_identity import resolve_name
+
+    explicit = bool(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME"))
+    return resolve_name(project, explicit)
+
+
+def timeout_of(invocation: Invocation) -> int | None:
+    """Return --timeout in seconds, or None where it was not given."""
+    value = invocation.flags.get("timeout")
+    return value if invocation.given.get("timeout") and isinstance(value, int) else None

@@ -1,0 +1,143 @@
+"""The output of many containers at once, each line with its container's name: compose logs, and `up` in the foreground."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NamedTuple
+
+from hyperbox.cli.compose_progress import use_color
+from hyperbox.cli.compose_project import Session, session_by_name
+from hyperbox.errors import HyperBoxError, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hyperbox.grammar.parse import Invocation
+    from hyperbox.plan.observe import ObservedContainer
+
+PALETTE = ("36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1")
+
+
+class LogOptions(NamedTuple):
+    """Which part of the logs, and how it is shown."""
+
+    follow: bool = False
+    since: float = 0.0
+    until: float = 0.0
+    tail: int = -1
+    timestamps: bool = False
+    prefix: bool = True
+    color: bool = False
+
+
+def short_name(found: Session, row: ObservedContainer) -> str:
+    """Return a container's name as log lines show it: without the project's."""
+    return row.name.removeprefix(f"{found.desired.name}-")
+
+
+def prefixes(found: Session, rows: Sequence[ObservedContainer], options: LogOptions) -> dict[str, bytes]:
+    """Return what stands before each container's lines: "web-1  | ", padded to the longest, colored where wanted."""
+    if not options.prefix:
+        return {row.container_id: b"" for row in rows}
+    names = {row.container_id: short_name(found, row) for row in rows}
+    width = max((len(name) for name in names.values()), default=0)
+    shown = {}
+    for number, (container_id, name) in enumerate(names.items()):
+        text = f"{name:<{width}}  | "
+        if options.color:
+            text = f"\x1b[{PALETTE[number % len(PALETTE)]}m{text}\x1b[0m"
+        shown[container_id] = text.encode()
+    return shown
+
+
+def lines(found: Session, container_id: str, options: LogOptions) -> Iterator[tuple[int, bytes]]:
+    """Yield (stream, line) of one container, each with its newline; a last one without gets it."""
+    partial = {1: b"", 2: b""}
+    chunks = found.engine.container_logs(
+        container_id,
+        follow=options.follow,
+        since=options.since,
+        until=options.until,
+        tail=options.tail,
+        timestamps=options.timestamps,
+    )
+    for stream, data in chunks:
+        pieces = (partial.get(stream, b"") + data).split(b"\n")
+        partial[stream] = pieces.pop()
+        for piece in pieces:
+            yield stream, piece + b"\n"
+    for stream, rest in partial.items():
+        if rest:
+            yield stream, rest + b"\n"
+
+
+def copy_lines(found: Session, container_id: str, prefix: bytes, options: LogOptions) -> None:
+    """Write a container's lines to our stdout, each in one write, so that several writers don't mix within a line."""
+    for _, line in lines(found, container_id, options):
+        data = prefix + line
+        while data:
+            data = data[os.write(1, data) :]
+
+
+def fork_follower(found: Session, row: ObservedContainer, prefix: bytes, options: LogOptions) -> int:
+    """Start a child process that copies a container's lines until it ends; returns its pid."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        copy_lines(found, row.container_id, prefix, options)
+    except (NotFound, BrokenPipeError):
+        pass
+    except HyperBoxError as error:
+        os.write(2, f"{error.message}\n".encode())
+    finally:
+        os._exit(0)
+
+
+def log_options(invocation: Invocation) -> LogOptions:
+    """Return the options of `compose logs`. Raises HyperBoxError for a time or number that can't be read."""
+    from hyperbox.cli.streams import parse_tail, parse_when
+
+    flags = invocation.flags
+    return LogOptions(
+        follow=bool(flags.get("follow")),
+        since=parse_when(str(flags.get("since") or ""), "since"),
+        until=parse_when(str(flags.get("until") or ""), "until"),
+        tail=parse_tail(str(flags.get("tail") or "all")),
+        timestamps=bool(flags.get("timestamps")),
+        prefix=not flags.get("no-log-prefix"),
+        color=not flags.get("no-color") and use_color(invocation, sys.stdout),
+    )
+
+
+def logs(invocation: Invocation) -> int:
+    """`docker compose logs`."""
+    found = session_by_name(invocation)
+    number = invocation.flags.get("index")
+    options = log_options(invocation)
+    quiet = {name for name, wish in found.desired.services.items() if wish.definition.get("attach") is False}
+    rows = [
+        row
+        for row in found.containers(invocation.arguments)
+        if (row.service not in quiet or invocation.arguments) and (not number or row.ordinal == number)
+    ]
+    shown = prefixes(found, rows, options)
+    if not options.follow:
+        for row in rows:
+            copy_lines(found, row.container_id, shown[row.container_id], options)
+        return 0
+    pids = [fork_follower(found, row, shown[row.container_id], options) for row in rows]
+    try:
+        for pid in pids:
+            os.waitpid(pid, 0)
+    except BaseException:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        raise
+    return 0

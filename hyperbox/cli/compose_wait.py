@@ -1,0 +1,89 @@
+"""`up --wait` and `compose wait`: until containers run, are healthy, or have ended."""
+
+from __future__ import annotations
+
+import time
+
+from hyperbox.cli.compose_progress import step_progress
+from hyperbox.cli.compose_project import Session, session_by_name
+from hyperbox.errors import ComposeError, NotFound
+from hyperbox.plan.execute import StepEvent
+from hyperbox.plan.observe import ObservedContainer
+from hyperbox.plan.wait import running_or_healthy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperbox.grammar.parse import Invocation
+
+
+def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None:
+    """Return once every container of the services runs and is healthy. Raises ComposeError when one never will, or after `timeout` seconds."""
+    from hyperbox.plan.reconcile import selected
+
+    names = selected(found.desired, services)
+    completed = {
+        row.service
+        for wish in found.desired.services.values()
+        for row in wish.depends_on
+        if row.condition == "service_completed_successfully"
+    }
+    progress = step_progress(found.invocation)
+    pending = [row for row in found.containers(names) if row.service in names]
+    for row in pending:
+        progress.event(StepEvent(f"Container {row.name}", "Waiting", "working"))
+    deadline = time.monotonic() + timeout if timeout > 0 else None
+    filters = {"type": ["container"], "label": [f"com.docker.compose.project={found.desired.name}"]}
+    since = time.time()
+    while True:
+        pending = [row for row in pending if not _up(found, row, completed, progress.event)]
+        if not pending:
+            return
+        until = min(deadline, time.monotonic() + 1.0) if deadline is not None else time.monotonic() + 1.0
+        if deadline is not None and time.monotonic() >= deadline:
+            raise ComposeError(f"application not healthy after {timeout}s")
+        # the next event of the project, or a second: health is told by events, a lost one costs no more than that
+        remaining = max(0.0, until - time.monotonic())
+        for _ in found.engine.events(since=f"{since:.9f}", until=f"{time.time() + remaining:.9f}", filters=filters):
+            break
+        since = time.time() - 0.001
+
+
+def _up(found: Session, row: ObservedContainer, completed: set[str], tell: object) -> bool:
+    assert callable(tell)
+    try:
+        inspected = found.engine.container_inspect(row.container_id)
+    except NotFound:
+        raise ComposeError(f"container {row.name} was removed") from None
+    state = inspected["State"]
+    assert isinstance(state, dict)
+    if row.service in completed and state["Status"] == "exited" and state["ExitCode"] == 0:
+        tell(StepEvent(f"Container {row.name}", "Exited", "done"))
+        return True
+    try:
+        done = running_or_healthy(inspected)
+    except ComposeError:
+        tell(StepEvent(f"Container {row.name}", "Error", "error"))
+        raise
+    if done:
+        tell(StepEvent(f"Container {row.name}", "Healthy", "done"))
+    return done
+
+
+def wait(invocation: Invocation) -> int:
+    """`docker compose wait`: until the services' containers have ended; the first one's code with --down-project."""
+    found = session_by_name(invocation)
+    rows = found.containers(invocation.arguments)
+    if not rows:
+        raise ComposeError("no containers for project " + repr(found.desired.name).replace("'", '"'))
+    code = 0
+    for row in rows:
+        code = found.engine.container_wait(row.container_id)
+        print(f'container "{row.container_id}" exited with status code {code}')
+        if invocation.flags.get("down-project"):
+            from hyperbox.cli.compose_lifecycle import bring_down
+
+            bring_down(found, invocation)
+            break
+    return code

@@ -71,10 +71,13 @@ def remove_rest(roots: Roots, container: Container, *, volumes: bool = True) -> 
     """Remove what is left of a container that was set aside; may be done again. `volumes`: its anonymous ones too."""
     from hyperbox.engine.volumes import release_volumes
 
-    emit(roots, "destroy", container)
+    if os.path.isdir(roots.container_run(container.id)):  # a monitor that was killed has not given back what it held
+        from hyperbox.engine.monitor_setup import take_down
+
+        take_down(roots, container)
     release_volumes(roots, container, remove=volumes)
+    emit(roots, "destroy", container)
     files.remove_tree(f"{roots.data}/removing/{container.id}")
-    files.remove_tree(roots.container_run(container.id))
 
 
 def container_prune(roots: Roots, filters: Filters | None = None) -> Json:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def folder(invocation: Invocation | None = None) -> str:
     """Return the folder of the configuration: --config, DOCKER_CONFIG or ~/.docker."""
     given = invocation.globals.get("config") if invocation is not None else ""
+    if given == "$HOME/.docker":  # the grammar's default, as docker's help spells it
+        given = ""
     home = os.environ.get("HOME") or "/root"
     return str(given or os.environ.get("DOCKER_CONFIG") or home + "/.docker")
 

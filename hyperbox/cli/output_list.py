@@ -156,8 +156,8 @@ def header_of(listing: Listing, parsed: object) -> str:
         return templates.execute(
             parsed, Headers("map[string]string", None, methods, calls), functions=templates.HEADER_FUNCTIONS
         )
-    except templates.ExecuteError:
-        return ""
+    except templates.ExecuteError as error:
+        return error.partial
 
 
 def _constant(text: str) -> Callable[[object], str]:

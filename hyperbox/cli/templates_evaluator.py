@@ -44,7 +44,11 @@ MAX_OUTPUT = 64 << 20
 
 
 class ExecuteError(Exception):
-    """A template fails on its data; the message is Go's, place included."""
+    """A template fails on its data; the message is Go's, place included. `partial` is what it had written before."""
+
+    def __init__(self, message: str, partial: str = "") -> None:
+        super().__init__(message)
+        self.partial = partial
 
 
 class Break(Exception):

@@ -231,8 +231,8 @@ def urlquery(*values: object) -> object:
 
 # --- docker's own -------------------------------------------------------------------------------------------------------------
 def json(value: object) -> object:
-    """json: compact, not escaped for HTML, with nothing after it."""
-    return go_json(plain(value), escape_html=False)
+    """json: compact; escaped for HTML only where an object of a list writes itself, as its own marshaller does that."""
+    return go_json(plain(value), escape_html=isinstance(value, Record))
 
 
 def split(text: str, separator: str) -> object:

@@ -12,7 +12,7 @@ from hyperbox.cli.templates_values import MISSING, Duration, GoList, GoMap, NilP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Json = dict[str, object]
+    Types = dict[str, tuple[str, str]]
 
 STRUCTS: dict[str, tuple[str, str]] = {
     "Container": (
@@ -154,13 +154,15 @@ STRUCTS: dict[str, tuple[str, str]] = {
 }
 
 
-def typed(name: str, raw: object, *, pointer: bool = False) -> Struct:
-    """Return a JSON object as the record `name` of the table; its fields are made when they are asked for."""
-    go_name, fields = STRUCTS[name]
-    return Struct(go_name, fields, raw if isinstance(raw, dict) else {}, convert, pointer=pointer)
+def typed(name: str, raw: object, *, pointer: bool = False, types: Types | None = None) -> Struct:
+    """Return a JSON object as the record `name` of a table (`STRUCTS`); its fields are made when they are asked for."""
+    table = STRUCTS if types is None else types
+    go_name, fields = table[name]
+    value = raw if isinstance(raw, dict) else {}
+    return Struct(go_name, fields, value, lambda item, kind: convert(item, kind, table), pointer=pointer)
 
 
-def convert(value: object, kind: str) -> object:
+def convert(value: object, kind: str, types: Types = STRUCTS) -> object:
     """Return a JSON value as a value of that type; an absent one is the type's zero value."""
     if kind == "s":
         return value if isinstance(value, str) else ""
@@ -177,34 +179,34 @@ def convert(value: object, kind: str) -> object:
         return Struct("struct {}", "", {}, convert)
     if kind == "any":
         return value
-    return _composed(value, kind)
+    return _composed(value, kind, types)
 
 
-def _composed(value: object, kind: str) -> object:
+def _composed(value: object, kind: str, types: Types) -> object:
     if "!" in kind:
         go_name, _, kind = kind.partition("!")
     else:
-        go_name = type_text(kind)
+        go_name = type_text(kind, types)
     if kind.startswith("[]"):
         items = value if isinstance(value, list) else []
-        return GoList((convert(item, kind[2:]) for item in items), go_name, is_nil=value is None)
+        return GoList((convert(item, kind[2:], types) for item in items), go_name, is_nil=value is None)
     if kind.startswith("{}"):
         entries = value if isinstance(value, dict) else {}
-        converted = {str(key): convert(item, kind[2:]) for key, item in entries.items()}
-        return GoMap(converted, go_name, zero(kind[2:]), is_nil=value is None)
+        converted = {str(key): convert(item, kind[2:], types) for key, item in entries.items()}
+        return GoMap(converted, go_name, zero(kind[2:], types), is_nil=value is None)
     if kind.startswith("*"):
         inner = kind[1:]
-        if inner in STRUCTS:
+        if inner in types:
             if not isinstance(value, dict):
-                return NilPointer(STRUCTS[inner][0], _names(STRUCTS[inner][1]))
-            return typed(inner, value, pointer=True)
+                return NilPointer(types[inner][0], _names(types[inner][1]))
+            return typed(inner, value, pointer=True, types=types)
         return NilPointer(inner) if value is None else value
-    return typed(kind, value)
+    return typed(kind, value, types=types)
 
 
-def zero(kind: str) -> object:
+def zero(kind: str, types: Types) -> object:
     """Return the zero value of a type, as `index` gives it for an absent key."""
-    return MISSING if kind == "any" else convert(None, kind)
+    return MISSING if kind == "any" else convert(None, kind, types)
 
 
 def _names(fields: str) -> list[str]:
@@ -222,17 +224,17 @@ PLAIN = {
 }
 
 
-def type_text(kind: str) -> str:
+def type_text(kind: str, types: Types) -> str:
     """Return Go's name of a type of the table."""
     if kind.startswith("[]"):
-        return "[]" + type_text(kind[2:])
+        return "[]" + type_text(kind[2:], types)
     if kind.startswith("{}"):
-        return "map[string]" + type_text(kind[2:])
+        return "map[string]" + type_text(kind[2:], types)
     if kind.startswith("*"):
-        return "*" + type_text(kind[1:])
+        return "*" + type_text(kind[1:], types)
     if "!" in kind:
         return kind.partition("!")[0]
-    return STRUCTS[kind][0] if kind in STRUCTS else PLAIN.get(kind, kind)
+    return types[kind][0] if kind in types else PLAIN.get(kind, kind)
 
 
 def time_text(value: str) -> str:

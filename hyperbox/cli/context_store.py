@@ -1,0 +1,141 @@
+"""Contexts on disk, as docker keeps them, and which one is in use.
+
+CONFIG/contexts/meta/SHA256(name)/meta.json   {"Name", "Metadata": {"Description"}, "Endpoints": {"docker": {"Host", "SkipTLSVerify"}}}
+CONFIG/contexts/tls/SHA256(name)/docker/      ca.pem cert.pem key.pem
+CONFIG/config.json                            "currentContext"
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox.cli.configuration_file import folder, setting
+from hyperbox.errors import HyperBoxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.grammar.parse import Invocation
+
+    Json = dict[str, object]
+
+DEFAULT = "default"
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+NAME_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+NAME_CHARACTERS = NAME_FIRST | frozenset("_.+-")
+
+
+def current_name(invocation: Invocation) -> str:
+    """Return the context in use: --context, DOCKER_HOST's "default", DOCKER_CONTEXT, config.json's currentContext."""
+    given = str(invocation.globals.get("context") or "")
+    if given:
+        return given
+    if invocation.globals.get("host") or os.environ.get("DOCKER_HOST"):
+        return DEFAULT
+    return os.environ.get("DOCKER_CONTEXT") or setting("currentContext", invocation) or DEFAULT
+
+
+def key_of(name: str) -> str:
+    """Return the folder's name for a context: SHA-256 of its name."""
+    from hashlib import sha256
+
+    return sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def meta_folder(invocation: Invocation, name: str) -> str:
+    """Return where a context's description is."""
+    return f"{folder(invocation)}/contexts/meta/{key_of(name)}"
+
+
+def tls_folder(invocation: Invocation, name: str) -> str:
+    """Return where a context's TLS files are."""
+    return f"{folder(invocation)}/contexts/tls/{key_of(name)}"
+
+
+def default_context() -> Json:
+    """Return the context that is always there: what DOCKER_HOST says, or docker's own socket."""
+    return {
+        "Name": DEFAULT,
+        "Metadata": {},
+        "Endpoints": {"docker": {"Host": os.environ.get("DOCKER_HOST") or DEFAULT_HOST, "SkipTLSVerify": False}},
+    }
+
+
+def read(invocation: Invocation, name: str) -> Json:
+    """Return a context's description. Raises HyperBoxError with docker's words where there is none."""
+    from hyperbox.files import read_json
+
+    if name == DEFAULT:
+        return default_context()
+    path = meta_folder(invocation, name) + "/meta.json"
+    try:
+        value = read_json(path)
+    except FileNotFoundError:
+        raise HyperBoxError(f'context "{name}": context not found: open {path}: no such file or directory') from None
+    except (OSError, ValueError) as error:
+        raise HyperBoxError(f'context "{name}": {error}') from None
+    if not isinstance(value, dict):
+        raise HyperBoxError(f'context "{name}": {path} does not hold an object')
+    return value
+
+
+def names(invocation: Invocation) -> list[str]:
+    """Return the names of all contexts on disk, sorted."""
+    from hyperbox.files import read_json, subfolders
+
+    base = f"{folder(invocation)}/contexts/meta"
+    found = []
+    for entry in subfolders(base):
+        try:
+            value = read_json(f"{base}/{entry}/meta.json")
+        except (OSError, ValueError):
+            continue
+        if isinstance(value, dict) and isinstance(value.get("Name"), str):
+            found.append(str(value["Name"]))
+    return sorted(found)
+
+
+def exists(invocation: Invocation, name: str) -> bool:
+    """Return whether a context is on disk."""
+    return os.path.exists(meta_folder(invocation, name) + "/meta.json")
+
+
+def write(invocation: Invocation, value: Json) -> None:
+    """Write a context's description in one step."""
+    from hyperbox.files import write_json
+
+    path = meta_folder(invocation, str(value["Name"]))
+    os.makedirs(path, exist_ok=True)
+    write_json(f"{path}/meta.json", value, mode=0o644)
+
+
+def delete(invocation: Invocation, name: str) -> None:
+    """Remove a context and its TLS files."""
+    from hyperbox.files import remove_tree
+
+    remove_tree(meta_folder(invocation, name))
+    remove_tree(tls_folder(invocation, name))
+
+
+def check_name(name: str) -> None:
+    """Raise HyperBoxError unless `name` may be a new context's."""
+    if not name:
+        raise HyperBoxError("context name cannot be empty")
+    if name == DEFAULT:
+        raise HyperBoxError('"default" is a reserved context name')
+    if len(name) < 2 or name[0] not in NAME_FIRST or not NAME_CHARACTERS.issuperset(name):
+        raise HyperBoxError(
+            f'context name "{name}" is invalid, names are validated against regexp "^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$"'
+        )
+
+
+def description(value: Json) -> str:
+    """Return a context's description."""
+    metadata = value.get("Metadata")
+    return str(metadata.get("Description") or "") if isinstance(metadata, dict) else ""
+
+
+def host(value: Json) -> str:
+    """Return a context's docker host."""
+    endpoints = value.get("Endpoints")
+    docker = endpoints.get("docker") if isinstance(endpoints, dict) else None
+    return str(docker.get("Host") or "") if isinstance(docker, dict) else ""

@@ -1,0 +1,212 @@
+"""The grammar of .env and env_file: what a file sets, given what is set already.
+
+`KEY=value`, `KEY: value`, `export KEY=value`, a lone `KEY` inherits. Single quotes are literal, double quotes take escapes and
+variables, and both may span lines; an unquoted value ends at " #". Keys may hold letters, digits, `_`, `.`, `-`, `[`, `]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from hyperbox.compose import go
+from hyperbox.compose.interpolate import InvalidTemplate, Lookup, MissingRequired, Substitution
+
+_EXPORT = re.compile(r"export\s+")
+_ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')
+_ESCAPES = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    '"': '"',
+    "\\": "\\",
+    "$": "$$",
+}
+# white space within a line
+_BLANKS = "\t\v\f\r \x85\xa0"
+
+
+class DotenvError(ValueError):
+    """A file that does not parse; its text starts with "line N: "."""
+
+
+class Layers:
+    """Variables in two layers: those of `outer` hide the same names in `inner`."""
+
+    __slots__ = ("inner", "outer")
+
+    def __init__(self, outer: Lookup, inner: Mapping[str, str]) -> None:
+        self.outer = outer
+        self.inner = inner
+
+    def get(self, name: str) -> str | None:
+        """Return a variable's value, or None."""
+        value = self.outer.get(name)
+        return self.inner.get(name) if value is None else value
+
+
+def parse(text: str, outer: Lookup, variables: dict[str, str], warn: Callable[[str], None]) -> None:
+    """Add what `text` sets to `variables`. Variables in it are looked up in `outer` first, then in what was set before.
+
+    Raises DotenvError, or an error of interpolation.
+    """
+    _Parser(text.removeprefix("\ufeff"), outer, variables, warn).run()
+
+
+class _Parser:
+    __slots__ = ("line", "outer", "position", "substitution", "text", "variables")
+
+    def __init__(self, text: str, outer: Lookup, variables: dict[str, str], warn: Callable[[str], None]) -> None:
+        self.text = text
+        self.position = 0
+        self.line = 1
+        self.outer = outer
+        self.variables = variables
+        self.substitution = Substitution(Layers(outer, variables), warn)
+
+    def run(self) -> None:
+        while self.to_statement():
+            key, inherited = self.key()
+            if " " in key:
+                raise DotenvError(f"line {self.line}: key cannot contain a space")
+            if inherited:
+                value = self.outer.get(key)
+                if value is not None:
+                    self.variables[key] = value
+            else:
+                self.variables[key] = self.value()
+
+    def to_statement(self) -> bool:
+        """Go to the next thing that is neither white space nor a comment; return whether there is one."""
+        text, size = self.text, len(self.text)
+        while self.position < size:
+            character = text[self.position]
+            if character == "#":
+                newline = text.find("\n", self.position)
+                if newline < 0:
+                    return False
+                self.position = newline
+            elif character.isspace():
+                if character == "\n":
+                    self.line += 1
+                self.position += 1
+            else:
+                return True
+        return False
+
+    def key(self) -> tuple[str, bool]:
+        """Read a key and its `=` or `:`; return it and whether it stood alone on its line."""
+        text = self.text
+        export = _EXPORT.match(text, self.position)
+        start = self.position
+        if export:
+            start += len("export")
+            while start < len(text) and text[start] in _BLANKS:
+                start += 1
+        position = start
+        key, inherited = "", False
+        end = start
+        while position < len(text):
+            character = text[position]
+            if character in "=:\n":
+                key = text[start:position]
+                end = position + 1
+                inherited = character == "\n"
+                break
+            if (
+                character not in "_.-[]"
+                and not character.isalpha()
+                and not character.isnumeric()
+                and character not in _BLANKS
+            ):
+                line = text[start:].split("\n", 1)[0]
+                raise DotenvError(
+                    f"line {self.line}: unexpected character {go.quote(character)} in variable name {go.quote(line)}"
+                )
+            position += 1
+        if start >= len(text):
+            raise DotenvError("zero length string")
+        if inherited and " " not in key:
+            self.line += 1
+        while end < len(text) and text[end] in _BLANKS:
+            end += 1
+        self.position = end
+        return key.rstrip(), inherited
+
+    def value(self) -> str:
+        quote = self.text[self.position : self.position + 1]
+        if quote in ("'", '"') and quote:
+            return self.quoted(quote)
+        line, _, _ = self.text[self.position :].partition("\n")
+        self.position += len(line) + 1
+        self.line += 1
+        return self.expand(line.partition(" #")[0].rstrip())
+
+    def quoted(self, quote: str) -> str:
+        text, start = self.text, self.position
+        characters: list[str] = []
+        escaped = False
+        position = start + 1
+        while position < len(text):
+            character = text[position]
+            position += 1
+            if character == "\n":
+                self.line += 1
+            if character != quote:
+                if not escaped and character == "\\":
+                    escaped = True
+                    continue
+                if escaped:
+                    escaped = False
+                    characters.append("\\")
+                characters.append(character)
+            elif escaped:
+                escaped = False
+                characters.append(character)
+            else:
+                self.position = position
+                value = "".join(characters)
+                return self.expand(_unescape(value)) if quote == '"' else value
+        line = text[start:].split("\n", 1)[0]
+        raise DotenvError(f"line {self.line}: unterminated quoted value {line}")
+
+    def expand(self, value: str) -> str:
+        try:
+            return self.substitution.apply(value)
+        except (InvalidTemplate, MissingRequired) as error:
+            raise DotenvError(str(error)) from None
+
+
+def _unescape(value: str) -> str:
+    return _ESCAPE.sub(_replace_escape, value) if "\\" in value else value
+
+
+def _replace_escape(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name in _ESCAPES:
+        return _ESCAPES[name]
+    if name[0] == "0" and len(name) == 4 and int(name[1:], 8) < 256 and not name.strip("01234567"):
+        return bytes([int(name[1:], 8)]).decode("latin-1")
+    return match.group()
+
+
+def parse_raw(text: str, outer: Lookup, variables: dict[str, str]) -> None:
+    """Add what a file of format `raw` sets: `docker run --env-file`'s grammar, values as they stand. Raises DotenvError."""
+    for line in text.removeprefix("\ufeff").split("\n"):
+        line = line.rstrip("\r").lstrip()
+        if not line or line.startswith("#"):
+            continue
+        key, equals, value = line.partition("=")
+        if not key:
+            raise DotenvError(f"no variable name on line '{line}'")
+        if key.rstrip() != key or any(character.isspace() for character in key):
+            raise DotenvError(f"variable '{key}' contains whitespaces")
+        inherited = None if equals else outer.get(key)
+        if equals:
+            variables[key] = value
+        elif inherited is not None:
+            variables[key] = inherited

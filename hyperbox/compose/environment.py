@@ -1,0 +1,132 @@
+"""Variables from files: .env of the project, env_file and label_file of services, and values that come from the environment.
+
+https://docs.docker.com/compose/how-tos/environment-variables/envvars-precedence/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from hyperbox.compose import dotenv
+from hyperbox.compose.interpolate import Lookup
+from hyperbox.compose.model import Json
+from hyperbox.errors import ComposeError
+
+Warn = Callable[[str], None]
+
+
+def read_env_files(paths: Sequence[str], current: Mapping[str, str], warn: Warn) -> dict[str, str]:
+    """Return what env files set, a later one over an earlier; `current` has precedence within them. Raises ComposeError."""
+    variables: dict[str, str] = {}
+    for path in paths:
+        if not os.path.exists(path):
+            raise ComposeError(f"couldn't find env file: {path}")
+        if os.path.isdir(path):
+            raise ComposeError(f"{path} is a directory")
+        text = read_text(path)
+        try:
+            dotenv.parse(text, dotenv.Layers(current, variables), variables, warn)
+        except dotenv.DotenvError as error:
+            raise ComposeError(f"failed to read {path}: {error}") from None
+    return variables
+
+
+def read_text(path: str) -> str:
+    """Return a file's text. Raises ComposeError in Go's words: "open PATH: no such file or directory"."""
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise ComposeError(file_error(error, path)) from None
+
+
+def file_error(error: OSError, path: str) -> str:
+    """Return how Go words a failure to read a file."""
+    verb = "read" if isinstance(error, IsADirectoryError) else "open"
+    return f"{verb} {path}: {(error.strerror or str(error)).lower()}"
+
+
+def inherit(document: Json, environment: Mapping[str, str]) -> None:
+    """Give values to names without one in lists of `environment`, and to secrets and configs that name a variable; in place."""
+    services = document.get("services")
+    for service in services.values() if isinstance(services, dict) else ():
+        entries = service.get("environment") if isinstance(service, dict) else None
+        if isinstance(entries, list):
+            service["environment"] = [
+                f"{entry}={environment[entry]}" if entry in environment else entry
+                for entry in entries
+                if isinstance(entry, str)
+            ]
+    for kind, key in (("secrets", "x-#value"), ("configs", "content")):
+        parts = document.get(kind)
+        for part in parts.values() if isinstance(parts, dict) else ():
+            name = part.get("environment") if isinstance(part, dict) else None
+            if isinstance(name, str) and name in environment:
+                part[key] = environment[name]
+
+
+def resolve_service(service: Json, environment: Mapping[str, str], warn: Warn, *, discard: bool) -> Json:
+    """Return the service with its env files read into `environment`; `discard` drops `env_file`. Raises ComposeError."""
+    given = service.get("environment")
+    own: dict[str, str | None] = {}
+    for key, value in given.items() if isinstance(given, dict) else ():
+        own[key] = environment.get(key) if value is None else value
+    variables = {key: value for key, value in own.items() if value is not None}
+    outer = dotenv.Layers(environment, dict(variables))
+    env_files = service.get("env_file")
+    for entry in env_files if isinstance(env_files, list) else ():
+        _read_env_file(entry, outer, variables, warn)
+    merged: dict[str, str | None] = {**variables, **own}
+    result = {key: value for key, value in service.items() if not (discard and key == "env_file")}
+    return put(result, "environment", merged)
+
+
+def put(service: Json, key: str, value: object) -> Json:
+    """Return `service` with `key` set, or absent where `value` is empty."""
+    if value:
+        service[key] = value
+    else:
+        service.pop(key, None)
+    return service
+
+
+def _read_env_file(entry: Json, outer: Lookup, variables: dict[str, str], warn: Warn) -> None:
+    path, file_format = str(entry.get("path", "")), str(entry.get("format", ""))
+    if not os.path.exists(path):
+        if entry.get("required"):
+            raise ComposeError(f"env file {path} not found: stat {path}: no such file or directory")
+        return
+    text = read_text(path)
+    try:
+        if file_format == "raw":
+            dotenv.parse_raw(text, outer, variables)
+        elif file_format in ("", ".env"):
+            dotenv.parse(text, outer, variables, warn)
+        else:
+            raise ComposeError(f'unsupported env_file format "{file_format}"')
+    except dotenv.DotenvError as error:
+        prefix = "failed to parse env_file" if file_format == "raw" else "failed to read"
+        raise ComposeError(f"{prefix} {path}: {error}") from None
+
+
+def resolve_labels(service: Json, warn: Warn, *, discard: bool) -> Json:
+    """Return the service with its label files read into `labels`; `discard` drops `label_file`. Raises ComposeError."""
+    files = service.get("label_file")
+    labels: dict[str, str] = {}
+    for path in files if isinstance(files, list) else ():
+        if not os.path.exists(path):
+            raise ComposeError(f"label file {path} not found: stat {path}: no such file or directory")
+        found: dict[str, str] = {}
+        try:
+            dotenv.parse(read_text(path), dict(labels), found, warn)
+        except dotenv.DotenvError as error:
+            raise ComposeError(f"failed to read {path}: {error}") from None
+        labels |= found
+    given = service.get("labels")
+    labels |= given if isinstance(given, dict) else {}
+    if labels:
+        service["labels"] = labels
+    if discard:
+        service.pop("label_file", None)
+    return service

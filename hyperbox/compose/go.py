@@ -1,0 +1,217 @@
+"""Go's way of printing and parsing values, where it can be seen in docker compose's output and messages."""
+
+from __future__ import annotations
+
+import struct
+
+# strconv.ParseBool
+TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+INT_MAX = 2**63 - 1
+INT_MIN = -(2**63)
+
+
+class Timestamp:
+    """A YAML timestamp: time.Time in Go. `text` is RFC 3339 with nanoseconds as needed; `plain` is how fmt prints it."""
+
+    __slots__ = ("plain", "text")
+
+    def __init__(self, text: str, plain: str) -> None:
+        self.text = text
+        self.plain = plain
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timestamp) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+class NumberError(ValueError):
+    """A number that does not parse; its text is strconv's."""
+
+
+def type_name(value: object) -> str:
+    """Return `%T` of a decoded YAML value."""
+    if value is None:
+        return "<nil>"
+    names: dict[type, str] = {bool: "bool", str: "string", dict: "map[string]interface {}", list: "[]interface {}"}
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int" if value <= INT_MAX else "uint64"
+    if isinstance(value, float):
+        return "float64"
+    if isinstance(value, Timestamp):
+        return "time.Time"
+    return names.get(type(value), type(value).__name__)
+
+
+def shortest_digits(value: float, bits: int = 64) -> tuple[str, int]:
+    """Return the fewest decimal digits that name `value`, and the decimal exponent: 0.DIGITS * 10**exponent."""
+    text = repr(value) if bits == 64 else _shortest_single(value)
+    mantissa, _, exponent = text.partition("e")
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = whole + fraction
+    point = len(whole) + (int(exponent) if exponent else 0)
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    return stripped.rstrip("0") or "0", point if stripped else 1
+
+
+def _shortest_single(value: float) -> str:
+    packed = struct.pack("f", value)
+    for precision in range(1, 10):
+        text = f"{value:.{precision}g}"
+        if struct.pack("f", float(text)) == packed:
+            return text
+    return repr(value)
+
+
+def _special(value: float) -> str:
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "+Inf" if value > 0 else "-Inf"
+    return ""
+
+
+def format_float(value: float, bits: int = 64) -> str:
+    """strconv.FormatFloat(value, 'g', -1, bits)."""
+    special = _special(value)
+    if special:
+        return special
+    sign = "-" if str(value).startswith("-") else ""
+    digits, point = shortest_digits(value, bits)
+    if value == 0:
+        return sign + "0"
+    exponent = point - 1
+    if exponent < -4 or exponent >= 6:
+        return sign + _scientific(digits, exponent)
+    return sign + _fixed(digits, point)
+
+
+def _fixed(digits: str, point: int) -> str:
+    if point <= 0:
+        return "0." + "0" * -point + digits
+    if point >= len(digits):
+        return digits + "0" * (point - len(digits))
+    return digits[:point] + "." + digits[point:]
+
+
+def _scientific(digits: str, exponent: int) -> str:
+    mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
+    return f"{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+def format_json_float(value: float, bits: int = 64) -> str:
+    """encoding/json: plain digits within [1e-6, 1e21), an exponent without leading zeros outside."""
+    sign = "-" if value < 0 else ""
+    if value == 0:
+        return "-0" if str(value).startswith("-") else "0"
+    digits, point = shortest_digits(value, bits)
+    if 1e-6 <= abs(value) < 1e21:
+        return sign + _fixed(digits, point)
+    mantissa, _, exponent = _scientific(digits, point - 1).partition("e")
+    return f"{sign}{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}"
+
+
+def sprint(value: object) -> str:
+    """fmt.Sprint: how a decoded YAML value prints."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return format_float(value)
+    if isinstance(value, Timestamp):
+        return value.plain
+    if isinstance(value, list):
+        return "[" + " ".join(map(sprint, value)) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{sprint(value[key])}" for key in sorted(value)) + "]"
+    return str(value)
+
+
+def sprint_error(value: object) -> str:
+    """`%s` of a value that need not be a string: others show as `%!s(int=1)`."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "%!s(<nil>)"
+    if isinstance(value, list):
+        return "[" + " ".join(map(sprint_error, value)) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{sprint_error(value[key])}" for key in sorted(value)) + "]"
+    return f"%!s({type_name(value)}={sprint(value)})"
+
+
+_ESCAPES = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v", 34: '\\"', 92: "\\\\"}
+
+
+def quote(text: str) -> str:
+    """strconv.Quote: `%q`."""
+    out = []
+    for character in text:
+        code = ord(character)
+        if code in _ESCAPES:
+            out.append(_ESCAPES[code])
+        elif 0xDC80 <= code <= 0xDCFF:
+            out.append(f"\\x{code - 0xDC00:02x}")
+        elif code < 0x20 or code == 0x7F:
+            out.append(f"\\x{code:02x}")
+        elif character.isprintable():
+            out.append(character)
+        else:
+            out.append(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
+    return '"' + "".join(out) + '"'
+
+
+def parse_int(text: str, *, base: int = 10, function: str = "ParseInt") -> int:
+    """strconv.ParseInt(text, base, 64), or Atoi. Raises NumberError with strconv's words."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    allowed = "0123456789"[:base]
+    if not digits or digits.strip(allowed):
+        raise NumberError(f"strconv.{function}: parsing {quote(text)}: invalid syntax")
+    if len(digits.lstrip("0")) > 64:
+        raise NumberError(f"strconv.{function}: parsing {quote(text)}: value out of range")
+    value = int(text, base)
+    if not INT_MIN <= value <= INT_MAX:
+        raise NumberError(f"strconv.{function}: parsing {quote(text)}: value out of range")
+    return value
+
+
+_FLOAT_CHARACTERS = frozenset("0123456789+-.eExXpPaAbBcCdDfF_infINFnatyNATY")
+
+
+def parse_float(text: str, bits: int = 64) -> float:
+    """strconv.ParseFloat (decimal and hexadecimal forms, inf, nan). Raises NumberError with strconv's words."""
+    try:
+        if not text or text != text.strip() or "_" in text or not _FLOAT_CHARACTERS.issuperset(text):
+            raise ValueError
+        if "x" in text or "X" in text:
+            if "p" not in text.lower():
+                raise ValueError
+            value = float.fromhex(text)
+        else:
+            value = float(text)
+    except (ValueError, OverflowError):
+        raise NumberError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax") from None
+    limit = 3.4028235677973366e38 if bits == 32 else float("inf")
+    infinite = text.lower().lstrip("+-").startswith("inf")
+    if abs(value) >= limit and not infinite:
+        raise NumberError(f"strconv.ParseFloat: parsing {quote(text)}: value out of range")
+    return single(value) if bits == 32 else value
+
+
+def single(value: float) -> float:
+    """Return `value` rounded to Go's float32."""
+    try:
+        rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+    return rounded

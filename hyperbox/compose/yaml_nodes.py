@@ -1,0 +1,148 @@
+"""From the bytes of a YAML stream to nodes with lines: libyaml's events, held within bounds.
+
+The stream is untrusted: depth and size are limited here, aliases are kept as references (`yaml_values` bounds their expansion).
+Error texts are those of Go's yaml.v3, which is a translation of libyaml and words its problems alike.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import yaml
+
+SCALAR: Final = 0
+SEQUENCE: Final = 1
+MAPPING: Final = 2
+ALIAS: Final = 3
+
+# a compose file nests fewer than 15 levels; each level costs the walkers a frame or two
+DEPTH = 200
+# nodes of one stream: some 100,000 lines
+NODES = 400_000
+
+_LONG_TAG = "tag:yaml.org,2002:"
+
+
+class YamlError(ValueError):
+    """A stream that is not YAML, or not acceptable; its text starts with "yaml: " as docker compose shows it."""
+
+
+class Node:
+    """A scalar (`text`, `plain`), a sequence (`items`), a mapping (`items`: key, value, key, value …) or an alias (`target`)."""
+
+    __slots__ = ("items", "kind", "line", "plain", "tag", "target", "text")
+
+    def __init__(self, kind: int, tag: str, line: int) -> None:
+        self.kind = kind
+        self.tag = tag
+        self.line = line
+        self.text = ""
+        self.plain = False
+        self.items: list[Node] = []
+        self.target: Node | None = None
+
+
+class Stream:
+    """The documents of a stream, as far as it could be read, and what stopped the reading."""
+
+    __slots__ = ("documents", "error")
+
+    def __init__(self) -> None:
+        self.documents: list[Node] = []
+        self.error: YamlError | None = None
+
+
+def read_stream(data: bytes | str) -> Stream:
+    """Parse a whole stream; never raises, the error is in the result."""
+    stream = Stream()
+    try:
+        _Composer(data, stream).run()
+    except YamlError as error:
+        stream.error = error
+    except yaml.YAMLError as error:
+        stream.error = YamlError(f"yaml: {_problem(error)}")
+    except UnicodeDecodeError:
+        stream.error = YamlError("yaml: invalid Unicode character")
+    return stream
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """Word libyaml's error as yaml.v3 does: the line of the context if it has one beyond the first, else of the problem."""
+    reason = getattr(error, "reason", None)
+    if reason is not None:
+        return str(reason)
+    problem = getattr(error, "problem", None) or "unknown problem parsing YAML content"
+    line = 0
+    for mark in (getattr(error, "context_mark", None), getattr(error, "problem_mark", None)):
+        if mark is not None and mark.line:
+            # yaml.v3 counts lines from zero in the parser's errors and from one in the scanner's
+            line = mark.line + (1 if isinstance(error, yaml.scanner.ScannerError) else 0)
+            break
+    return f"line {line}: {problem}" if line else problem
+
+
+def _short_tag(tag: str | None) -> str:
+    if not tag:
+        return ""
+    return "!!" + tag[len(_LONG_TAG) :] if tag.startswith(_LONG_TAG) else tag
+
+
+class _Composer:
+    """Builds nodes from events without recursion."""
+
+    __slots__ = ("anchors", "count", "parser", "stack", "stream")
+
+    def __init__(self, data: bytes | str, stream: Stream) -> None:
+        loader = getattr(yaml, "CParser", None) or yaml.SafeLoader
+        self.parser = loader(data)
+        self.stream = stream
+        self.stack: list[Node] = []
+        self.anchors: dict[str, Node] = {}
+        self.count = 0
+
+    def run(self) -> None:
+        events = yaml.events
+        scalar, alias = events.ScalarEvent, events.AliasEvent
+        starts = {events.SequenceStartEvent: SEQUENCE, events.MappingStartEvent: MAPPING}
+        ends = (events.SequenceEndEvent, events.MappingEndEvent)
+        get_event = self.parser.get_event
+        stack = self.stack
+        while True:
+            event = get_event()
+            kind = type(event)
+            if kind is scalar:
+                node = Node(SCALAR, _short_tag(event.tag), event.start_mark.line + 1)
+                node.text = event.value
+                node.plain = not event.style
+                self.add(node, event.anchor)
+            elif kind in starts:
+                node = Node(starts[kind], _short_tag(event.tag), event.start_mark.line + 1)
+                self.add(node, event.anchor)
+                stack.append(node)
+                if len(stack) > DEPTH:
+                    raise YamlError(f"yaml: exceeded max depth of {DEPTH}")
+            elif kind in ends:
+                stack.pop()
+            elif kind is alias:
+                node = Node(ALIAS, "", event.start_mark.line + 1)
+                node.text = event.anchor
+                node.target = self.anchors.get(event.anchor)
+                if node.target is None:
+                    raise YamlError(f"yaml: unknown anchor '{event.anchor}' referenced")
+                self.add(node, None)
+            elif kind is events.DocumentStartEvent:
+                self.anchors = {}
+            elif kind is events.StreamEndEvent or event is None:
+                return
+
+    def add(self, node: Node, anchor: str | None) -> None:
+        """Put a node where it belongs: into the collection that is open, or as the root of a document."""
+        self.count += 1
+        if self.count > NODES:
+            raise YamlError(f"yaml: document has more than {NODES} nodes")
+        if anchor:
+            self.anchors[anchor] = node
+        if self.stack:
+            self.stack[-1].items.append(node)
+        else:
+            self.stream.documents.append(node)

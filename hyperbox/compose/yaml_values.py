@@ -1,0 +1,258 @@
+"""From YAML nodes to plain data: tags, merge keys, aliases within a budget, and the `!reset` and `!override` of compose.
+
+https://github.com/compose-spec/compose-spec/blob/main/13-merge.md#reset-value
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from hyperbox.compose import go
+from hyperbox.compose.yaml_nodes import ALIAS, DEPTH, MAPPING, SCALAR, SEQUENCE, Node, YamlError
+from hyperbox.compose.yaml_scalars import parse_timestamp, resolve
+from hyperbox.errors import ComposeError
+
+# how many nodes aliases may stand for, all together
+EXPANSION = 100_000
+
+Path = tuple[str, ...]
+
+
+class Dropped:
+    """Stands for a value tagged `!reset`."""
+
+    __slots__ = ()
+
+
+DROPPED = Dropped()
+_MERGE_TAGS = frozenset({"", "!", "!!merge"})
+
+
+class Construction:
+    """Makes the value of one document; `resets` collects the paths that are to be cleared in what was merged before."""
+
+    __slots__ = ("expanded", "open", "resets")
+
+    def __init__(self) -> None:
+        self.resets: list[Path] = []
+        self.expanded = 0
+        # targets of aliases that are being expanded
+        self.open: list[Node] = []
+
+    def document(self, root: Node) -> object:
+        """Return the document's value. Raises YamlError, and ComposeError for keys that are not strings."""
+        value = self.value(root, (), "", 0)
+        return None if value is DROPPED else value
+
+    def value(self, node: Node, path: Path, shown: str, depth: int) -> object:
+        """Return the value of `node` at `path`; `shown` is the path as errors print it."""
+        if self.open:
+            self.expanded += 1
+            if self.expanded > EXPANSION:
+                raise YamlError("yaml: document contains excessive aliasing")
+        if node.kind == SCALAR:
+            if not node.tag:
+                return resolve(node.text) if node.plain else node.text
+            return self.tagged(node, path)
+        if depth > DEPTH:
+            raise YamlError(f"yaml: exceeded max depth of {DEPTH}")
+        if node.kind == ALIAS:
+            return self.alias(node, path, shown, depth)
+        if node.tag == "!reset":
+            self.resets.append(path)
+            return DROPPED
+        if node.tag == "!override":
+            self.resets.append(path)
+        if node.kind == SEQUENCE:
+            return self.sequence(node, path, shown, depth)
+        return self.mapping(node, path, shown, depth)
+
+    def alias(self, node: Node, path: Path, shown: str, depth: int) -> object:
+        target = node.target
+        assert target is not None
+        if any(target is other for other in self.open) or _contains(target, node):
+            dotted = ".".join(path)
+            raise YamlError(f"cycle detected: node at path {dotted} references node at path {'.'.join(path[:-1])}")
+        self.open.append(target)
+        value = self.value(target, path, shown, depth + 1)
+        self.open.pop()
+        return value
+
+    def sequence(self, node: Node, path: Path, shown: str, depth: int) -> object:
+        values: list[object] = []
+        dropped = False
+        for index, item in enumerate(node.items):
+            value = self.value(item, (*path, str(index)), f"{shown}[{index}]", depth + 1)
+            if value is DROPPED:
+                dropped = True
+            else:
+                values.append(value)
+        if dropped and not self.open:
+            node.items = [item for item in node.items if item.tag != "!reset"]
+        return values
+
+    def mapping(self, node: Node, path: Path, shown: str, depth: int) -> object:
+        items = node.items
+        result: dict[str, object] = {}
+        seen: dict[str, int] = {}
+        merged: object = None
+        dropped = False
+        for index in range(0, len(items), 2):
+            key_node, value_node = items[index], items[index + 1]
+            name = key_node.text
+            if name in seen and key_node.kind in (SCALAR, ALIAS):
+                raise YamlError(
+                    f"line {key_node.line}: mapping key {go.quote(name)} already defined at line {seen[name]}"
+                )
+            seen[name] = key_node.line
+            if name == "<<" and key_node.plain and key_node.tag in _MERGE_TAGS:
+                merged = self.merge(value_node, path, shown, depth)
+                continue
+            key = name if key_node.kind == SCALAR and not key_node.plain else self.key(key_node, shown)
+            below = f"{shown}.{key}" if shown else key
+            value = self.value(value_node, (*path, key), below, depth + 1)
+            if value is DROPPED:
+                dropped = True
+            else:
+                result[key] = value
+        if dropped:
+            node.items = [
+                item
+                for index, item in enumerate(items)
+                if (value := items[index | 1]).tag != "!reset" or value.kind == ALIAS
+            ]
+        if isinstance(merged, dict):
+            for key, value in merged.items():
+                result.setdefault(key, value)
+        return result
+
+    def key(self, node: Node, shown: str) -> str:
+        """Return a mapping key, which has to be a string."""
+        target = node.target if node.kind == ALIAS and node.target else node
+        if target.kind in (SEQUENCE, MAPPING):
+            raise YamlError("yaml: invalid map key: " + go.sprint(self.value(target, (), "", 0)))
+        value = self.value(target, (), "", 0)
+        if isinstance(value, str):
+            return value
+        where = f"in {shown}" if shown else "at top level"
+        raise ComposeError(f"non-string key {where}: {go.sprint(value)}")
+
+    def merge(self, node: Node, path: Path, shown: str, depth: int) -> dict[str, object]:
+        """Return what a merge key brings: a mapping, or a list of them, the first having precedence."""
+        target = node.target if node.kind == ALIAS and node.target else node
+        if target.kind == MAPPING:
+            value = self.value(node, path, shown, depth + 1)
+            return value if isinstance(value, dict) else {}
+        if target.kind != SEQUENCE or node.kind == ALIAS:
+            raise YamlError("yaml: map merge requires map or sequence of maps as the value")
+        result: dict[str, object] = {}
+        for item in target.items:
+            actual = item.target if item.kind == ALIAS and item.target else item
+            if actual.kind != MAPPING:
+                raise YamlError("yaml: map merge requires map or sequence of maps as the value")
+            value = self.value(item, path, shown, depth + 1)
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    result.setdefault(key, inner)
+        return result
+
+    def tagged(self, node: Node, path: Path) -> object:
+        """Return the value of a scalar with a tag."""
+        tag, text = node.tag, node.text
+        if tag == "!reset":
+            self.resets.append(path)
+            return DROPPED
+        if tag == "!override":
+            self.resets.append(path)
+            return text
+        if tag == "!":
+            return resolve(text) if node.plain else text
+        if tag == "!!binary":
+            try:
+                return base64.b64decode(text.replace("\n", "").replace(" ", ""), validate=True).decode(
+                    "utf-8", "replace"
+                )
+            except (binascii.Error, ValueError):
+                raise YamlError("yaml: !!binary value contains invalid base64 data") from None
+        return _cast(tag, text)
+
+
+_TYPES: dict[type, str] = {bool: "!!bool", int: "!!int", float: "!!float", str: "!!str", go.Timestamp: "!!timestamp"}
+
+
+def _cast(tag: str, text: str) -> object:
+    """Return `text` as the type that one of YAML's own tags names; other tags leave it a string."""
+    if tag not in ("!!bool", "!!int", "!!float", "!!null", "!!timestamp"):
+        return text
+    value = parse_timestamp(text) if tag == "!!timestamp" else resolve(text)
+    found = "!!null" if value is None else _TYPES[type(value)]
+    if tag == "!!timestamp" and value is None:
+        found = "!!str"
+    if found == tag:
+        return value
+    if tag == "!!float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    raise YamlError(f"yaml: cannot decode {found} `{text}` as a {tag}")
+
+
+def _contains(target: Node, node: Node) -> bool:
+    """Return whether `node` stands within its own target; only a target that begins before it can hold it."""
+    stack = [target]
+    while stack:
+        current = stack.pop()
+        if current is node:
+            return True
+        if current.items:
+            stack.extend(current.items)
+    return False
+
+
+def top_level_name(root: Node) -> str:
+    """Return the scalar that stands at the key "name" of a document's root, or ""."""
+    if root.kind != MAPPING:
+        return ""
+    for index in range(0, len(root.items), 2):
+        if root.items[index].text == "name":
+            value = root.items[index + 1]
+            target = value.target if value.kind == ALIAS and value.target else value
+            empty = target.kind != SCALAR or (target.plain and not target.tag and resolve(target.text) is None)
+            return "" if empty else target.text
+    return ""
+
+
+def top_level_problem(root: Node) -> str:
+    """Return yaml.v3's complaint about a root that isn't a mapping with unique keys and a scalar name, or ""."""
+    problem = ""
+    if root.kind != MAPPING:
+        plain = root.kind == SCALAR and root.plain and not root.tag
+        if plain and resolve(root.text) is None:
+            return ""
+        tag = _scalar_tag(root) if root.kind == SCALAR else "!!seq"
+        shown = f" `{_shortened(root.text)}`" if root.kind == SCALAR else ""
+        problem = f"line {root.line}: cannot unmarshal {tag}{shown} into cli.named"
+    else:
+        lines: list[str] = []
+        seen: dict[str, int] = {}
+        for index in range(0, len(root.items), 2):
+            key, value = root.items[index], root.items[index + 1]
+            if key.text in seen:
+                lines.append(
+                    f"line {key.line}: mapping key {go.quote(key.text)} already defined at line {seen[key.text]}"
+                )
+            seen.setdefault(key.text, key.line)
+            if key.text == "name" and value.kind in (SEQUENCE, MAPPING):
+                tag = "!!seq" if value.kind == SEQUENCE else "!!map"
+                lines.append(f"line {value.line}: cannot unmarshal {tag} into string")
+        problem = "\n  ".join(lines)
+    return f"yaml: unmarshal errors:\n  {problem}" if problem else ""
+
+
+def _scalar_tag(node: Node) -> str:
+    if node.tag:
+        return node.tag
+    return _TYPES[type(resolve(node.text))] if node.plain else "!!str"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 10 else text[:7] + "..."

@@ -85,8 +85,7 @@ class StreamAttachment:
         return pieces
 
     def write(self, data: bytes) -> None:
-        if self.tty and self.keys.wanted:
-            data, self.detached = self.keys.feed(data)
+        data = self.type(data)
         try:
             if data:
                 self._data.sendall(data)
@@ -94,6 +93,21 @@ class StreamAttachment:
                 self._data.shutdown(2)
         except (*control.LOST, OSError):
             return
+
+    def type(self, data: bytes) -> bytes:
+        """Return what of the typed `data` goes to the process; detach keys, once complete, set `detached`."""
+        if self.tty and self.keys.wanted:
+            data, self.detached = self.keys.feed(data)
+        return data
+
+    def offer(self, data: bytes) -> int:
+        """Send as much of `data` to stdin as is taken without waiting; returns how many bytes. All, where nobody listens any more."""
+        try:
+            return self._data.send(data, control.DONT_WAIT)
+        except BlockingIOError:
+            return 0
+        except (*control.LOST, OSError):
+            return len(data)
 
     def close_stdin(self) -> None:
         try:
@@ -241,6 +255,10 @@ class PendingAttachment(StreamAttachment):
     def write(self, data: bytes) -> None:
         self._take_up()
         super().write(data)
+
+    def offer(self, data: bytes) -> int:
+        self._take_up()
+        return super().offer(data)
 
     def close_stdin(self) -> None:
         self._take_up()

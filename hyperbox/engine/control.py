@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 CHUNK = 65536
+DONT_WAIT = _socket.MSG_DONTWAIT
 # what poll and recv tell of a peer that is gone
 LOST = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 

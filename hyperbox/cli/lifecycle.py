@@ -1,0 +1,169 @@
+"""start, stop, restart, kill, rm, pause, unpause, wait: one line on stdout for each that succeeded, the failures on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from hyperbox.cli.connect import engine_for
+from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperbox.engine.api import Engine
+    from hyperbox.grammar.parse import Invocation
+
+
+def for_each(names: list[str], action: Callable[[str], object]) -> int:
+    """Do `action` on each name; prints the names as they were typed as each succeeds, errors on stderr; 1 where any failed."""
+    failed = False
+    for name in names:
+        try:
+            action(name)
+        except EngineError as error:
+            report(error)
+            failed = True
+        else:
+            sys.stdout.write(name + "\n")
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+def report(error: EngineError) -> None:
+    """Print one error of the engine's as docker does."""
+    sys.stdout.flush()
+    sys.stderr.write(f"Error response from daemon: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")
+    sys.stderr.flush()
+
+
+def timeout_of(invocation: Invocation) -> int | None:
+    """Return --timeout in seconds where it was given."""
+    value = invocation.flags["timeout"]
+    assert isinstance(value, int)
+    return value if invocation.given.get("timeout") else None
+
+
+def start(invocation: Invocation) -> int:
+    """`docker start`: several in the background, or one with its streams attached."""
+    flags, names = invocation.flags, invocation.arguments
+    for name in ("checkpoint", "checkpoint-dir"):
+        if flags.get(name):
+            raise HyperBoxError(f"--{name} is not supported yet", exit_code=125)
+    engine = engine_for(invocation)
+    if flags["attach"] or flags["interactive"]:
+        if len(names) > 1:
+            raise HyperBoxError("you cannot start and attach multiple containers at once")
+        return start_attached(engine, invocation, names[0])
+    failed: list[str] = []
+    for name in names:
+        try:
+            engine.container_start(name)
+        except EngineError as error:
+            report(error)
+            failed.append(name)
+        else:
+            sys.stdout.write(name + "\n")
+            sys.stdout.flush()
+    if failed:
+        raise HyperBoxError(f"Error: failed to start containers: {', '.join(failed)}")
+    return 0
+
+
+def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
+    """Attach, start, stay; returns the container's exit code."""
+    from hyperbox.cli.attached import check_terminal, stay_attached
+
+    flags = invocation.flags
+    described = engine.container_inspect(name)
+    config = described["Config"]
+    assert isinstance(config, dict)
+    container_id = str(described["Id"])
+    stdin = bool(flags["interactive"]) and bool(config["OpenStdin"])
+    check_terminal(interactive=stdin, tty=bool(config["Tty"]))
+    attach = bool(flags["attach"]) or bool(flags["interactive"])
+    attachment = engine.container_attach(
+        container_id, stdin=stdin, stdout=attach, stderr=attach, detach_keys=str(flags["detach-keys"])
+    )
+    try:
+        engine.container_start(container_id)
+    except EngineError as error:
+        attachment.close()
+        raise HyperBoxError(f"Error response from daemon: {error.message}", hint=error.hint) from None
+
+    def forward(signal: str) -> None:
+        try:
+            engine.container_kill(container_id, signal)
+        except EngineError:
+            return
+
+    from hyperbox.engine.attach import StreamAttachment
+
+    assert isinstance(attachment, StreamAttachment)
+    return stay_attached(attachment, stdin=stdin, proxy=None if config["Tty"] else forward)
+
+
+def stop(invocation: Invocation) -> int:
+    """`docker stop`."""
+    engine, timeout, signal = engine_for(invocation), timeout_of(invocation), str(invocation.flags["signal"])
+    return for_each(invocation.arguments, lambda name: engine.container_stop(name, timeout=timeout, signal=signal))
+
+
+def restart(invocation: Invocation) -> int:
+    """`docker restart`."""
+    engine, timeout, signal = engine_for(invocation), timeout_of(invocation), str(invocation.flags["signal"])
+    return for_each(invocation.arguments, lambda name: engine.container_restart(name, timeout=timeout, signal=signal))
+
+
+def kill(invocation: Invocation) -> int:
+    """`docker kill`."""
+    engine = engine_for(invocation)
+    signal = str(invocation.flags["signal"]) or "SIGKILL"
+    return for_each(invocation.arguments, lambda name: engine.container_kill(name, signal))
+
+
+def pause(invocation: Invocation) -> int:
+    """`docker pause`."""
+    return for_each(invocation.arguments, engine_for(invocation).container_pause)
+
+
+def unpause(invocation: Invocation) -> int:
+    """`docker unpause`."""
+    return for_each(invocation.arguments, engine_for(invocation).container_unpause)
+
+
+def remove(invocation: Invocation) -> int:
+    """`docker rm`: with --force what is not there is told and no failure."""
+    engine, flags = engine_for(invocation), invocation.flags
+    force, volumes, link = bool(flags["force"]), bool(flags["volumes"]), bool(flags["link"])
+    failed = False
+    for name in invocation.arguments:
+        try:
+            engine.container_remove(name.lstrip("/"), force=force, volumes=volumes, link=link)
+        except EngineError as error:
+            report(error)
+            failed = failed or not (force and isinstance(error, NotFound))
+        else:
+            sys.stdout.write(name + "\n")
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+def wait(invocation: Invocation) -> int:
+    """`docker wait`: prints each container's exit code, in order."""
+    engine = engine_for(invocation)
+    failed = False
+    for name in invocation.arguments:
+        try:
+            code = engine.container_wait(name)
+        except EngineError as error:
+            report(error)
+            failed = True
+        else:
+            sys.stdout.write(f"{code}\n")
+            sys.stdout.flush()
+    if failed:
+        raise ExitStatus(1)
+    return 0

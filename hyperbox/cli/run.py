@@ -1,0 +1,218 @@
+"""`run` and `create`: from flags to a container, and, for `run`, staying with it to the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox.cli.connect import native_engine
+from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.engine.api import ContainerSpec
+    from hyperbox.engine.native import NativeEngine
+    from hyperbox.grammar.parse import Invocation
+
+PULL_POLICIES = ("always", "missing", "never")
+RUN_HINT = "\n\nRun 'docker run --help' for more information"
+# docker finds the exit code of a failed start in the engine's message
+NOT_FOUND_WORDS = ("executable file not found", "no such file or directory", "system cannot find the file specified")
+NOT_EXECUTABLE_WORDS = ("permission denied", "is a directory")
+
+
+def run(invocation: Invocation) -> int:
+    """`docker run`: returns the container's exit code, or 125, 126, 127 where it could not be started."""
+    from hyperbox.cli.container_spec import container_spec
+
+    flags = invocation.flags
+    if invocation.given.get("attach") and flags["detach"]:
+        raise HyperBoxError("conflicting options: cannot specify both --attach and --detach")
+    try:
+        if flags["rm"] and str(flags["restart"]) not in ("", "no"):
+            raise HyperBoxError("conflicting options: cannot specify both --restart and --rm")
+        spec = container_spec(invocation)
+        check_options(invocation)
+        if not flags["detach"]:
+            check_tty(invocation, spec)
+        engine = native_engine()
+        ensure_image(engine, invocation, spec)
+        identifier_file = IdentifierFile(str(flags["cidfile"]))
+    except UsageError:
+        raise
+    except HyperBoxError as error:
+        raise start_failure(error) from None
+    if flags["detach"]:
+        return run_detached(engine, spec, identifier_file)
+    return run_attached(engine, invocation, spec, identifier_file)
+
+
+def create(invocation: Invocation) -> int:
+    """`docker create`: prints the new container's id."""
+    from hyperbox.cli.container_spec import container_spec
+
+    spec = container_spec(invocation)
+    check_options(invocation)
+    engine = native_engine()
+    ensure_image(engine, invocation, spec)
+    identifier_file = IdentifierFile(str(invocation.flags["cidfile"]))
+    created = create_or_forget(engine, spec, identifier_file)
+    sys.stdout.write(created + "\n")
+    return 0
+
+
+def check_options(invocation: Invocation) -> None:
+    """Raise HyperBoxError for what docker's own command line refuses."""
+    policy = str(invocation.flags["pull"])
+    if policy not in PULL_POLICIES:
+        raise HyperBoxError(f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"')
+
+
+def check_tty(invocation: Invocation, spec: ContainerSpec) -> None:
+    """Raise where -i and -t are given and stdin is no terminal; docker says so without its usual frame."""
+    from hyperbox.cli.attached import check_terminal
+
+    try:
+        check_terminal(interactive=bool(spec.config.get("AttachStdin")), tty=bool(spec.config.get("Tty")))
+    except HyperBoxError as error:
+        sys.stderr.write(error.message + "\n")
+        raise ExitStatus(1) from None
+
+
+def start_failure(error: HyperBoxError) -> HyperBoxError:
+    """Return what `docker run` says and ends with where its container did not start."""
+    if isinstance(error, ExitStatus):
+        return error
+    message = f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
+    lowered = error.message.lower()
+    code = 125
+    if isinstance(error, EngineError):
+        if error.exit_code in (126, 127):
+            code = error.exit_code
+        elif any(words in lowered for words in NOT_FOUND_WORDS):
+            code = 127
+        elif any(words in lowered for words in NOT_EXECUTABLE_WORDS):
+            code = 126
+    return HyperBoxError(f"docker: {message}{RUN_HINT}", hint=error.hint, exit_code=code)
+
+
+def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSpec) -> None:
+    """Have the image here, pulling it by the --pull policy; what pulls is told on stderr."""
+    policy = str(invocation.flags["pull"])
+    text = str(spec.config["Image"])
+    if policy != "always":
+        try:
+            engine.store.resolve(text)
+        except NotFound:
+            if policy == "never":
+                raise
+        else:
+            return
+    from hyperbox.cli.image_transfer import pull_for
+    from hyperbox.image.reference import user_reference
+
+    quiet = bool(invocation.flags["quiet"])
+    if policy == "missing" and not quiet:
+        sys.stderr.write(f"Unable to find image '{familiar(text)}' locally\n")
+        sys.stderr.flush()
+    user_reference(text)
+    pull_for(engine, invocation, text, spec.platform, quiet=quiet)
+
+
+def familiar(text: str) -> str:
+    """Return a reference with the tag that it means."""
+    last = text.rpartition("/")[2]
+    return text if ":" in last or "@" in text else f"{text}:latest"
+
+
+class IdentifierFile:
+    """--cidfile: made empty before the container, so that two commands don't write one file; removed where none was made."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        if not path:
+            return
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        except FileExistsError:
+            raise HyperBoxError(
+                f"container ID file found, make sure the other container isn't running or delete {path}"
+            ) from None
+        except OSError as error:
+            raise HyperBoxError(f"failed to create the container ID file: {error.strerror}: {path}") from None
+
+    def write(self, container_id: str) -> None:
+        if self.path:
+            with open(self.path, "w", encoding="ascii") as file:
+                file.write(container_id)
+
+    def forget(self) -> None:
+        if self.path:
+            os.unlink(self.path)
+
+
+def create_or_forget(engine: NativeEngine, spec: ContainerSpec, identifier_file: IdentifierFile) -> str:
+    """Create the container and return its id; without one the id file goes too."""
+    try:
+        created = engine.container_create(spec)
+    except HyperBoxError:
+        identifier_file.forget()
+        raise
+    container_id = str(created["Id"])
+    identifier_file.write(container_id)
+    warnings = created.get("Warnings")
+    for warning in warnings if isinstance(warnings, list) else ():
+        sys.stderr.write(f"WARNING: {warning}\n")
+    return container_id
+
+
+def run_detached(engine: NativeEngine, spec: ContainerSpec, identifier_file: IdentifierFile) -> int:
+    """Create and start; the id is printed even where the start fails, as docker does."""
+    try:
+        container_id = create_or_forget(engine, spec, identifier_file)
+    except HyperBoxError as error:
+        raise start_failure(error) from None
+    try:
+        engine.container_start(container_id)
+    except HyperBoxError as error:
+        sys.stdout.write(container_id + "\n")
+        raise start_failure(error) from None
+    sys.stdout.write(container_id + "\n")
+    return 0
+
+
+def run_attached(
+    engine: NativeEngine, invocation: Invocation, spec: ContainerSpec, identifier_file: IdentifierFile
+) -> int:
+    """Create, start and stay; returns the container's exit code."""
+    from hyperbox.cli.attached import stay_attached
+
+    stdin = bool(spec.config.get("AttachStdin"))
+    try:
+        container_id, attachment = engine.container_run(
+            spec, stdin=stdin, detach_keys=str(invocation.flags["detach-keys"])
+        )
+    except HyperBoxError as error:
+        made = getattr(error, "container_id", "")
+        if made:
+            identifier_file.write(made)
+        else:
+            identifier_file.forget()
+        raise start_failure(error) from None
+    identifier_file.write(container_id)
+
+    def forward(signal: str) -> None:
+        try:
+            engine.container_kill(container_id, signal)
+        except EngineError:
+            return
+
+    return stay_attached(
+        attachment,
+        stdin=stdin,
+        stdout=bool(spec.config.get("AttachStdout")),
+        stderr=bool(spec.config.get("AttachStderr")),
+        proxy=forward if invocation.flags["sig-proxy"] else None,
+    )

@@ -66,6 +66,7 @@ VERBS: dict[str, str] = {
     "system df": "disk_usage:disk_usage",
     "system prune": "system:prune",
     "system info": "system:info",
+    "container stats": "container_stats:stats",
     "help": "help:show_help",
     "--version": "help:show_version",
     "__complete": "complete:complete",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from compat.completions import completion_scripts
 from compat.help_tables import help_source
 from compat.tables import tables_source
 
@@ -18,6 +19,7 @@ def generated() -> dict[str, str]:
         "hyperbox/grammar/tables.py": tables_source("docker"),
         "hyperbox/grammar/tables_compose.py": tables_source("compose"),
         "hyperbox/grammar/tables_help.py": help_source(),
+        **completion_scripts(),
     }
 
 

@@ -73,7 +73,7 @@ def as_sequence(value: object) -> list[object]:
                 entries.extend(f"{key}={go.sprint(inner)}" for inner in item)
             else:
                 entries.append(f"{key}={go.sprint(item)}")
-        return sorted(entries)
+        return [*sorted(entries)]
     if isinstance(value, list):
         return value
     return [value] if isinstance(value, str) else []

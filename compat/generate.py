@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compat.completions import completion_scripts
 from compat.help_tables import help_source
+from compat.states import states_page
 from compat.tables import tables_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +21,7 @@ def generated() -> dict[str, str]:
         "hyperbox/grammar/tables_compose.py": tables_source("compose"),
         "hyperbox/grammar/tables_help.py": help_source(),
         **completion_scripts(),
+        "docs/compat.md": states_page(),
     }
 
 

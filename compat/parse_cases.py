@@ -396,6 +396,11 @@ help help
 help container
 help container nosuch
 completion bash x
+completion bash --x
+completion --x
+completion nosuch
+completion
+completion zsh --help
 --tls=maybe ps
 --log-level
 -H

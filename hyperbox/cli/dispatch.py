@@ -70,6 +70,10 @@ VERBS: dict[str, str] = {
     "help": "help:show_help",
     "--version": "help:show_version",
     "__complete": "complete:complete",
+    "completion bash": "completion:show_script",
+    "completion fish": "completion:show_script",
+    "completion powershell": "completion:show_script",
+    "completion zsh": "completion:show_script",
     "hyperbox compat": "compat:show_table",
 }
 

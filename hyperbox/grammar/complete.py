@@ -190,7 +190,7 @@ def _commands(level: Level, typed: str) -> list[tuple[str, str]]:
     for paths in (level.table.PLACES, level.table.GROUPS):
         for path in paths:
             parent, _, word = path.rpartition(" ")
-            if path and parent == level.place and word.startswith(typed):
+            if path and parent == level.place and word.startswith(typed) and path != "completion":
                 found.append((word, tables_help.LINES[program, level.table.PLACES.get(path, path)]))
     if not level.compose and not level.place:
         extra = (("compose", tables_help.LINES["compose", ""]), ("help", "Show help for a command"))

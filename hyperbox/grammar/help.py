@@ -16,7 +16,7 @@ COMMON = (
     "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
 )  # fmt: skip
 # groups that `docker --help` leaves out: those that need a swarm or an experimental engine
-UNLISTED = frozenset({"checkpoint", "config", "node", "secret", "service", "stack"})
+UNLISTED = frozenset({"checkpoint", "completion", "config", "node", "secret", "service", "stack"})
 OWN = (
     ("project", "Look after HyperBox projects: ports, address, limits"),
     ("env", "Print the project's addresses and ports for a shell"),

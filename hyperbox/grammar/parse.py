@@ -222,8 +222,8 @@ def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> I
     rest = _group_flags(parser, table, place, words, lambda message: docker_error(message, usage, place))
     if parser.help:
         return parser.wanted_help(place)
-    if not rest:
-        return parser.wanted_help(place, to_stderr=True)
+    if not rest or place == "completion":
+        return parser.wanted_help(place, to_stderr=place != "completion")
     full = f"docker {place}".strip()
     shown = f"\n\nUsage:  {usage}" if place else ""
     raise UsageError(

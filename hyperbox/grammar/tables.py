@@ -40,6 +40,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
     'service': (),
     'stack': (),
     'swarm': (),
+    'completion': (),
 }
 # where docker has a command -> its canonical path
 PLACES: dict[str, str] = {
@@ -211,6 +212,10 @@ PLACES: dict[str, str] = {
     'swarm unlock-key': 'swarm unlock-key',
     'swarm update': 'swarm update',
     'inspect': 'inspect',
+    'completion bash': 'completion bash',
+    'completion fish': 'completion fish',
+    'completion powershell': 'completion powershell',
+    'completion zsh': 'completion zsh',
 }
 # another word for a place -> the place
 ALIASES: dict[str, str] = {
@@ -376,6 +381,10 @@ USAGES: dict[str, tuple[str, ...]] = {
     'swarm unlock-key': ('[OPTIONS]',),
     'swarm update': ('[OPTIONS]',),
     'inspect': ('[OPTIONS] NAME|ID [NAME|ID...]',),
+    'completion bash': ('',),
+    'completion fish': ('[flags]',),
+    'completion powershell': ('[flags]',),
+    'completion zsh': ('[flags]',),
 }
 COMMANDS: dict[str, Command] = {
     'container run': (
@@ -1792,6 +1801,30 @@ COMMANDS: dict[str, Command] = {
             ('format', 'f', 'string', '', None),
             ('size', 's', 'bool', False, None),
             ('type', '', 'string', '', None),
+        ),
+    ),
+    'completion bash': (
+        'completion bash', 0, 0, 'cobra', True, 'native', '',
+        (
+            ('no-descriptions', '', 'bool', False, None),
+        ),
+    ),
+    'completion fish': (
+        'completion fish', 0, 0, 'cobra', True, 'native', '',
+        (
+            ('no-descriptions', '', 'bool', False, None),
+        ),
+    ),
+    'completion powershell': (
+        'completion powershell', 0, 0, 'cobra', True, 'native', '',
+        (
+            ('no-descriptions', '', 'bool', False, None),
+        ),
+    ),
+    'completion zsh': (
+        'completion zsh', 0, 0, 'cobra', True, 'native', '',
+        (
+            ('no-descriptions', '', 'bool', False, None),
         ),
     ),
 }

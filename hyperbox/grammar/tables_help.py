@@ -25,6 +25,7 @@ LINES: dict[tuple[str, str], str] = {
     ('docker', 'service'): 'Work with swarm services',
     ('docker', 'stack'): 'Work with swarm stacks',
     ('docker', 'swarm'): 'Work with the swarm itself',
+    ('docker', 'completion'): 'Print a completion script for a shell',
     ('docker', 'container run'): 'Make a container from an image and start it',
     ('docker', 'container exec'): 'Start one more process in a running container',
     ('docker', 'container ls'): 'Show containers',
@@ -157,6 +158,10 @@ LINES: dict[tuple[str, str], str] = {
     ('docker', 'swarm unlock-key'): 'Show or replace the key that unlocks the swarm',
     ('docker', 'swarm update'): 'Change the swarm',
     ('docker', 'inspect'): 'Show all that is known of containers, images, networks, volumes …',
+    ('docker', 'completion bash'): 'Print the completion script for bash',
+    ('docker', 'completion fish'): 'Print the completion script for fish',
+    ('docker', 'completion powershell'): 'Print the completion script for PowerShell',
+    ('docker', 'completion zsh'): 'Print the completion script for zsh',
     ('compose', ''): 'Describe an application in a file and run it in containers',
     ('compose', 'bridge'): 'Turn compose files into those of another platform',
     ('compose', 'bridge transformations'): 'Work with the images that transform',
@@ -232,6 +237,7 @@ FLAGS: dict[tuple[str, str], tuple[tuple[str, str, str, str, str], ...]] = {
     ('docker', 'service'): (),
     ('docker', 'stack'): (),
     ('docker', 'swarm'): (),
+    ('docker', 'completion'): (),
     ('docker', 'container run'): (
         ('add-host', '', 'list', '', 'One more line for the hosts file (host:ip)'),
         ('annotation', '', 'map', 'map[]', 'An annotation for the OCI runtime'),
@@ -1205,6 +1211,18 @@ FLAGS: dict[tuple[str, str], tuple[tuple[str, str, str, str, str], ...]] = {
         ('format', 'f', 'string', '', "How to print: 'json' or a Go TEMPLATE"),
         ('size', 's', 'bool', '', 'Show sizes'),
         ('type', '', 'string', '', 'Only objects of this kind'),
+    ),
+    ('docker', 'completion bash'): (
+        ('no-descriptions', '', 'bool', '', 'Leave the descriptions out'),
+    ),
+    ('docker', 'completion fish'): (
+        ('no-descriptions', '', 'bool', '', 'Leave the descriptions out'),
+    ),
+    ('docker', 'completion powershell'): (
+        ('no-descriptions', '', 'bool', '', 'Leave the descriptions out'),
+    ),
+    ('docker', 'completion zsh'): (
+        ('no-descriptions', '', 'bool', '', 'Leave the descriptions out'),
     ),
     ('compose', ''): (
         ('all-resources', '', 'bool', '', 'Take all resources in, also those that no service uses'),

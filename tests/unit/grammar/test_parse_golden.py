@@ -14,7 +14,7 @@ from hyperbox.grammar.parse import parse
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "docker" / "parse" / "cases.json"
 CASES: list[dict[str, object]] = json.loads(GOLDEN.read_text())
 # The recorded docker has buildx as a plugin, which answers for some commands in its own words.
-FOREIGN = {("builder",), ("completion", "bash", "x")}
+FOREIGN = {("builder",)}
 
 
 def taken(words: list[str]) -> dict[str, object]:

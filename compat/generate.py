@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compat.completions import completion_scripts
 from compat.help_tables import help_source
+from compat.manual import manual_pages
 from compat.states import states_page
 from compat.tables import tables_source
 
@@ -22,6 +23,7 @@ def generated() -> dict[str, str]:
         "hyperbox/grammar/tables_help.py": help_source(),
         **completion_scripts(),
         "docs/compat.md": states_page(),
+        **manual_pages(),
     }
 
 

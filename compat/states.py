@@ -29,13 +29,11 @@ def _rows(program: str) -> Iterator[tuple[str, Json]]:
 def states_page() -> str:
     """Return the page."""
     lines = [HEAD]
-    counts: dict[str, int] = {}
     for program, title in (("docker", "docker"), ("compose", "docker compose")):
         rows = sorted(_rows(program), key=lambda row: row[0])
         lines.append(f"## {title}: {len(rows)} commands\n\n| command | state | note |\n|---|---|---|")
         for name, command in rows:
             state = text(command, "status")
-            counts[state] = counts.get(state, 0) + 1
             lines.append(f"| `{name}` | {state} | {text(command, 'why') or text(command, 'help')} |")
         lines.append("")
     lines.append("## Refused flags of commands that are not refused\n\n| flag | note |\n|---|---|")

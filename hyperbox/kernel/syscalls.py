@@ -52,7 +52,7 @@ def _functions() -> dict[str, Callable[..., int]]:
         _restype_ = Int
 
     libc = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
-    names = ("mount", "umount2", "unshare", "setns", "prctl", "syscall", "pivot_root")
+    names = ("mount", "umount2", "unshare", "setns", "prctl", "syscall", "pivot_root", "inotify_init1", "inotify_add_watch")
     return {name: Function(_ctypes.dlsym(libc, name)) for name in names}
 
 
@@ -134,6 +134,16 @@ def private_mounts() -> None:
     """Give this process a mount namespace of its own from which nothing propagates back."""
     unshare(CLONE_NEWNS)
     mount("", "/", "", MS_REC | MS_SLAVE)
+
+
+def inotify_init() -> int:
+    """Return a new inotify descriptor, closed on exec; see inotify_init1(2)."""
+    return _libc.call("inotify_init1", os.O_CLOEXEC)
+
+
+def inotify_add_watch(descriptor: int, path: str, mask: int) -> int:
+    """See inotify_add_watch(2)."""
+    return _libc.call("inotify_add_watch", descriptor, os.fsencode(path), mask, path=path)
 
 
 def openat2(folder: int, path: str, flags: int, resolve: int) -> int:

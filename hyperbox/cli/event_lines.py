@@ -1,0 +1,41 @@
+"""Events as `docker events` prints them."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Json = dict[str, object]
+
+
+def event_line(event: Json) -> str:
+    """Return docker's own line: time, type, action, id and attributes, these in the order of their names."""
+    nanoseconds = event["timeNano"]
+    assert isinstance(nanoseconds, int)
+    seconds, rest = divmod(nanoseconds, 10**9)
+    zone = time.strftime("%z", time.localtime(seconds))
+    offset = "Z" if zone in ("+0000", "") else f"{zone[:3]}:{zone[3:]}"
+    when = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.localtime(seconds))}.{rest:09d}{offset}"
+    actor = event["Actor"]
+    assert isinstance(actor, dict)
+    line = f"{when} {event['Type']} {event['Action']} {actor['ID']}"
+    attributes = actor["Attributes"]
+    if attributes:
+        line += f" ({', '.join(f'{key}={attributes[key]}' for key in sorted(attributes))})"
+    return line
+
+
+def event_printer(template: str) -> Callable[[Json], str]:
+    """Return what turns an event into its line: docker's own, JSON, or a Go template."""
+    if not template:
+        return event_line
+    if template in ("json", "{{json .}}"):
+        from hyperbox import files
+
+        return files.dumps
+    from hyperbox.cli.templates import render
+
+    return lambda event: render(template, event)

@@ -1,0 +1,146 @@
+"""Reading events back and following them; see `events` for the file."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from hyperbox import files
+from hyperbox.engine.moments import to_moment
+from hyperbox.errors import InvalidParameter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hyperbox.engine.state import Roots
+
+    Json = dict[str, object]
+    Filters = dict[str, list[str]]
+
+KINDS = ("container", "image", "network", "volume", "plugin", "daemon", "service", "node", "secret", "config")
+
+
+def read_events(roots: Roots, since: str, until: str, filters: Filters) -> Iterator[Json]:
+    """Yield the events from `since` (past ones only where it is given), then new ones until `until`; for ever without it."""
+    present = time.time()
+    try:
+        first = to_moment(since, present) if since else present
+        last = to_moment(until, present) if until else None
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
+    return follow(roots, (first, last), filters, past=bool(since))
+
+
+def follow(roots: Roots, span: tuple[float, float | None], filters: Filters, *, past: bool) -> Iterator[Json]:
+    """Yield the events in `span` (seconds of the epoch) that pass the filters."""
+    from hyperbox.kernel import inotify
+
+    first, last = span
+    path = f"{roots.run}/events"
+    watch = inotify.watch(roots.run, inotify.MODIFY | inotify.CREATE | inotify.MOVED)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if past:
+            yield from selected(older(path), first, last, filters)
+        else:
+            os.lseek(descriptor, 0, os.SEEK_END)
+        while True:
+            yield from selected(new_lines(descriptor), first, last, filters)
+            left = None if last is None else last - time.time()
+            if left is not None and left <= 0:
+                return
+            descriptor = replaced(path, descriptor)
+            poller = select.poll()
+            poller.register(watch, select.POLLIN)
+            if poller.poll(None if left is None else left * 1000):
+                os.read(watch, 65536)
+    finally:
+        os.close(descriptor)
+        os.close(watch)
+
+
+def replaced(path: str, descriptor: int) -> int:
+    """Return a descriptor of the present file where a new one was begun."""
+    try:
+        if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+        fresh = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return descriptor
+    os.close(descriptor)
+    return fresh
+
+
+def older(path: str) -> Iterator[bytes]:
+    """Yield the lines of the file before the present one."""
+    try:
+        with open(f"{path}.1", "rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+
+
+def new_lines(descriptor: int) -> Iterator[bytes]:
+    """Yield whole lines from where the descriptor stands, which is left behind the last of them."""
+    from hyperbox.engine.logs import whole_lines
+
+    return whole_lines(descriptor)
+
+
+def selected(lines: Iterator[bytes], first: float, last: float | None, filters: Filters) -> Iterator[Json]:
+    """Yield the events in the span that pass the filters."""
+    for line in lines:
+        try:
+            event = files.loads(line.decode("utf-8", "surrogateescape"))
+        except ValueError:
+            continue
+        if not isinstance(event, dict):
+            continue
+        moment = event["timeNano"]
+        assert isinstance(moment, int)
+        if moment / 1e9 < first or (last is not None and moment / 1e9 > last):
+            continue
+        if passes(event, filters):
+            yield event
+
+
+def passes(event: Json, filters: Filters) -> bool:
+    """Return whether an event passes: OR within a key, AND across keys; labels must all be there."""
+    actor = event["Actor"]
+    assert isinstance(actor, dict)
+    attributes = actor["Attributes"]
+    kind = str(event["Type"])
+    for key, values in filters.items():
+        if key == "label":
+            if not all(has_label(attributes, value) for value in values):
+                return False
+        elif key == "event":
+            action = str(event["Action"])
+            if not any(action == value or action.partition(":")[0] == value for value in values):
+                return False
+        elif key == "type":
+            if kind not in values:
+                return False
+        elif key == "scope":
+            if event["scope"] not in values:
+                return False
+        elif key in KINDS:
+            names = (
+                str(actor["ID"]),
+                attributes.get("name", ""),
+                attributes.get("image", "") if key == "image" else "",
+            )
+            matches = any(value and (value in names or str(actor["ID"]).startswith(value)) for value in values)
+            if not matches or (kind != key and not (key == "image" and kind == "container")):
+                return False
+        else:
+            return False
+    return True
+
+
+def has_label(attributes: Json, text: str) -> bool:
+    """Return whether "KEY" or "KEY=VALUE" is among an event's attributes."""
+    key, separator, value = text.partition("=")
+    return key in attributes and (not separator or attributes[key] == value)

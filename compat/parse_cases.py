@@ -411,6 +411,11 @@ completion zsh --help
 -vx
 -v ps --x
 --help ps -x
+-l bogus ps --x
+-l bogus
+-l WARNING ps --x
+-l "" ps --x
+-c default ps --x
 compose --x
 compose -x
 compose up --x

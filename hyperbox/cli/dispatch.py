@@ -93,7 +93,8 @@ def dispatch(arguments: list[str]) -> int:
             sys.stdout.write(notice + "\n")
     module_name, _, function_name = VERBS.get(invocation.path, "").partition(":")
     if not module_name:
-        raise UnsupportedError(f"docker {invocation.path} is not supported yet")
+        program = "" if invocation.path.startswith("hyperbox ") else "docker "
+        raise UnsupportedError(f"{program}{invocation.path} is not supported yet")
     module = __import__(f"hyperbox.cli.{module_name}", fromlist=[function_name])
     code: int = getattr(module, function_name)(invocation)
     return code

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OWN = frozenset({"project", "env", "doctor", "bench", "compat"})
 DOCKER_CONFIG_VERBS = frozenset({"create", "inspect", "ls", "list", "rm", "remove"})
 COMPLETION = frozenset({"__complete", "__completeNoDesc"})
+LOG_LEVELS = frozenset({"panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"})
 HELP_USAGE = "docker help [command]"
 
 
@@ -123,6 +124,7 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
     rest = root.read(words, interspersed=False)
     parser.keep_globals(root)
     parser.help = root.help
+    _check_globals(root)
     if not rest:
         if root.values["version"] and not root.help:
             return parser.invocation("--version", "", ())
@@ -135,6 +137,16 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
     if first in ("buildx", "bake"):
         rest = _without_buildx(rest)
     return _descend(parser, tables, "", rest)
+
+
+def _check_globals(root: FlagSet) -> None:
+    """What docker checks of its own flags before it looks at the command. Raises UsageError (exit code 1)."""
+    level = root.values["log-level"]
+    assert isinstance(level, str)
+    if level and level.lower() not in LOG_LEVELS:
+        raise UsageError(f"Unable to parse logging level: {level}", exit_code=1)
+    if root.values["context"] and root.values["host"]:
+        raise UsageError("conflicting options: cannot specify both --host and --context", exit_code=1)
 
 
 def _without_buildx(words: list[str]) -> list[str]:

@@ -21,7 +21,8 @@ from compat.parse_cases import all_cases
 TARGET = Path(__file__).resolve().parents[1] / "golden" / "docker" / "parse" / "cases.json"
 NOTICE = re.compile(r"(?:Flag .* has been deprecated, .*\n)*")
 WRONG = re.compile(
-    r"Unable to parse logging level|conflicting options: cannot specify both --host and|unknown (?:shorthand )?flag|flag needs an argument|invalid argument .* flag: |bad flag syntax|unknown command|unknown docker command"
+    r"Unable to parse logging level|conflicting options: cannot specify both --host and|"
+    r"unknown (?:shorthand )?flag|flag needs an argument|invalid argument .* flag: |bad flag syntax|unknown command|unknown docker command"
     r"|unknown help topic|accepts (?:no|\d|at|between)|requires (?:at (?:least|most) )?\d"
 )
 

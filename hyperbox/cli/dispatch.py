@@ -67,6 +67,7 @@ VERBS: dict[str, str] = {
     "system prune": "system:prune",
     "system info": "system:info",
     "container stats": "container_stats:stats",
+    "compose config": "compose_config:config",
     "help": "help:show_help",
     "--version": "help:show_version",
     "__complete": "complete:complete",

@@ -42,7 +42,8 @@ def discover(options: LoadOptions) -> Found:
     """Find a project's files and variables. Raises ComposeError "no configuration file provided: not found"."""
     cwd = options.working_dir
     project_directory = _absolute(options.project_directory, cwd) if options.project_directory else ""
-    env_files = tuple(_absolute(expand_user(name, options.environment), cwd) for name in options.env_files)
+    given = options.env_files or tuple(filter(None, options.environment.get("COMPOSE_ENV_FILES", "").split(",")))
+    env_files = tuple(_absolute(expand_user(name, options.environment), cwd) for name in given)
     process = _with_compose_variables(options, project_directory, env_files)
     environment = {"PWD": cwd, **process}
     _merge(
@@ -89,7 +90,9 @@ def _with_compose_variables(options: LoadOptions, project_directory: str, env_fi
     """Return the process's variables and the COMPOSE_ ones of the first env files: those count as if they were exported."""
     process = dict(options.environment)
     files = _env_files(options, process, project_directory, env_files, options.files)
-    for name, value in read_env_files(files, process, lambda _: None).items():
+    for _ in range(2):  # docker compose reads them twice here, and tells each time of what is not set
+        variables = read_env_files(files, process, options.warn)
+    for name, value in variables.items():
         if name.startswith("COMPOSE_"):
             process.setdefault(name, value)
     return process

@@ -66,8 +66,8 @@ def inherit(document: Json, environment: Mapping[str, str]) -> None:
                 part[key] = environment[name]
 
 
-def resolve_service(service: Json, environment: Mapping[str, str], warn: Warn, *, discard: bool) -> Json:
-    """Return the service with its env files read into `environment`; `discard` drops `env_file`. Raises ComposeError."""
+def resolve_service(service: Json, environment: Mapping[str, str], warn: Warn) -> Json:
+    """Return the service with its env files read into `environment`, without `env_file`. Raises ComposeError."""
     given = service.get("environment")
     own: dict[str, str | None] = {}
     for key, value in given.items() if isinstance(given, dict) else ():
@@ -78,7 +78,7 @@ def resolve_service(service: Json, environment: Mapping[str, str], warn: Warn, *
     for entry in env_files if isinstance(env_files, list) else ():
         _read_env_file(entry, outer, variables, warn)
     merged: dict[str, str | None] = {**variables, **own}
-    result = {key: value for key, value in service.items() if not (discard and key == "env_file")}
+    result = {key: value for key, value in service.items() if key != "env_file"}
     return put(result, "environment", merged)
 
 
@@ -110,8 +110,8 @@ def _read_env_file(entry: Json, outer: Lookup, variables: dict[str, str], warn: 
         raise ComposeError(f"{prefix} {path}: {error}") from None
 
 
-def resolve_labels(service: Json, warn: Warn, *, discard: bool) -> Json:
-    """Return the service with its label files read into `labels`; `discard` drops `label_file`. Raises ComposeError."""
+def resolve_labels(service: Json, warn: Warn) -> Json:
+    """Return the service with its label files read into `labels`, without `label_file`. Raises ComposeError."""
     files = service.get("label_file")
     labels: dict[str, str] = {}
     for path in files if isinstance(files, list) else ():
@@ -127,6 +127,5 @@ def resolve_labels(service: Json, warn: Warn, *, discard: bool) -> Json:
     labels |= given if isinstance(given, dict) else {}
     if labels:
         service["labels"] = labels
-    if discard:
-        service.pop("label_file", None)
+    service.pop("label_file", None)
     return service

@@ -99,7 +99,7 @@ class Substitution:
         last = template.rfind("}", operator.end(), end if line_end < 0 else line_end) + 1
         if not last:
             raise InvalidTemplate(template[begin:end])
-        closing = _closing_brace(template, dollar, last)
+        closing = closing_brace(template, dollar, last)
         argument = self.apply(template[operator.end() : closing], depth + 1)
         return self.choose(name.group(), operator.group(), argument), closing + 1, last
 
@@ -124,7 +124,7 @@ class Substitution:
         return value
 
 
-def _closing_brace(template: str, start: int, last: int) -> int:
+def closing_brace(template: str, start: int, last: int) -> int:
     """Return where the brace opened at `start` + 1 closes, or the last brace when the braces don't balance."""
     level = 0
     position = start

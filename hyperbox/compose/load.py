@@ -58,8 +58,8 @@ def load(options: LoadOptions) -> Project:
     services: dict[str, Json] = {}
     for key, service in project.services.items():
         if options.resolve_environment:
-            service = resolve_service(service, variables, options.warn, discard=False)
-        services[key] = resolve_labels(service, options.warn, discard=True)
+            service = resolve_service(service, variables, options.warn)
+        services[key] = resolve_labels(service, options.warn)
     project = project._replace(services=services)
     if not name:
         raise ComposeError("project name can't be empty. Use `--project-name` to set a valid name")
@@ -69,16 +69,20 @@ def load(options: LoadOptions) -> Project:
 
 def load_model(options: LoadOptions) -> tuple[Json, dict[str, str]]:
     """Return the merged document before it is decoded, and the variables: what `config --no-interpolate` shows. Raises as `load`."""
-    document, _, variables = _load_document(options, discover(options))
+    document, _, variables = _load_document(options, discover(options), bare=True)
     return document, variables
 
 
-def _load_document(options: LoadOptions, found: Found) -> tuple[Json, str, dict[str, str]]:
-    """Return the merged, validated and normalized document, the project's name, and the variables with that name."""
+def _load_document(options: LoadOptions, found: Found, *, bare: bool = False) -> tuple[Json, str, dict[str, str]]:
+    """Return the merged, validated and normalized document, the project's name, and the variables with that name.
+
+    `bare`: nothing in the document takes its value from a variable, not even names that stand alone.
+    """
     streams = {source.name: yaml_nodes.read_stream(source.content) for source in found.sources}
     name, variables = _project_name(options, found, streams)
     names = [source.name for source in found.sources]
-    context = Context(options, found.working_dir, found.working_dir, variables, streams)
+    seen = {"COMPOSE_PROJECT_NAME": name} if bare else variables
+    context = Context(options, found.working_dir, found.working_dir, seen, streams)
     document = _load_files(names, context, options.resolve_paths)
     if not document:
         raise ComposeError("empty compose file")
@@ -86,7 +90,7 @@ def _load_document(options: LoadOptions, found: Found) -> tuple[Json, str, dict[
         raise ComposeError("project name must not be empty")
     if options.normalize:
         document["name"] = name
-        document = normalize(document, variables)
+        document = normalize(document, seen)
     return document, name, variables
 
 
@@ -98,7 +102,7 @@ def _load_files(names: list[str], context: Context, make_absolute: bool) -> Json
     document = set_defaults(document, context.options.warn)
     check_values(document)
     if make_absolute:
-        resolve_paths(document, context.working_dir, context.variables)
+        resolve_paths(document, context.working_dir, context.options.environment)
     inherit(document, context.variables)
     return document
 
@@ -149,7 +153,7 @@ def _merge_document(value: object, resets: Resets, name: str, context: Context, 
 def _read_extended(path: str, relative: str, context: Context) -> tuple[Json, Resets]:
     """Read a file whose services are extended; its paths become relative to the folder of the extending file."""
     document, resets = _load_file(path, context._replace(top=False), {})
-    resolve_paths(document, relative, context.variables)
+    resolve_paths(document, relative, context.options.environment)
     return document, resets
 
 

@@ -21,44 +21,50 @@ _ESCAPES = {
 }  # fmt: skip
 
 
-def to_yaml(value: object) -> str:
-    """Return the text of one document. Mappings keep their order."""
+def to_yaml(value: object, step: int = 2) -> str:
+    """Return the text of one document, each level indented by `step`. Mappings keep their order."""
     out: list[str] = []
-    _write(value, out, 0, False)
+    _Writer(out, step).write(value, 0, False)
     return "".join(out)
 
 
-def _write(value: object, out: list[str], indent: int, in_sequence: bool) -> None:
-    """Write a value whose line has begun; a collection that isn't empty begins lines of its own unless it stands in a sequence."""
-    if isinstance(value, dict) and value:
-        _write_mapping(value, out, indent, in_sequence)
-    elif isinstance(value, list) and value:
-        _write_sequence(value, out, indent, in_sequence)
-    else:
-        out.append(scalar(value, indent) + "\n")
+class _Writer:
+    __slots__ = ("out", "step")
 
+    def __init__(self, out: list[str], step: int) -> None:
+        self.out = out
+        self.step = step
 
-def _write_mapping(value: dict[str, object], out: list[str], indent: int, in_sequence: bool) -> None:
-    margin = " " * indent
-    first = in_sequence
-    for key, item in value.items():
-        text = _key(key)
-        out.append(("" if first else margin) + text)
-        first = False
-        if isinstance(item, dict | list) and item:
-            out.append(":\n")
-            _write(item, out, indent + 2, False)
+    def write(self, value: object, indent: int, in_sequence: bool) -> None:
+        """Write a value whose line has begun; a collection that isn't empty begins its own lines unless it stands in a sequence."""
+        if isinstance(value, dict) and value:
+            self.mapping(value, indent, in_sequence)
+        elif isinstance(value, list) and value:
+            self.sequence(value, indent, in_sequence)
         else:
-            out.append(": " + scalar(item, indent + 2) + "\n")
+            self.out.append(scalar(value, indent) + "\n")
 
+    def mapping(self, value: dict[str, object], indent: int, in_sequence: bool) -> None:
+        margin = " " * indent
+        first = in_sequence
+        inner = indent + self.step
+        for key, item in value.items():
+            text = _key(key)
+            self.out.append(("" if first else margin) + text)
+            first = False
+            if isinstance(item, dict | list) and item:
+                self.out.append(":\n")
+                self.write(item, inner, False)
+            else:
+                self.out.append(": " + scalar(item, inner) + "\n")
 
-def _write_sequence(value: list[object], out: list[str], indent: int, in_sequence: bool) -> None:
-    margin = " " * indent
-    first = in_sequence
-    for item in value:
-        out.append(("" if first else margin) + "- ")
-        first = False
-        _write(item, out, indent + 2, True)
+    def sequence(self, value: list[object], indent: int, in_sequence: bool) -> None:
+        margin = " " * indent
+        first = in_sequence
+        for item in value:
+            self.out.append(("" if first else margin) + "- ")
+            first = False
+            self.write(item, indent + 2, True)
 
 
 def _key(key: str) -> str:

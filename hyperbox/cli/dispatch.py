@@ -70,6 +70,7 @@ VERBS: dict[str, str] = {
     "compose config": "compose_config:config",
     "help": "help:show_help",
     "--version": "help:show_version",
+    "buildx version": "help:show_buildx_version",
     "__complete": "complete:complete",
     "completion bash": "completion:show_script",
     "completion fish": "completion:show_script",

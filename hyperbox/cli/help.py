@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # the docker whose grammar and output this is; scripts look at the prefix and the number
 DOCKER_VERSION = "28.5.2"
+BUILDX_VERSION = "0.29.1"
 
 
 def show_help(invocation: Invocation) -> int:
@@ -33,6 +34,12 @@ def show_help(invocation: Invocation) -> int:
 def show_version(invocation: Invocation) -> int:
     """Print the line that tools recognise docker by."""
     sys.stdout.write(f"Docker version {DOCKER_VERSION}, build hyperbox\n")
+    return 0
+
+
+def show_buildx_version(invocation: Invocation) -> int:
+    """Print the line by which tools find out which flags `docker build` takes: those of this buildx."""
+    sys.stdout.write(f"github.com/docker/buildx v{BUILDX_VERSION} hyperbox\n")
     return 0
 
 

@@ -134,6 +134,8 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
         return _parse_compose(parser, rest[1:])
     if first == "help":
         return _parse_help(parser, rest[1:])
+    if rest[:2] == ["buildx", "version"]:
+        return parser.invocation("buildx version", "buildx version", rest[2:])
     if first in ("buildx", "bake"):
         rest = _without_buildx(rest)
     return _descend(parser, tables, "", rest)
@@ -151,11 +153,8 @@ def _check_globals(root: FlagSet) -> None:
 
 def _without_buildx(words: list[str]) -> list[str]:
     """`docker buildx build` is `docker build`; buildx's other verbs are refused."""
-    if words[0] == "buildx" and len(words) > 1:
-        if words[1] in ("build", "b"):
-            return ["build", *words[2:]]
-        if words[1] == "version":
-            return ["buildx version", *words[2:]]
+    if words[0] == "buildx" and words[1:2] in (["build"], ["b"]):
+        return ["build", *words[2:]]
     command = " ".join(words[: 1 if words[0] == "bake" else 2])
     raise UnsupportedError(f"docker {command}: HyperBox builds with docker build; it has no other command of buildx")
 

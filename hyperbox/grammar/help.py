@@ -66,7 +66,7 @@ def with_implied(rows: Sequence[Row], compose: bool, path: str) -> list[Row]:
     """Return the rows with those that docker lists though they are everywhere: --help of run and create, --dry-run of compose."""
     if compose:
         return sorted([*(row for row in rows if row[0] != "dry-run"), DRY_RUN])
-    if path in ("container run", "container create", "service create"):
+    if path in ("container run", "container create"):
         return sorted([*rows, ("help", "", "bool", "", "Print this help")])
     return list(rows)
 

@@ -1334,7 +1334,7 @@ COMMANDS: dict[str, Command] = {
     'volume update': (
         'volume update', 1, 1, 'docker', True, 'refused', 'HyperBox has no cluster volumes',
         (
-            ('availability', '', 'string', 'active', None),
+            ('availability', '', 'string', 'active', {'hidden': 'yes'}),
         ),
     ),
     'config create': (

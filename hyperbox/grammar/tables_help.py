@@ -860,9 +860,7 @@ FLAGS: dict[tuple[str, str], tuple[tuple[str, str, str, str, str], ...]] = {
     ('docker', 'volume rm'): (
         ('force', 'f', 'bool', '', 'A volume that is not there is no error'),
     ),
-    ('docker', 'volume update'): (
-        ('availability', '', 'string', '"active"', 'State of a cluster volume ("active"|"pause"|"drain")'),
-    ),
+    ('docker', 'volume update'): (),
     ('docker', 'config create'): (
         ('label', 'l', 'list', '', 'A label'),
         ('template-driver', '', 'string', '', 'The driver for templates'),

@@ -10,6 +10,7 @@ import sys
 
 from hyperbox.errors import HyperBoxError, UsageError
 from hyperbox.grammar.complete import complete as complete_words
+from hyperbox.grammar.help import OWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def complete(invocation: Invocation) -> int:
     found = complete_words(words)
     directive = found.directive
     candidates = found.candidates
+    if invocation.program == "hyperbox" and len(words) == 1 and not words[0].startswith("-"):
+        candidates = sorted([*candidates, *(entry for entry in OWN if entry[0].startswith(words[0]))])
     if found.live:
         try:
             candidates = [(name, "") for name in live_names(invocation, found, words[-1])]

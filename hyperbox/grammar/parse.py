@@ -98,8 +98,6 @@ def parse(argv: Sequence[str], notices: list[str] | None = None) -> Invocation:
         from hyperbox.grammar.standalone import rewrite
 
         words = rewrite(words)
-    elif program == "hyperbox" and words and _is_own(words):
-        return Invocation(program, f"hyperbox {words[0]}", words[0], words[1:])
     return _parse_docker(parser, words)
 
 
@@ -130,6 +128,8 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
             return parser.invocation("--version", "", ())
         return parser.wanted_help("", to_stderr=not root.help)
     first = rest[0]
+    if parser.program == "hyperbox" and _is_own(rest):
+        return parser.invocation(f"hyperbox {first}", first, [*rest[1:], "--help"] if parser.help else rest[1:])
     if first == "compose":
         return _parse_compose(parser, rest[1:])
     if first == "help":
@@ -169,6 +169,8 @@ def _parse_help(parser: Parser, words: list[str]) -> Invocation:
         return _parse_compose(parser, [*words[1:], "--help"])
     if words == ["help"]:
         return parser.wanted_help("help")
+    if parser.program == "hyperbox" and words and _is_own(words):
+        return parser.invocation(f"hyperbox {words[0]}", words[0], [*words[1:], "--help"])
     place = ""
     for index, word in enumerate(words):
         step = f"{place} {word}".strip()

@@ -109,6 +109,14 @@ def test_help_asked_for_goes_to_stdout_and_help_for_nothing_to_stderr() -> None:
     assert parsed("docker compose foo").flags == {"to-stderr": False, "error": 'unknown docker command: "compose foo"'}
 
 
+def test_our_own_verbs_get_their_words_unread() -> None:
+    project = parsed("hyperbox -D project ls --all")
+    assert (project.path, project.arguments, project.globals["debug"]) == ("hyperbox project", ["ls", "--all"], True)
+    assert parsed("hyperbox help project").arguments == ["--help"]
+    with pytest.raises(UsageError):
+        parsed("docker project ls")
+
+
 def test_swarms_config_is_dockers_and_the_rest_of_config_is_ours() -> None:
     with pytest.raises(UnsupportedError):
         parsed("hyperbox config ls")

@@ -6,7 +6,6 @@ What fits where was recorded from docker 28.5 with the same four containers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
 from typing import TYPE_CHECKING
 
 import pytest

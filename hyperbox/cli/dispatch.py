@@ -76,6 +76,7 @@ VERBS: dict[str, str] = {
     "completion fish": "completion:show_script",
     "completion powershell": "completion:show_script",
     "completion zsh": "completion:show_script",
+    "hyperbox bench": "own_verbs:bench",
     "hyperbox compat": "compat:show_table",
 }
 

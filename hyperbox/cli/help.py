@@ -11,8 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
-# the docker whose grammar and output this is; scripts look at the prefix and the number
-DOCKER_VERSION = "28.5.2"
+# the buildx whose flags `docker build` takes
 BUILDX_VERSION = "0.29.1"
 
 
@@ -33,7 +32,9 @@ def show_help(invocation: Invocation) -> int:
 
 def show_version(invocation: Invocation) -> int:
     """Print the line that tools recognise docker by."""
-    sys.stdout.write(f"Docker version {DOCKER_VERSION}, build hyperbox\n")
+    from hyperbox.cli.version import CLIENT_VERSION, GIT_COMMIT
+
+    sys.stdout.write(f"Docker version {CLIENT_VERSION}, build {GIT_COMMIT}\n")
     return 0
 
 

@@ -1,0 +1,25 @@
+"""Our own verbs that are click commands: handed the words that the grammar left unread."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import click
+
+    from hyperbox.grammar.parse import Invocation
+
+
+def run_command(command: click.Command, invocation: Invocation) -> int:
+    """Run a click command with the invocation's words and return its exit code; its own mistakes are told by click."""
+    try:
+        command.main(args=invocation.arguments, prog_name=invocation.path)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return 0
+
+
+def bench(invocation: Invocation) -> int:
+    """`hyperbox bench`."""
+    from hyperbox.cli.bench import bench as command
+
+    return run_command(command, invocation)

@@ -6,7 +6,7 @@ import time
 
 from hyperbox.cli.container_ports import displayed
 from hyperbox.cli.output import go_time, human_duration, human_size, short_id, truncate
-from hyperbox.cli.output_list import Listing, configured_format, show, uses_field, warn_of_format
+from hyperbox.cli.output_list import Listing, configured_format, show, warn_of_format
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def image(item: Json, *, short: bool) -> str:
     cut = short_id(str(item.get("ImageID") or ""))
     if cut and cut == short_id(name):
         return cut
-    plain, at, _ = name.partition("@")
-    return plain if at and ":" in plain.rpartition("/")[2] else name
+    return name.partition("@")[0] or name
 
 
 def command(item: Json, *, short: bool) -> str:
@@ -139,13 +138,15 @@ def networks(item: Json) -> str:
 
 def platform(item: Json) -> object:
     """Return the platform where the engine tells it."""
-    from hyperbox.cli.templates_values import NilPointer
+    from hyperbox.cli.templates_types import convert
+    from hyperbox.cli.templates_values import NilPointer, Struct
 
     descriptor = item.get("ImageManifestDescriptor")
     found = descriptor.get("platform") if isinstance(descriptor, dict) else None
     if not isinstance(found, dict):
         return NilPointer("v1.Platform")
-    return "/".join(str(found[key]) for key in ("os", "architecture", "variant") if found.get(key))
+    text = "/".join(str(found[key]) for key in ("os", "architecture", "variant") if found.get(key))
+    return Struct("v1.Platform", "", found, convert, text=text)
 
 
 def listing(*, short: bool, now: float) -> Listing:
@@ -187,6 +188,29 @@ def parse_filters(pairs: object) -> dict[str, list[str]]:
     return filters
 
 
+def asks_for_size(template: str) -> bool:
+    """Return whether a template reads .Size, by running it over an empty container. Raises HyperBoxError where it fails on that."""
+    from hyperbox.cli import templates
+    from hyperbox.cli.output_list import record
+    from hyperbox.errors import HyperBoxError
+
+    asked = []
+
+    def asked_size(_item: Json) -> str:
+        asked.append(True)
+        return "0B"
+
+    empty = listing(short=True, now=0.0)
+    empty.methods = {**empty.methods, "Size": asked_size}
+    try:
+        templates.execute(templates.parse(template), record(empty, {"Id": ""}))
+    except templates.ParseError as error:
+        raise HyperBoxError(f"failed to parse template: {error}") from None
+    except templates.ExecuteError as error:
+        raise HyperBoxError(f"failed to execute template: {error}") from None
+    return bool(asked)
+
+
 def list_containers(invocation: Invocation) -> int:
     """docker ps"""
     from hyperbox.cli.connect import engine_for
@@ -196,7 +220,7 @@ def list_containers(invocation: Invocation) -> int:
     quiet = bool(flags["quiet"])
     last = flags["last"] if "last" in invocation.given else 1 if flags["latest"] else -1
     limit = last if isinstance(last, int) else -1
-    wants_size = bool(flags["size"]) or (not quiet and uses_field(template, "Size"))
+    wants_size = bool(flags["size"]) or (bool(template) and not quiet and asks_for_size(template))
     containers: Sequence[Json] = engine_for(invocation).container_list(
         all=bool(flags["all"]) or limit > 0,
         limit=limit,

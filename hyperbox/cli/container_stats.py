@@ -56,8 +56,10 @@ def _part(value: object, *keys: str) -> Json:
 
 
 def cpu_percent(before: Json | None, sample: Json) -> float:
-    """Return the share of one CPU that was used between two samples, in per cent; a sample alone is compared with its own precpu_stats."""
-    old = _part(before, "cpu_stats") if before is not None else _part(sample, "precpu_stats")
+    """Return the share of one CPU that was used between two samples, in per cent; a sample that has its own precpu_stats is compared with those."""
+    old = _part(sample, "precpu_stats")
+    if not number(old, "system_cpu_usage"):
+        old = _part(before, "cpu_stats")
     new = _part(sample, "cpu_stats")
     used = number(_part(new, "cpu_usage"), "total_usage") - number(_part(old, "cpu_usage"), "total_usage")
     system = number(new, "system_cpu_usage") - number(old, "system_cpu_usage")
@@ -161,6 +163,11 @@ class Watch:
                 sample = None
             if sample is not None and not _part(sample, "cpu_stats"):
                 sample = None
+            if sample is not None:
+                identifier, name = (
+                    str(sample.get("id") or identifier),
+                    str(sample.get("name") or name).removeprefix("/"),
+                )
             output.append(Usage(asked, identifier, name, self.samples.get(identifier), sample))
             if sample is not None:
                 self.samples[identifier] = sample

@@ -116,7 +116,7 @@ def disk_usage(invocation: Invocation) -> int:
     if invocation.flags["verbose"]:
         return _verbose(usage, template)
     methods: dict[str, Callable[..., object]] = {key: (lambda row, key=key: row[key]) for key in HEADERS}
-    listing = Listing("*formatter.diskUsageContext", methods, HEADERS, tuple(HEADERS))
+    listing = Listing("*formatter.diskUsageImagesContext", methods, HEADERS, tuple(HEADERS))
     show(listing, summary(usage), template)
     return 0
 
@@ -181,18 +181,23 @@ def _columns(listing: Listing, items: Sequence[object], columns: Sequence[str]) 
     return table(rows)
 
 
+def _first_row(image: Json) -> image_list.Row:
+    """Return an image under its first tag: here each image is one line."""
+    row = image_list.rows_of({**image, "RepoDigests": []}, digests=False)[0]
+    row.digest = ""
+    return row
+
+
 def _verbose(usage: Json, template: str) -> int:
     now = time.time()
     short = not template
-    images = [row for image in objects(usage, "Images") for row in image_list.rows_of(image, digests=False)]
-    for row in images:
-        row.digest = ""
+    images = [_first_row(image) for image in objects(usage, "Images")]
     parts: list[tuple[str, Listing, list[object], Sequence[str]]] = [
         ("Images", image_list.listing(short=short, now=now), list(images), IMAGE_COLUMNS),
         (
             "Containers",
             container_list.listing(short=short, now=now),
-            list(objects(usage, "Containers")),
+            [{**container, "SizeRootFs": 0} for container in objects(usage, "Containers")],
             CONTAINER_COLUMNS,
         ),
         ("Volumes", volume_listing(), list(objects(usage, "Volumes")), tuple(VOLUME_HEADERS)),

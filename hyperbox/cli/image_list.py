@@ -7,7 +7,7 @@ import time
 
 from hyperbox.cli.container_list import number, parse_filters, words
 from hyperbox.cli.output import go_time, human_duration, human_size, short_id
-from hyperbox.cli.output_list import Listing, configured_format, show, text_of, uses_field, warn_of_format
+from hyperbox.cli.output_list import Listing, configured_format, show, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def familiar(name: str) -> str:
     return name.removeprefix("library/") if name.count("/") == 1 else name
 
 
-def rows_of(image: Json, *, digests: bool) -> list[Row]:
-    """Return a line for each tag of an image (with `digests`, for each tag and digest), or the one line of a nameless one."""
+def rows_of(image: Json, *, digests: bool, by_digest: bool = False) -> list[Row]:
+    """Return a line for each tag of an image (with `digests`, for each tag and digest), or the one line of a nameless one.
+
+    `by_digest`: a repository without a tag has a line for each digest too.
+    """
     tags: dict[str, list[str]] = {}
     known: dict[str, list[str]] = {}
     for name in words(image, "RepoTags"):
@@ -77,7 +80,7 @@ def rows_of(image: Json, *, digests: bool) -> list[Row]:
         its_digests = known.pop(repository, []) if digests else known.pop(repository, [])[:0]
         rows.extend(Row(image, repository, tag, digest) for tag in its_tags for digest in its_digests or [NONE])
     for repository, its_digests in known.items():
-        rows.extend(Row(image, repository, NONE, digest) for digest in (its_digests if digests else [""]))
+        rows.extend(Row(image, repository, NONE, digest) for digest in (its_digests if by_digest else [""]))
     return rows
 
 
@@ -133,19 +136,19 @@ def list_images(invocation: Invocation) -> int:
         filters.setdefault("reference", []).append(invocation.arguments[0])
     if flags.get("tree"):
         _check_tree(invocation)
-    digests = bool(flags["digests"]) or uses_field(template, "Digest") or template == "json"
+    by_digest = bool(flags["digests"])
+    digests = by_digest or "{{.Digest}}" in template
     images = engine_for(invocation).image_list(all=bool(flags["all"]), filters=filters, digests=digests)
     if flags.get("tree"):
         from hyperbox.cli.image_tree import tree
 
-        sys.stderr.write(
+        sys.stdout.write(
             "WARNING: This is an experimental feature. The output may change and shouldn't be depended on.\n"
         )
         sys.stdout.write(tree(images, colour=True))
         return 0
-    warn_of_format(str(flags["format"]), quiet)
     shown = listing(short=not flags["no-trunc"], now=time.time())
-    rows = [row for image in images for row in rows_of(image, digests=digests and not quiet)]
+    rows = [row for image in images for row in rows_of(image, digests=digests and not quiet, by_digest=by_digest)]
     show(shown, rows, template, quiet=quiet, columns=DIGEST_COLUMNS if flags["digests"] else COLUMNS)
     return 0
 

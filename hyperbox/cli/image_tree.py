@@ -20,6 +20,8 @@ LEGEND = "Info ->  U In Use "
 
 def tree(images: Sequence[Json], *, colour: bool) -> str:
     """Return the whole view: a legend, the titles, and a block a image, its last name on the line with the figures."""
+    named = [image for image in images if words(image, "RepoTags") or words(image, "RepoDigests")]
+    images = sorted(named, key=lambda image: -number(image, "Created"))
     rows = [_row(image) for image in images]
     names = [name for image in images for name in names_of(image)]
     first = max([len(TITLES[0]), *(len(name) for name in names)])
@@ -49,8 +51,8 @@ def _titles(widths: Sequence[int], *, colour: bool) -> str:
 
 
 def names_of(image: Json) -> list[str]:
-    """Return an image's tags, or the one name of an untagged one."""
-    return words(image, "RepoTags") or ["<untagged>"]
+    """Return an image's tags, or the one name of an untagged one; long ones first, as docker has them."""
+    return sorted(words(image, "RepoTags"), key=len, reverse=True) or ["<untagged>"]
 
 
 def _row(image: Json) -> tuple[str, str, str, str, str]:

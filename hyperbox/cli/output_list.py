@@ -98,13 +98,9 @@ def _raw(listing: Listing, items: Iterable[object], quiet: bool) -> str:
         return "".join(f"{label}: {listing.methods[listing.identity](item)}\n" for item in items)
     blocks = []
     for item in items:
-        blocks.append("".join(f"{label}: {listing.methods[name](item)}\n" for label, name in listing.raw) + "\n")
+        lines = [f"{label}: {listing.methods[name](item)}" for label, name in listing.raw]
+        blocks.append("".join(line.rstrip() + "\n" for line in lines) + "\n")
     return "".join(blocks)
-
-
-def uses_field(template: str, name: str) -> bool:
-    """Return whether a template reads the field `name` (docker turns --size on then); a bad template reads none."""
-    return f".{name}" in template or ("json" in template and template != "json")
 
 
 def record(listing: Listing, item: object) -> Record:
@@ -126,13 +122,13 @@ def _by_template(listing: Listing, items: Iterable[object], pattern: str, *, is_
     try:
         parsed = templates.parse(pattern)
     except templates.ParseError as error:
-        raise HyperBoxError(f"failed to parse template: {error}") from None
+        raise HyperBoxError(f"template parsing error: {error}") from None
     lines = []
     try:
         for item in items:
             lines.append(templates.execute(parsed, record(listing, item)) + "\n")
     except templates.ExecuteError as error:
-        raise HyperBoxError(f"failed to execute template: {error}") from None
+        raise HyperBoxError(f"template parsing error: {error}") from None
     if not is_table:
         return "".join(lines)
     return tabulate(header_of(listing, parsed) + "\n" + "".join(lines))

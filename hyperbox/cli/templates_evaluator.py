@@ -94,9 +94,8 @@ class Evaluator:
         before = self.template.text[: self.node.position]
         line = 1 + before.count("\n")
         column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "surrogateescape"))
-        return ExecuteError(
-            f"template: {self.template.name}:{line}:{column}: executing {quote(self.name)} at <{self.node}>: {message}"
-        )
+        place = f"template: {self.template.name}:{line}:{column}: executing {quote(self.name)} at <{self.node}>"
+        return ExecuteError(f"{place}: {message}", "".join(self.output))
 
     def write(self, text: str) -> None:
         self.size += len(text)

@@ -108,6 +108,8 @@ def _position(value: object, length: int) -> int:
         raise CallError("cannot index slice/array with nil")
     if isinstance(value, bool) or not isinstance(value, int):
         raise CallError(f"cannot index slice/array with type {type_name(value)}")
+    if value == length:  # within the slice's capacity, as Go sees it
+        raise CallError("reflect: slice index out of range")
     if not 0 <= value < length:
         raise CallError(f"index out of range: {value}")
     return value

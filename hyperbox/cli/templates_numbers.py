@@ -73,6 +73,8 @@ def number(text: str) -> int | float | complex:
     value_float = parse_float(text)
     if value_float is None:
         raise ValueError(f"illegal number syntax: {quote(text)}")
+    if not any(mark in text for mark in ".eEpP"):
+        raise ValueError(f"integer overflow: {quote(text)}")
     return value_float
 
 

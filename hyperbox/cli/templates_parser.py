@@ -71,7 +71,7 @@ def token_name(token: Token) -> str:
     kind, value = token[0], token[1]
     if kind in (lexer.EOF, lexer.ERROR):
         return "EOF" if kind == lexer.EOF else value
-    if kind in lexer.KEYWORDS:
+    if kind in lexer.KEYWORDS or kind in (lexer.DOT, lexer.NIL):
         return f"<{value}>"
     return lexer.quote(value[:10]) + "..." if len(value) > 10 else lexer.quote(value)
 

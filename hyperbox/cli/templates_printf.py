@@ -281,10 +281,17 @@ def render_int(verb: Verb, value: int) -> str:
     prefix = "0o" if letter == "O" else ""
     if verb.has("#") and letter != "v":
         prefix = {"b": "0b", "o": "0", "x": "0x", "X": "0X", "O": "0o"}.get(letter, "")
-    sign = "-" if value < 0 else "+" if verb.has("+") else " " if verb.has(" ") else ""
+    sign = "-" if value < 0 else plus_or_space(verb)
     if verb.precision is not None:
         return _without_zero(verb).pad(sign + prefix + digits)
     return verb.pad_number(sign + prefix, digits)
+
+
+def plus_or_space(verb: Verb) -> str:
+    """Return the sign of a number that is not negative; the + of %+v means field names and no sign."""
+    if verb.has("+"):
+        return "" if verb.letter == "v" else "+"
+    return " " if verb.has(" ") else ""
 
 
 def _without_zero(verb: Verb) -> Verb:
@@ -308,7 +315,7 @@ def render_float(verb: Verb, value: float) -> str:
     if letter in "GE":
         digits = digits.upper()
     negative = value < 0 or (value == 0 and str(value)[0] == "-")
-    sign = "-" if negative else "+" if verb.has("+") else " " if verb.has(" ") else ""
+    sign = "-" if negative else plus_or_space(verb)
     return verb.pad_number(sign, digits)
 
 

@@ -300,6 +300,10 @@ def _object_text(value: object, depth: int) -> str:
     return f"{0xC000000000 + (id(value) & 0xFFFFFF0):#x}"
 
 
+# records that write their JSON themselves, in Go's order and without their empty fields; the others pass on what they came from
+OMIT_EMPTY = frozenset({"v1.DockerOCIImageConfig", "v1.HealthcheckConfig"})
+
+
 def plain(value: object) -> object:
     """Return a value as plain data for JSON: records become dicts, maps have their keys sorted, unknown things null."""
     if isinstance(value, Record):
@@ -328,4 +332,6 @@ def plain_struct(value: Struct) -> object:
     if not isinstance(value.raw, dict):
         return value.raw
     fields = value.typed_json()
+    if value.type in OMIT_EMPTY:
+        return {key: plain(field) for key, field in fields.items() if is_true(field)}
     return {key: plain(fields[key]) if key in fields else plain(item) for key, item in value.raw.items()}

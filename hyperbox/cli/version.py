@@ -74,7 +74,7 @@ def version(invocation: Invocation) -> int:
     value: Json = {"Client": client_version(invocation), "Server": None}
     failure: EngineError | None = None
     try:
-        value["Server"] = engine_for(invocation).version()
+        value["Server"] = with_readable_times(engine_for(invocation).version())
     except EngineError as error:
         failure = error
     if template == "json":
@@ -88,6 +88,27 @@ def version(invocation: Invocation) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def with_readable_times(server: Json) -> Json:
+    """Return the engine's version with the build times of its components as docker's client writes them: Tue Sep 15 11:02:57 2026."""
+    import time
+
+    from hyperbox.cli.output import parse_time
+
+    components = server.get("Components")
+    changed = []
+    for component in components if isinstance(components, list) else []:
+        details = dict(component.get("Details") or {})
+        if details.get("BuildTime"):
+            try:
+                details["BuildTime"] = time.strftime(
+                    "%a %b %e %H:%M:%S %Y", time.gmtime(parse_time(details["BuildTime"]))
+                )
+            except ValueError:
+                pass
+        changed.append({**component, "Details": details})
+    return {**server, "Components": changed}
 
 
 def write_template(parsed: object, name: str, types: dict[str, tuple[str, str]], value: Json) -> None:

@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(routes[path])
             return
         kind, _, name = path.strip("/").partition("/")
-        name = name.removesuffix("/json")
+        name = name.removesuffix("/json").removesuffix("/stats")
         message = {
             "containers": f"No such container: {name}",
             "images": f"No such image: {name}:latest",

@@ -56,7 +56,7 @@ def _part(value: object, *keys: str) -> Json:
 
 
 def cpu_percent(before: Json | None, sample: Json) -> float:
-    """Return the share of one CPU that was used between two samples, in per cent; a sample that has its own precpu_stats is compared with those."""
+    """Return the share of one CPU used between two samples, in per cent; a sample with precpu_stats is compared with those."""
     old = _part(sample, "precpu_stats")
     if not number(old, "system_cpu_usage"):
         old = _part(before, "cpu_stats")

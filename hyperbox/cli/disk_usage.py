@@ -225,7 +225,7 @@ def _by_template(parts: Sequence[tuple[str, Listing, list[object], Sequence[str]
 
     value: Json = {key: [record(listing, item) for item in items] for key, listing, items, _ in parts}
     if template == "json":
-        return go_json({key: plain(items) for key, items in value.items()}) + "\n"
+        return go_json({key: plain(items) for key, items in value.items()})
     try:
         return templates.render(template.replace("\\t", "\t").replace("\\n", "\n"), value)
     except templates.ParseError as error:

@@ -19,7 +19,7 @@ GIT_COMMIT = "hyperbox"
 
 
 def _architecture() -> str:
-    from hyperbox.image.ingest import platform_architecture
+    from hyperbox.image.reference import platform_architecture
 
     return platform_architecture()
 

@@ -9,6 +9,7 @@ import time
 from hyperbox import files
 from hyperbox.errors import EngineError
 from hyperbox.image.extract import extract_layer
+from hyperbox.image.reference import platform_architecture as platform_architecture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,9 +156,3 @@ def now() -> str:
     """The present time as image configurations write it."""
     seconds = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e9):09d}Z"
-
-
-def platform_architecture() -> str:
-    """This machine's architecture by the image specification's name."""
-    machine = os.uname().machine
-    return {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}.get(machine, machine)

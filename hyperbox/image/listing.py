@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import InvalidParameter, NotFound
-from hyperbox.image.ingest import platform_architecture
-from hyperbox.image.reference import DEFAULT_DOMAIN, parse_reference
+from hyperbox.image.reference import DEFAULT_DOMAIN, parse_reference, platform_architecture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

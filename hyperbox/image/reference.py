@@ -5,6 +5,8 @@ Grammar: https://pkg.go.dev/github.com/distribution/reference. Hot paths use it:
 
 from __future__ import annotations
 
+import os
+
 from hyperbox.errors import InvalidParameter
 
 DEFAULT_DOMAIN = "docker.io"
@@ -98,3 +100,9 @@ def parse_reference(text: str) -> Reference:
     if not _valid_path(path) or not domain or not DOMAIN_CHARACTERS.issuperset(domain) or len(path) > 255:
         raise InvalidParameter("invalid reference format")
     return Reference(domain, path, tag, digest)
+
+
+def platform_architecture() -> str:
+    """This machine's architecture by the image specification's name."""
+    machine = os.uname().machine
+    return {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}.get(machine, machine)

@@ -33,6 +33,8 @@ SWARM_FLAGS = (
 
 def pairs(words: object) -> dict[str, str]:
     """Return --label's or --opt's words as a dict: k=v, and k alone with an empty value."""
+    if isinstance(words, dict):
+        return {str(key): str(value) for key, value in words.items()}
     output = {}
     for word in words if isinstance(words, list) else []:
         key, _, value = str(word).partition("=")

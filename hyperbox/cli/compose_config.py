@@ -102,17 +102,17 @@ def _pinned(image: str, invocation: Invocation) -> str:
 
     reference = user_reference(image)
     if reference.digest:
-        return str(reference)
+        return reference.canonical
     reference = reference.with_tag()
     connection = Connection(Registry.of(reference, auth_for(invocation, reference.domain)))
     try:
         data, _ = fetch_manifest(connection, reference, reference.tag)
     except EngineError as error:
-        message = f"failed to resolve digest for {reference}: Error response from daemon: {error.message}"
+        message = f"failed to resolve digest for {reference.canonical}: Error response from daemon: {error.message}"
         raise ComposeError(message) from error
     finally:
         connection.close()
-    return f"{reference}@sha256:{hashlib.sha256(data).hexdigest()}"
+    return f"{reference.canonical}@sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _images_only(project: Project) -> Project:
@@ -146,17 +146,16 @@ def _services(options: LoadOptions, _: Invocation) -> str:
     return _lines(dependency_order(_unresolved(options)))
 
 
-def _volumes(options: LoadOptions, invocation: Invocation) -> str:
-    return _lines(_unresolved(options._replace(services=tuple(invocation.arguments))).volumes)
+def _volumes(options: LoadOptions, _: Invocation) -> str:
+    return _lines(_unresolved(options).volumes)
 
 
-def _networks(options: LoadOptions, invocation: Invocation) -> str:
-    return _lines(_unresolved(options._replace(services=tuple(invocation.arguments))).networks)
+def _networks(options: LoadOptions, _: Invocation) -> str:
+    return _lines(_unresolved(options).networks)
 
 
-def _models(options: LoadOptions, invocation: Invocation) -> str:
-    project = _unresolved(options._replace(services=tuple(invocation.arguments)))
-    return _lines(model["model"] for model in project.models.values() if model.get("model"))
+def _models(options: LoadOptions, _: Invocation) -> str:
+    return _lines(model["model"] for model in _unresolved(options).models.values() if model.get("model"))
 
 
 def _hashes(options: LoadOptions, invocation: Invocation) -> str:

@@ -97,7 +97,13 @@ def _read_env_file(entry: Json, outer: Lookup, variables: dict[str, str], warn: 
         if entry.get("required"):
             raise ComposeError(f"env file {path} not found: stat {path}: no such file or directory")
         return
-    text = read_text(path)
+    prefix = "failed to parse env_file" if file_format == "raw" else "failed to read"
+    try:
+        text = read_text(path)
+    except ComposeError as error:
+        if error.message.startswith("read "):
+            raise ComposeError(f"{prefix} {path}: {error.message}") from None
+        raise
     try:
         if file_format == "raw":
             dotenv.parse_raw(text, outer, variables)
@@ -106,7 +112,6 @@ def _read_env_file(entry: Json, outer: Lookup, variables: dict[str, str], warn: 
         else:
             raise ComposeError(f'unsupported env_file format "{file_format}"')
     except dotenv.DotenvError as error:
-        prefix = "failed to parse env_file" if file_format == "raw" else "failed to read"
         raise ComposeError(f"{prefix} {path}: {error}") from None
 
 

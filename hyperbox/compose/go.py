@@ -137,6 +137,25 @@ def sprint(value: object) -> str:
     return str(value)
 
 
+def syntax(value: object) -> str:
+    """`%#v`: a value as Go source."""
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(map(_inner_syntax, value)) + "}"
+    if isinstance(value, dict):
+        return (
+            "map[string]interface {}{"
+            + ", ".join(f"{quote(key)}:{_inner_syntax(value[key])}" for key in sorted(value))
+            + "}"
+        )
+    return sprint(value)
+
+
+def _inner_syntax(value: object) -> str:
+    return "interface {}(nil)" if value is None else syntax(value)
+
+
 def sprint_error(value: object) -> str:
     """`%s` of a value that need not be a string: others show as `%!s(int=1)`."""
     if isinstance(value, str):

@@ -9,6 +9,8 @@ from hyperbox.compose import kinds
 from hyperbox.compose.fields import PROJECT, SERVICE, Field, Struct
 from hyperbox.compose.json_text import to_json
 from hyperbox.compose.model import EXTENSIONS, Json, Project
+from hyperbox.compose.tree import Rules
+from hyperbox.compose.unique import KEYS, KeyOf
 from hyperbox.compose.yaml_text import natural_key, to_yaml
 
 Form = Literal["yaml", "json"]
@@ -24,7 +26,7 @@ def project_to_json(project: Project) -> str:
     """Return `docker compose config --format json`'s text, before `$` is doubled."""
     shaped = _shape(_plain(project, "json"), PROJECT, "json")
     shaped.pop("models", None)
-    shaped.update((key, _sorted(value, str)) for key, value in project.extensions.items())
+    shaped.update((key, _sorted(_without_empty_lists(value), str)) for key, value in project.extensions.items())
     return to_json({key: shaped[key] for key in sorted(shaped)}, indent="  ")
 
 
@@ -153,4 +155,15 @@ def model_to_yaml(model: Json) -> str:
 
 def model_to_json(model: Json) -> str:
     """Return the JSON of a document that is not decoded."""
-    return to_json(_sorted_mapping(model, str), indent="  ")
+    return to_json(_sorted(_without_empty_lists(model, KEYS), str), indent="  ")
+
+
+def _without_empty_lists(value: object, unique: Rules[KeyOf] | None = None) -> object:
+    """Return plain data with null for lists that are empty (nil slices in Go), but for those that went through unicity."""
+    if isinstance(value, dict):
+        return {key: _without_empty_lists(item, unique.below(key) if unique else None) for key, item in value.items()}
+    if isinstance(value, list):
+        if not value and (unique is None or unique.rule is None):
+            return None
+        return [_without_empty_lists(item, unique.below("[]") if unique else None) for item in value]
+    return value

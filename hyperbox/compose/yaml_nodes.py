@@ -6,7 +6,7 @@ Error texts are those of Go's yaml.v3, which is a translation of libyaml and wor
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -87,14 +87,22 @@ def _short_tag(tag: str | None) -> str:
     return "!!" + tag[len(_LONG_TAG) :] if tag.startswith(_LONG_TAG) else tag
 
 
+def _event_parser(data: bytes | str) -> Any:
+    """Return libyaml's parser; Python's own where PyYAML was built without it (slower, and its errors read otherwise)."""
+    try:
+        from yaml.cyaml import CParser  # type: ignore[attr-defined]
+    except ImportError:
+        return yaml.SafeLoader(data)
+    return CParser(data)
+
+
 class _Composer:
     """Builds nodes from events without recursion."""
 
     __slots__ = ("anchors", "count", "parser", "stack", "stream")
 
     def __init__(self, data: bytes | str, stream: Stream) -> None:
-        loader = getattr(yaml, "CParser", None) or yaml.SafeLoader
-        self.parser = loader(data)
+        self.parser = _event_parser(data)
         self.stream = stream
         self.stack: list[Node] = []
         self.anchors: dict[str, Node] = {}
@@ -132,6 +140,9 @@ class _Composer:
                 self.add(node, None)
             elif kind is events.DocumentStartEvent:
                 self.anchors = {}
+                if event.version and tuple(event.version) != (1, 1):
+                    line = event.start_mark.line
+                    raise YamlError(f"yaml: {f'line {line}: ' if line else ''}found incompatible YAML document")
             elif kind is events.StreamEndEvent or event is None:
                 return
 

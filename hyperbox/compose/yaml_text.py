@@ -49,14 +49,23 @@ class _Writer:
         first = in_sequence
         inner = indent + self.step
         for key, item in value.items():
-            text = _key(key)
-            self.out.append(("" if first else margin) + text)
+            self.out.append("" if first else margin)
             first = False
+            text = _key(key)
+            if not text:
+                self.complex_entry(key, item, indent)
+                continue
+            self.out.append(text)
             if isinstance(item, dict | list) and item:
                 self.out.append(":\n")
                 self.write(item, inner, False)
             else:
                 self.out.append(": " + scalar(item, inner) + "\n")
+
+    def complex_entry(self, key: str, item: object, indent: int) -> None:
+        """Write an entry whose key is long or has several lines, in the form "? key" and ": value"."""
+        self.out.append("? " + scalar(key, indent + self.step) + "\n" + " " * indent + ": ")
+        self.write(item, indent + 2, True)
 
     def sequence(self, value: list[object], indent: int, in_sequence: bool) -> None:
         margin = " " * indent
@@ -68,16 +77,18 @@ class _Writer:
 
 
 def _key(key: str) -> str:
-    if _SIMPLE.match(key) and key not in _OLD_BOOLEANS and resolve(key) is key:
+    """Return a key as it stands before its colon, or "" where it can't stand there."""
+    if _SIMPLE.match(key) and key not in _OLD_BOOLEANS and resolve(key) is key and len(key) <= 128:
         return key
-    text = _string(key, 0, is_key=True)
-    return f"? {text}\n" if len(key.encode("utf-8", "surrogateescape")) > 128 else text
+    if len(key.encode("utf-8", "surrogateescape")) > 128 or any(character in key for character in _BREAKS):
+        return ""
+    return _string(key, 0) if key else '""'
 
 
 def scalar(value: object, indent: int) -> str:
     """Return a scalar, or an empty collection; `indent` is that of the lines of a literal block."""
     if isinstance(value, str):
-        return _string(value, indent, is_key=False)
+        return _string(value, indent)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -92,7 +103,7 @@ def scalar(value: object, indent: int) -> str:
     return "{}" if isinstance(value, dict) else "[]"
 
 
-def _string(text: str, indent: int, *, is_key: bool) -> str:
+def _string(text: str, indent: int) -> str:
     if _SIMPLE.match(text) and text not in _OLD_BOOLEANS and resolve(text) is text:
         return text
     if any("\udc80" <= character <= "\udcff" for character in text):
@@ -101,15 +112,23 @@ def _string(text: str, indent: int, *, is_key: bool) -> str:
         return '""'
     special, allowed = _analyze(text)
     if "\n" in text:
-        if is_key or special or not allowed["block"]:
+        if special or not allowed["block"]:
             return _double_quoted(text)
         return _literal(text, indent)
-    typed = not isinstance(resolve(text), str) or text == "<<" or text in _OLD_BOOLEANS or _is_base60(text)
+    typed = not isinstance(resolve(text), str) or text in _OLD_BOOLEANS or _is_base60(text)
     if typed:
         return _double_quoted(text)
     if allowed["plain"]:
         return text
-    return "'" + text.replace("'", "''") + "'" if allowed["single"] else _double_quoted(text)
+    return _single_quoted(text, indent) if allowed["single"] else _double_quoted(text)
+
+
+def _single_quoted(text: str, indent: int) -> str:
+    """Quote; a break other than a line feed, which was no reason for a literal block, is followed by the indent of a new line."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    for character in _BREAKS:
+        quoted = quoted.replace(character, character + " " * indent)
+    return quoted
 
 
 def _is_base60(text: str) -> bool:
@@ -145,9 +164,7 @@ def _is_printable(character: str) -> bool:
     code = ord(character)
     if character in "\t\n":
         return True
-    return 0x20 <= code <= 0x7E or (
-        code >= 0xA0 and not 0xD800 <= code <= 0xDFFF and code not in (0xFEFF, 0xFFFE, 0xFFFF)
-    )
+    return 0x20 <= code <= 0x7E or 0xA0 <= code < 0xD800 or (0xE000 <= code <= 0xFFFD and code != 0xFEFF)
 
 
 def _double_quoted(text: str) -> str:
@@ -189,7 +206,7 @@ def _binary(text: str, indent: int) -> str:
     encoded = base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
     lines = [encoded[start : start + 70] for start in range(0, len(encoded), 70)]
     if len(lines) == 1:
-        return "!!binary " + _string(encoded, indent, is_key=False)
+        return "!!binary " + _string(encoded, indent)
     margin = " " * indent
     return "!!binary |\n" + "\n".join(margin + line for line in lines)
 

@@ -32,13 +32,15 @@ _MERGE_TAGS = frozenset({"", "!", "!!merge"})
 class Construction:
     """Makes the value of one document; `resets` collects the paths that are to be cleared in what was merged before."""
 
-    __slots__ = ("expanded", "open", "resets")
+    __slots__ = ("expanded", "open", "resets", "visited")
 
     def __init__(self) -> None:
         self.resets: list[Path] = []
         self.expanded = 0
         # targets of aliases that are being expanded
         self.open: list[Node] = []
+        # where aliases to a target stood
+        self.visited: dict[int, dict[Path, None]] = {}
 
     def document(self, root: Node) -> object:
         """Return the document's value. Raises YamlError, and ComposeError for keys that are not strings."""
@@ -71,13 +73,21 @@ class Construction:
     def alias(self, node: Node, path: Path, shown: str, depth: int) -> object:
         target = node.target
         assert target is not None
-        if any(target is other for other in self.open) or _contains(target, node):
-            dotted = ".".join(path)
-            raise YamlError(f"cycle detected: node at path {dotted} references node at path {'.'.join(path[:-1])}")
+        self.refuse_circle(target, path)
         self.open.append(target)
         value = self.value(target, path, shown, depth + 1)
         self.open.pop()
         return value
+
+    def refuse_circle(self, target: Node, path: Path) -> None:
+        """Raise YamlError where an alias stands below another place of the same alias, or within its own target."""
+        visited = self.visited.setdefault(id(target), {})
+        other = next((path[:end] for end in range(len(path)) if path[:end] in visited), None)
+        if other is None and path in visited and any(target is node for node in self.open):
+            other = path
+        if other is not None:
+            raise YamlError(f"cycle detected: node at path {'.'.join(path)} references node at path {'.'.join(other)}")
+        visited[path] = None
 
     def sequence(self, node: Node, path: Path, shown: str, depth: int) -> object:
         values: list[object] = []
@@ -131,7 +141,7 @@ class Construction:
         """Return a mapping key, which has to be a string."""
         target = node.target if node.kind == ALIAS and node.target else node
         if target.kind in (SEQUENCE, MAPPING):
-            raise YamlError("yaml: invalid map key: " + go.sprint(self.value(target, (), "", 0)))
+            raise YamlError("yaml: invalid map key: " + go.syntax(self.value(target, (), "", 0)))
         value = self.value(target, (), "", 0)
         if isinstance(value, str):
             return value
@@ -194,18 +204,6 @@ def _cast(tag: str, text: str) -> object:
     if tag == "!!float" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     raise YamlError(f"yaml: cannot decode {found} `{text}` as a {tag}")
-
-
-def _contains(target: Node, node: Node) -> bool:
-    """Return whether `node` stands within its own target; only a target that begins before it can hold it."""
-    stack = [target]
-    while stack:
-        current = stack.pop()
-        if current is node:
-            return True
-        if current.items:
-            stack.extend(current.items)
-    return False
 
 
 def top_level_name(root: Node) -> str:

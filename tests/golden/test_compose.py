@@ -1,0 +1,71 @@
+"""`compose config` answers each recorded case as docker compose did."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hyperbox.__main__ import run
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "compose"
+
+
+def load_cases() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("compose_cases", GOLDEN / "cases.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["compose_cases"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+cases = load_cases()
+ANSWERS = {topic: cases.read_answers(topic) for topic in cases.topics()}
+ALL = [case for topic in cases.topics() for case in cases.read_cases(topic)]
+
+
+class Stdin(io.StringIO):
+    """Standard input that has bytes too."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data.decode("utf-8", "replace"))
+        self.buffer = io.BytesIO(data)
+
+
+@pytest.mark.parametrize("case", ALL, ids=[f"{case.topic}/{case.name}" for case in ALL])
+def test_config_answers_as_docker_compose(
+    case: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    folder = tmp_path / case.name  # type: ignore[attr-defined]
+    folder.mkdir()
+    cases.write_files(case, str(folder))
+    recorded = ANSWERS[case.topic][case.name]  # type: ignore[attr-defined]
+    for command, expected in zip(case.commands, recorded, strict=True):  # type: ignore[attr-defined]
+        with monkeypatch.context() as patch:
+            for name in list(__import__("os").environ):
+                patch.delenv(name)
+            for name, value in {
+                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "HOME": "/root",
+                **command.environment,
+            }.items():
+                patch.setenv(name, value)
+            patch.chdir(folder / command.folder)
+            data = (folder / command.stdin).read_bytes() if command.stdin else b""
+            patch.setattr(sys, "stdin", Stdin(data))
+            code = run(["docker", "compose", *shlex.split(command.arguments)])
+            sys.stdout.flush()
+            sys.stderr.flush()
+        captured = capfdbinary.readouterr()
+        stdout = cases.normalized(captured.out.decode("utf-8", "surrogateescape"), str(folder), command.sort)
+        stderr = cases.normalized(captured.err.decode("utf-8", "surrogateescape"), str(folder), command.sort)
+        assert cases.format_answer(command, cases.Answer(stdout, stderr, code)) == cases.format_answer(
+            command, expected
+        )

@@ -1,14 +1,16 @@
 """The nftables table of one set of roots: its rules, laid once, and the elements that publish a port.
 
-What a bridge is allowed stands in its link group, `GROUP | flags`, so the rules know a bridge without naming it and nothing is left in them when it goes:
+What a bridge is allowed stands in its link group, `GROUP | flags`, so the rules know a bridge without naming it and nothing is
+left in them when it goes:
 
     bits 31-16  "HB"        bits 15-8  which roots (a hash of their cgroup's name)
     bit 0       INTERNAL: nothing goes in or out      bit 1  PLAIN: its traffic keeps its own source address
 
-Rules, in words: a packet to a local address whose port is published gets the container's address instead (on its way in, and when it is made here); what leaves a
-bridge of ours for elsewhere gets the host's address; nothing crosses from one of our bridges to another nor from outside to an unpublished port; 127.0.0.0/8 can't be
-reached from a bridge (which `route_localnet`, needed for publishing on 127.0.0.1, would otherwise allow).
-The table goes through `nft` in 5 ms, once; whether it is there is asked for each time in 0.03 ms, because firewalls may flush everything.
+Rules, in words: a packet to a local address whose port is published gets the container's address instead (on its way in, and when
+it is made here); what leaves a bridge of ours for elsewhere gets the host's address; nothing crosses from one of our bridges to
+another nor from outside to an unpublished port; 127.0.0.0/8 can't be reached from a bridge (which `route_localnet`, needed for
+publishing on 127.0.0.1, would otherwise allow). The table goes through `nft` in 5 ms, once; whether it is there is asked for each
+time in 0.03 ms, because firewalls may flush everything.
 """
 
 from __future__ import annotations
@@ -175,8 +177,8 @@ def switch_forwarding_on(roots: Roots) -> None:
 def accept_in_other_firewalls(roots: Roots) -> None:
     """Let a firewall that drops forwarded packets by default (Docker's, ufw's) accept those of our bridges.
 
-    Docker sets the policy of FORWARD in the table "ip filter" to DROP and asks for exceptions in its chain DOCKER-USER; ufw sets the policy only. Our own table
-    drops what must not pass, whatever these accept. The rules match our link group and so outlive no bridge; they are added once.
+    Docker sets the policy of FORWARD in the table "ip filter" to DROP and asks for exceptions in its chain DOCKER-USER; ufw sets the
+    policy only. Our own table drops what must not pass, whatever these accept. The rules match our link group, so they are added once.
     """
     from hyperbox import process
 

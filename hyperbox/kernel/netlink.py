@@ -7,9 +7,8 @@ Hot paths use it: `_socket` and `_struct` only.
 
 from __future__ import annotations
 
-import os
-
 import _socket
+import os
 from _struct import Struct
 
 TYPE_CHECKING = False

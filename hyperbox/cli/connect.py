@@ -46,5 +46,12 @@ def native_engine() -> NativeEngine:
 
 
 def engine_for(invocation: Invocation) -> Engine:
-    """Return the engine for a command. Only the native one is built in, so every command has that one."""
+    """Return the engine for a command. Only the native one is built in, so every command has that one.
+
+    Raises HyperBoxError where the context in use is not there, UnsupportedError where --host, DOCKER_HOST or the context names another
+    engine: what a user sends elsewhere is never done here.
+    """
+    from hyperbox.cli.context_store import check_endpoint
+
+    check_endpoint(invocation)
     return native_engine()

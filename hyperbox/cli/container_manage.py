@@ -8,7 +8,7 @@ from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import parse_filters
 from hyperbox.cli.container_ports import bindings, host_and_port, natural_key
 from hyperbox.cli.output import human_size, table
-from hyperbox.errors import EngineError, ExitStatus, HyperBoxError
+from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, InvalidParameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +102,10 @@ UPDATE_FIELDS = {
 def restart_policy(text: str) -> Json:
     """Return --restart's word as the API's RestartPolicy. Raises HyperBoxError with docker's words."""
     name, colon, count = text.partition(":")
+    if name not in ("", "no", "always", "on-failure", "unless-stopped"):
+        raise InvalidParameter(
+            f"invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )
     if colon and not name:
         raise HyperBoxError("invalid restart policy format: no policy provided before colon")
     if colon and not count.lstrip("-").isdigit():

@@ -34,6 +34,28 @@ def current_name(invocation: Invocation) -> str:
     return os.environ.get("DOCKER_CONTEXT") or setting("currentContext", invocation) or DEFAULT
 
 
+LOCAL_HOSTS = frozenset({"", "unix:///var/run/docker.sock", "unix:///run/docker.sock"})
+
+
+def check_endpoint(invocation: Invocation) -> None:
+    """Raise where a command is meant for another engine than this machine's, or for a context that is not there."""
+    from hyperbox.errors import UnsupportedError
+
+    name = current_name(invocation)
+    if name == DEFAULT:
+        address = str(invocation.globals.get("host") or os.environ.get("DOCKER_HOST") or "")
+    else:
+        try:
+            address = host(read(invocation, name))
+        except HyperBoxError as error:
+            raise HyperBoxError(f"Failed to initialize: unable to resolve docker endpoint: {error.message}") from None
+    if address not in LOCAL_HOSTS:
+        raise UnsupportedError(
+            f"HyperBox runs containers on this machine only, and {address} is another engine",
+            hint="unset DOCKER_HOST and use the context default",
+        )
+
+
 def key_of(name: str) -> str:
     """Return the folder's name for a context: SHA-256 of its name."""
     from hashlib import sha256

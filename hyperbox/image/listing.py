@@ -95,7 +95,7 @@ def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
     if "dangling" in filters:
         dangling = filters["dangling"][0].lower()
         if dangling not in ("true", "false", "1", "0"):
-            raise InvalidParameter(f"invalid value for 'dangling' filter: \"{filters['dangling'][0]}\"")
+            raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(filters['dangling'])}]'")
         if (dangling in ("true", "1")) != (not row["RepoTags"] and not row["RepoDigests"]):
             return False
     labels = row["Labels"] if isinstance(row["Labels"], dict) else {}

@@ -96,7 +96,7 @@ def parse_reference(text: str) -> Reference:
     if domain == DEFAULT_DOMAIN and "/" not in path:
         path = f"library/{path}"
     if path != path.lower():
-        raise InvalidParameter(f"invalid reference format: repository name ({name}) must be lowercase")
+        raise InvalidParameter(f"invalid reference format: repository name ({path}) must be lowercase")
     if not _valid_path(path) or not domain or not DOMAIN_CHARACTERS.issuperset(domain) or len(path) > 255:
         raise InvalidParameter("invalid reference format")
     return Reference(domain, path, tag, digest)

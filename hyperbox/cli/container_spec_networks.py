@@ -1,0 +1,124 @@
+"""--network and its kin as the Engine API's NetworkMode and EndpointsConfig."""
+
+from __future__ import annotations
+
+from hyperbox.errors import HyperBoxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.grammar.parse import Invocation
+
+    Json = dict[str, object]
+
+SHORT = {"ip": "ip", "ip6": "ip6", "mac-address": "mac-address"}
+
+
+class Attachment:
+    """One --network: its name, and what was said of the endpoint."""
+
+    __slots__ = ("aliases", "name", "options", "values")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.aliases: list[str] = []
+        self.options: dict[str, str] = {}
+        self.values: dict[str, str] = {}
+
+
+def parse_network(text: str) -> Attachment:
+    """Return one --network: a name, or name=…,alias=…,ip=…,driver-opt=k=v. The grammar has checked it."""
+    from hyperbox.grammar.checks import is_long_network
+    from hyperbox.grammar.values import split_commas
+
+    attachment = Attachment(text)
+    if not is_long_network(text):
+        return attachment
+    for field in split_commas(text):
+        key, _, value = field.partition("=")
+        key = key.strip().lower()
+        if key == "name":
+            attachment.name = value
+        elif key == "alias":
+            attachment.aliases.append(value)
+        elif key == "driver-opt":
+            option, _, setting = value.partition("=")
+            attachment.options[option.strip()] = setting.strip()
+        else:
+            attachment.values.setdefault(key, value)
+            if key == "link-local-ip":
+                attachment.values[key] = value
+    return attachment
+
+
+def _user_defined(name: str) -> bool:
+    return name not in ("", "default", "bridge", "host", "none") and not name.startswith("container:")
+
+
+def _words(value: object) -> list[str]:
+    return [str(word) for word in value] if isinstance(value, list) else []
+
+
+def apply_flags(invocation: Invocation, first: Attachment) -> None:
+    """Give the first network what the separate flags say. Raises HyperBoxError where they don't fit it."""
+    flags = invocation.flags
+    aliases = _words(flags["network-alias"])
+    if aliases:
+        if first.aliases:
+            raise HyperBoxError("conflicting options: cannot specify both --network-alias and per-network alias")
+        first.aliases = aliases
+    for flag, key in SHORT.items():
+        value = str(flags[flag])
+        if value:
+            if key in first.values:
+                spelled = {"ip": "IPv4 address", "ip6": "IPv6 address", "mac-address": "MAC address"}[key]
+                raise HyperBoxError(f"conflicting options: cannot specify both --{flag} and per-network {spelled}")
+            first.values[key] = value
+    local = _words(flags["link-local-ip"])
+    if local:
+        first.values["link-local-ip"] = ",".join(local)
+
+
+def endpoint(attachment: Attachment) -> Json:
+    """Return the API's EndpointSettings for one network."""
+    settings: Json = {}
+    if attachment.aliases:
+        settings["Aliases"] = attachment.aliases
+    if attachment.options:
+        settings["DriverOpts"] = attachment.options
+    addresses: Json = {}
+    for key, field in (("ip", "IPv4Address"), ("ip6", "IPv6Address")):
+        if attachment.values.get(key):
+            addresses[field] = attachment.values[key]
+    if attachment.values.get("link-local-ip"):
+        addresses["LinkLocalIPs"] = attachment.values["link-local-ip"].split(",")
+    if addresses:
+        settings["IPAMConfig"] = addresses
+    if attachment.values.get("mac-address"):
+        settings["MacAddress"] = attachment.values["mac-address"]
+    if attachment.values.get("gw-priority"):
+        settings["GwPriority"] = int(attachment.values["gw-priority"])
+    return settings
+
+
+def networks(invocation: Invocation) -> tuple[str, Json]:
+    """Return NetworkMode and NetworkingConfig. Raises HyperBoxError."""
+    attachments = [parse_network(text) for text in _words(invocation.flags["network"])] or [Attachment("default")]
+    seen: set[str] = set()
+    for attachment in attachments:
+        if attachment.name in seen:
+            raise HyperBoxError(f'network "{attachment.name}" is specified multiple times')
+        seen.add(attachment.name)
+    if len(attachments) > 1 and not all(
+        _user_defined(one.name) or one.name in ("bridge", "default") for one in attachments
+    ):
+        raise HyperBoxError("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
+    first = attachments[0]
+    apply_flags(invocation, first)
+    if first.aliases and not _user_defined(first.name):
+        raise HyperBoxError(
+            "Error response from daemon: network-scoped alias is supported only for containers in user defined networks"
+        )
+    settings = {one.name: endpoint(one) for one in attachments}
+    if len(settings) == 1 and not any(settings.values()):
+        return first.name, {}
+    return first.name, {"EndpointsConfig": settings}

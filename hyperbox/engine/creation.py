@@ -55,7 +55,19 @@ def create(roots: Roots, spec: ContainerSpec) -> Container:
         "HostConfig": network_mode_settled(roots, spec.host_config),
         "NetworkingConfig": spec.networking_config,
     }
-    return record_container(roots, Container(roots, container_id, record, new_state()))
+    container = Container(roots, container_id, record, new_state())
+    if uses_mounts(config, spec.host_config):
+        from hyperbox.engine import mounts, volumes
+
+        with volumes.lock(roots, shared=True):
+            record["Mounts"] = mounts.settle(roots, container)
+            return record_container(roots, container)
+    return record_container(roots, container)
+
+
+def uses_mounts(config: Json, host_config: Json) -> bool:
+    """Return whether a container has mount points of its own."""
+    return bool(config.get("Volumes")) or any(host_config.get(key) for key in ("Binds", "Mounts", "VolumesFrom"))
 
 
 def network_mode_settled(roots: Roots, host_config: Json) -> Json:

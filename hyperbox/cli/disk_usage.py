@@ -27,7 +27,19 @@ HEADERS = {
     "Size": "SIZE",
     "Reclaimable": "RECLAIMABLE",
 }
-VOLUME_HEADERS = {"Name": "VOLUME NAME", "Links": "LINKS", "Size": "SIZE"}
+VOLUME_COLUMNS = ("Name", "Links", "Size")
+VOLUME_HEADERS = {
+    "Availability": "AVAILABILITY",
+    "Driver": "DRIVER",
+    "Group": "GROUP",
+    "Labels": "LABELS",
+    "Links": "LINKS",
+    "Mountpoint": "MOUNTPOINT",
+    "Name": "VOLUME NAME",
+    "Scope": "SCOPE",
+    "Size": "SIZE",
+    "Status": "STATUS",
+}
 CACHE_HEADERS = {
     "ID": "CACHE ID",
     "CacheType": "CACHE TYPE",
@@ -144,7 +156,7 @@ def volume_listing() -> Listing:
         "*formatter.volumeContext",
         methods,
         VOLUME_HEADERS,
-        tuple(VOLUME_HEADERS),
+        VOLUME_COLUMNS,
         calls={"Label": label},
         identity="Name",
     )
@@ -200,7 +212,7 @@ def _verbose(usage: Json, template: str) -> int:
             [{**container, "SizeRootFs": 0} for container in objects(usage, "Containers")],
             CONTAINER_COLUMNS,
         ),
-        ("Volumes", volume_listing(), list(objects(usage, "Volumes")), tuple(VOLUME_HEADERS)),
+        ("Volumes", volume_listing(), list(objects(usage, "Volumes")), VOLUME_COLUMNS),
         ("BuildCache", cache_listing(now), list(objects(usage, "BuildCache")), tuple(CACHE_HEADERS)),
     ]
     if template:

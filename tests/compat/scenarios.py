@@ -25,6 +25,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "golden/docker/scenarios"
 Case = dict[str, object]
 # what differs from run to run or from machine to machine
 PATTERNS = (
+    (re.compile(r"/var/lib/docker/|/var/tmp/hyperbox-sandbox/[^/]+/data/"), "<DATA>/"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<SHORT>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "<TIME>"),
@@ -62,7 +63,12 @@ def steps(name: str) -> Iterator[tuple[list[str], str]]:
 def run_step(docker: Sequence[str], command: Sequence[str], stdin: str) -> Case:
     """Run one step and return what it did, normalised."""
     done = subprocess.run(
-        [*docker, *command], input=stdin.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False
+        [*docker, *command],
+        input=stdin.encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=120,
+        check=False,
     )
     return {
         "command": list(command),
@@ -76,7 +82,7 @@ def recorded(name: str) -> list[Case]:
     """Return what docker did in a scenario."""
     value = json.loads((GOLDEN / f"{name}.json").read_text())
     assert isinstance(value, list)
-    return value
+    return [{**case, "stdout": normal(case["stdout"]), "stderr": normal(case["stderr"])} for case in value]
 
 
 def main(arguments: list[str]) -> None:

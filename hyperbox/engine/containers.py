@@ -185,7 +185,7 @@ def container_pause(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.container_pause`."""
     container = find_container(roots, reference)
     if container.status == "paused":
-        raise Conflict(f"Container {reference} is already paused")
+        raise Conflict(f"Container {container.id} is already paused")
     if container.status != "running":
         raise Conflict(f"Container {container.id} is not running")
     freeze(roots, container, frozen=True)

@@ -257,7 +257,8 @@ def oci_mount(roots: Roots, container: Container, point: Json) -> Json:
             os.makedirs(source, 0o755, exist_ok=True)
         options = ["bind" if point.get("NonRecursive") else "rbind", str(point["Propagation"])]
     if not writable:
-        options += ["ro"] if point.get("NonRecursive") or point.get("ReadOnlyNonRecursive") else ["ro", "rro"]
+        flat = point.get("NonRecursive") or point.get("ReadOnlyNonRecursive") or not os.path.isdir(source)
+        options += ["ro"] if flat else ["ro", "rro"]
     return {"destination": target, "type": "bind", "source": source, "options": options}
 
 

@@ -331,7 +331,7 @@ def all_mounts(container: Container, mounts: list[Json], host: Host, *, has_netw
     ]
     if host.init:
         base.append(_bind(host.init, INIT_TARGET, "ro"))
-    options = ["rprivate", "rro"] if host_config.get("ReadonlyRootfs") else ["rprivate"]
+    options = ["rprivate", "ro"] if host_config.get("ReadonlyRootfs") else ["rprivate"]
     folder = container.folder()
     own: list[Json] = [
         {"destination": target, "type": "bind", "source": f"{folder}/{name}", "options": ["rbind", *options]}

@@ -65,8 +65,7 @@ def run_step(docker: Sequence[str], command: Sequence[str], stdin: str) -> Case:
     done = subprocess.run(
         [*docker, *command],
         input=stdin.encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         timeout=120,
         check=False,
     )

@@ -40,10 +40,10 @@ def _optional(kind: int, value: int) -> bytes:
 
 
 def bridge_add(name: str, *, group: int = 0, mtu: int = 0, mac: str = "") -> bytes:
-    """A bridge, up, in a link group, without the delay of spanning tree."""
+    """A bridge, not up yet, in a link group, without the delay of spanning tree."""
     data = nested(netlink.IFLA_INFO_DATA, number(netlink.IFLA_BR_FORWARD_DELAY, 0))
     payload = (
-        _info(0, netlink.IFF_UP, netlink.IFF_UP)
+        _info()
         + text(netlink.IFLA_IFNAME, name)
         + _hardware(mac)
         + _optional(netlink.IFLA_MTU, mtu)

@@ -1,0 +1,170 @@
+"""The bridge of a network, and a container's link to it."""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+from hyperbox.engine import network_rules, network_store
+from hyperbox.errors import EngineError
+from hyperbox.kernel import links, netlink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.engine.state import Roots
+    from hyperbox.kernel.netlink import Socket
+    from hyperbox.kernel.nftables import Rules
+
+    Json = dict[str, object]
+
+OPTION = "com.docker.network."
+
+
+def option(record: Json, name: str, default: str = "") -> str:
+    """Return one of a network's driver options by its name after "com.docker.network."."""
+    options = record.get("Options")
+    return str(options.get(OPTION + name, default)) if isinstance(options, dict) else default
+
+
+def is_on(record: Json, name: str, default: bool) -> bool:
+    """Return whether a boolean driver option is on."""
+    return option(record, name, "true" if default else "false").lower() in ("true", "1", "t")
+
+
+def mtu(record: Json) -> int:
+    """Return the network's MTU, 0 for the kernel's default."""
+    text = option(record, "driver.mtu")
+    return int(text) if text.isdigit() else 0
+
+
+def find_link(route: Socket, name: str) -> links.Link | None:
+    """Return a link by its name, or None."""
+    payload = route.get(netlink.RTM_GETLINK, links._info() + netlink.text(netlink.IFLA_IFNAME, name))
+    return None if payload is None else links.Link(payload)
+
+
+def ensure(roots: Roots, record: Json, route: Socket, rules: Rules) -> int:
+    """Return the index of the network's bridge, making the bridge where it is missing or half-made (it goes up last)."""
+    name = str(record["Bridge"])
+    link = find_link(route, name)
+    if link is not None and link.flags & netlink.IFF_UP:
+        return link.index
+    with files.Lock(f"{roots.run}/networks/lock"):
+        link = find_link(route, name)
+        if link is not None and link.flags & netlink.IFF_UP:
+            return link.index
+        return _make(roots, record, route, rules, link)
+
+
+def _make(roots: Roots, record: Json, route: Socket, rules: Rules, link: links.Link | None) -> int:
+    name = str(record["Bridge"])
+    flags = (network_rules.INTERNAL if record["Internal"] else 0) | (
+        0 if is_on(record, "bridge.enable_ip_masquerade", True) else network_rules.PLAIN
+    )
+    if link is None:
+        mac = "02:42:" + ":".join(f"{byte:02x}" for byte in bytes.fromhex(str(record["Id"])[:8]))
+        route.send([links.bridge_add(name, group=network_rules.group(roots, flags), mtu=mtu(record), mac=mac)])
+    index = links.link_index(name)
+    ipv6 = bool(record["EnableIPv6"])
+    if not ipv6:
+        network_rules.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
+    rules.add([network_rules.bridge(name)])
+    network_rules.route_localnet(name)
+    addresses = [
+        links.address_add(index, gateway, length) for _, length, gateway, _ in network_store.subnets(record) if gateway
+    ]
+    route.send([*addresses, links.link_up(name)])
+    return index
+
+
+def remove(record: Json) -> None:
+    """Take the network's bridge away; none there is no error."""
+    name = str(record.get("Bridge") or "")
+    if name:
+        with netlink.Socket() as route:
+            route.send([links.link_delete(name)], tolerate=(19,))
+
+
+def mac_for(address: str) -> str:
+    """Return the MAC address that goes with an IPv4 address: whoever gets the address again has the same, so no ARP entry is ever wrong."""
+    if ":" in address or not address:
+        return "02:42:" + ":".join(f"{byte:02x}" for byte in os.urandom(4))
+    return "02:42:" + ":".join(f"{byte:02x}" for byte in links.packed(address))
+
+
+def plug(
+    roots: Roots,
+    record: Json,
+    endpoint: Json,
+    interface: tuple[str, int],
+    netns: int,
+    route: Socket,
+    inner: Socket,
+    rules: Rules,
+) -> None:
+    """Make a container's link: `interface` is its name and index inside. The addresses are the endpoint's; no default route yet."""
+    inside, index = interface
+    driver = str(record["Driver"])
+    if driver == "bridge":
+        _plug_bridge(roots, record, endpoint, interface, netns, route, rules)
+    elif driver in ("macvlan", "ipvlan"):
+        _plug_stacked(record, endpoint, inside, netns, route)
+        found = find_link(inner, inside)
+        index = found.index if found is not None else index
+        endpoint["Index"] = index
+    ipv6 = str(endpoint.get("GlobalIPv6Address") or "")
+    requests = [] if ipv6 else [links.link_without_ipv6(inside)]
+    for field, length in (("IPAddress", "IPPrefixLen"), ("GlobalIPv6Address", "GlobalIPv6PrefixLen")):
+        address, prefix = str(endpoint.get(field) or ""), endpoint.get(length)
+        if address:
+            assert isinstance(prefix, int)
+            requests.append(links.address_add(index, address, prefix))
+    inner.send([*requests, links.link_up(inside)], tolerate=(95, 97))
+
+
+def _plug_bridge(
+    roots: Roots, record: Json, endpoint: Json, interface: tuple[str, int], netns: int, route: Socket, rules: Rules
+) -> None:
+    inside, index = interface
+    name = f"veth{os.urandom(4).hex()[:7]}"
+    bridge = ensure(roots, record, route, rules)
+    add = links.veth_add(
+        name, inside, index=index, master=bridge, netns=netns, mac=str(endpoint["MacAddress"]), mtu=mtu(record)
+    )
+    isolate = [] if is_on(record, "bridge.enable_icc", True) else [links.port_isolate(name)]
+    route.send([add, *isolate])
+    endpoint["Link"] = name
+
+
+def _plug_stacked(record: Json, endpoint: Json, inside: str, netns: int, route: Socket) -> None:
+    """macvlan or ipvlan over the link that the option "parent" names (NAME.VLAN is made), else over a dummy link."""
+    driver = str(record["Driver"])
+    options = record.get("Options")
+    assert isinstance(options, dict)
+    parent = str(options.get("parent") or f"dm-{str(record['Id'])[:12]}")
+    index = links.link_index(parent)
+    if not index:
+        base, dot, tag = parent.rpartition(".")
+        if parent.startswith("dm-"):
+            route.send([links.dummy_add(parent)], tolerate=(17,))
+        elif dot and tag.isdigit() and links.link_index(base):
+            vlan = netlink.attribute(netlink.IFLA_VLAN_ID, int(tag).to_bytes(2, "little"))
+            route.send(
+                [links.stacked_add(parent, "vlan", links.link_index(base), [vlan]), links.link_up(parent)],
+                tolerate=(17,),
+            )
+        else:
+            raise EngineError(f"failed to create the {driver} port: parent interface was not found: {parent}")
+        index = links.link_index(parent)
+    if driver == "macvlan":
+        modes = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
+        data = [netlink.number(netlink.IFLA_MACVLAN_MODE, modes[str(options.get("macvlan_mode") or "bridge")])]
+    else:
+        modes = {"l2": 0, "l3": 1, "l3s": 2}
+        data = [
+            netlink.attribute(
+                netlink.IFLA_IPVLAN_MODE, modes[str(options.get("ipvlan_mode") or "l2")].to_bytes(2, "little")
+            )
+        ]
+    mac = str(endpoint["MacAddress"]) if driver == "macvlan" else ""
+    route.send([links.stacked_add(inside, driver, index, data, netns=netns, mac=mac)])

@@ -1,0 +1,170 @@
+"""The files hosts, resolv.conf and hostname of a container, as docker writes them."""
+
+from __future__ import annotations
+
+from hyperbox import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.engine.state import Container, Roots
+
+    Json = dict[str, object]
+
+HOSTS = """\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::\tip6-localnet
+ff00::\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+FALLBACK_SERVERS = ("8.8.8.8", "8.8.4.4")
+
+
+def words(value: object) -> list[str]:
+    """Return a list of the API as strings; None is an empty one."""
+    return [str(word) for word in value] if isinstance(value, list) else []
+
+
+def host_resolver() -> tuple[list[str], list[str], list[str]]:
+    """Return name servers, search domains and options of the host's resolv.conf; systemd-resolved's own where the host asks only its stub."""
+    found = _parse("/etc/resolv.conf")
+    if found[0] == ["127.0.0.53"]:
+        found = _parse("/run/systemd/resolve/resolv.conf")
+    return found
+
+
+def _parse(path: str) -> tuple[list[str], list[str], list[str]]:
+    servers: list[str] = []
+    search: list[str] = []
+    options: list[str] = []
+    try:
+        lines = files.read_text(path).splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        parts = line.split()
+        if len(parts) < 2 or parts[0][0] in "#;":
+            continue
+        if parts[0] == "nameserver":
+            servers.append(parts[1])
+        elif parts[0] in ("search", "domain"):
+            search = parts[1:]
+        elif parts[0] == "options":
+            options += parts[1:]
+    return servers, search, options
+
+
+def on_user_network(settings: Json) -> bool:
+    """Return whether a container is on a network of the user's, where 127.0.0.11 answers."""
+    networks = settings.get("Networks")
+    return any(name not in ("bridge", "host", "none") for name in networks) if isinstance(networks, dict) else False
+
+
+def upstream(container: Container) -> list[str]:
+    """Return the name servers that the container's questions about other names go to: its own, or the host's."""
+    return words(container.host_config.get("Dns")) or host_resolver()[0]
+
+
+def resolv_conf(container: Container, *, embedded: bool, host_network: bool) -> str:
+    """Return resolv.conf: 127.0.0.11 where `embedded`, else the servers that the user gave or the host's that a container can reach."""
+    servers, search, options = host_resolver()
+    config = container.host_config
+    given = words(config.get("Dns"))
+    search = words(config.get("DnsSearch")) or search
+    options = words(config.get("DnsOptions")) or options
+    note = ""
+    if embedded:
+        servers = ["127.0.0.11"]
+        options = [*options, *([] if any(each.startswith("ndots:") for each in options) else ["ndots:0"])]
+        note = f"# ExtServers: [{' '.join(given or host_resolver()[0])}]\n"
+    elif given:
+        servers = given
+    elif not host_network:
+        servers = [each for each in servers if not each.startswith("127.") and each != "::1"] or list(FALLBACK_SERVERS)
+    text = "".join(f"nameserver {server}\n" for server in servers)
+    if search and search != ["."]:
+        text += f"search {' '.join(search)}\n"
+    if options:
+        text += f"options {' '.join(options)}\n"
+    return text + note
+
+
+def host_gateway(settings: Json) -> str:
+    """Return the host's address as the container sees it: the gateway of its first network that has one."""
+    networks = settings.get("Networks")
+    for endpoint in networks.values() if isinstance(networks, dict) else ():
+        if endpoint.get("Gateway"):
+            return str(endpoint["Gateway"])
+    return ""
+
+
+def extra_hosts(container: Container, settings: Json) -> list[tuple[str, str]]:
+    """Return (address, name) of each of ExtraHosts, `host-gateway` being the host's address."""
+    found = []
+    for entry in words(container.host_config.get("ExtraHosts")):
+        name, _, address = entry.partition(":")
+        if address.strip("[]") == "host-gateway":
+            address = host_gateway(settings) or "127.0.0.1"
+        found.append((address.strip("[]"), name))
+    return found
+
+
+def hosts(container: Container, settings: Json, linked: list[tuple[str, str]]) -> str:
+    """Return the hosts file: the fixed lines, extra hosts, links, and the container's own addresses."""
+    lines = [HOSTS]
+    lines += [f"{address}\t{name}\n" for address, name in [*extra_hosts(container, settings), *linked]]
+    hostname = str(container.config.get("Hostname") or container.id[:12])
+    domain = str(container.config.get("Domainname") or "")
+    names = f"{hostname}.{domain} {hostname}" if domain else hostname
+    networks = settings.get("Networks")
+    for endpoint in networks.values() if isinstance(networks, dict) else ():
+        for key in ("IPAddress", "GlobalIPv6Address"):
+            if endpoint.get(key):
+                lines.append(f"{endpoint[key]}\t{names}\n")
+    return "".join(lines)
+
+
+def linked_hosts(roots: Roots, container: Container) -> list[tuple[str, str]]:
+    """Return (address, names) of the containers that HostConfig.Links names."""
+    from hyperbox.engine.network_setup import read_held
+    from hyperbox.engine.state import find_container
+
+    found = []
+    for link in words(container.host_config.get("Links")):
+        target, _, alias = link.rpartition(":") if ":" in link else (link, "", link)
+        other = find_container(roots, target.lstrip("/"))
+        held = read_held(roots, other.id)
+        networks = held["Networks"] if held is not None else {}
+        assert isinstance(networks, dict)
+        alias = alias.rpartition("/")[2]
+        for endpoint in networks.values():
+            if endpoint["IPAddress"]:
+                names = [alias, other.id[:12], *([other.name] if other.name != alias else [])]
+                found.append((str(endpoint["IPAddress"]), " ".join(names)))
+                break
+    return found
+
+
+def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
+    """Write hosts, resolv.conf and hostname into the container's folder; see spec.mounts."""
+    mode = str(container.host_config.get("NetworkMode") or "")
+    folder = container.folder()
+    if mode.startswith("container:"):
+        from hyperbox.engine.state import find_container
+
+        other = find_container(roots, mode[10:]).folder()
+        for name in ("hosts", "resolv.conf", "hostname"):
+            files.write_atomic(f"{folder}/{name}", files.read_text(f"{other}/{name}"), mode=0o644)
+        return
+    hostname = str(container.config.get("Hostname") or container.id[:12])
+    if mode == "host":
+        text = files.read_text("/etc/hosts")
+        text += "".join(f"{address}\t{name}\n" for address, name in extra_hosts(container, settings))
+    else:
+        linked = linked_hosts(roots, container) if container.host_config.get("Links") else []
+        text = hosts(container, settings, linked)
+    files.write_atomic(f"{folder}/hosts", text, mode=0o644)
+    resolver = resolv_conf(container, embedded=on_user_network(settings), host_network=mode == "host")
+    files.write_atomic(f"{folder}/resolv.conf", resolver, mode=0o644)
+    files.write_atomic(f"{folder}/hostname", hostname + "\n", mode=0o644)

@@ -1,0 +1,304 @@
+"""Making, showing and removing networks; the API's requests about them, but for those that move a container (`network_move`)."""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+from hyperbox.engine import network_bridge, network_store
+from hyperbox.engine.events import emit_any
+from hyperbox.engine.network_setup import contains
+from hyperbox.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.engine.state import Roots
+
+    Json = dict[str, object]
+    Filters = dict[str, list[str]]
+
+DRIVERS = ("bridge", "macvlan", "ipvlan")
+BRIDGE_OPTIONS = {
+    "bridge.name", "bridge.enable_ip_masquerade", "bridge.enable_icc", "bridge.host_binding_ipv4", "driver.mtu",
+    "bridge.default_bridge", "container_iface_prefix", "bridge.inhibit_ipv4",
+}  # fmt: skip
+
+
+def make_predefined(roots: Roots) -> None:
+    """Make bridge, host and none where they are missing."""
+    with files.Lock(f"{network_store.folder(roots)}/lock"):
+        for name, driver in (("bridge", "bridge"), ("host", "host"), ("none", "null")):
+            if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
+                continue
+            record = network_store.new_record(name, driver)
+            if driver == "bridge":
+                link = "hyperbox0" if roots.cgroup == "hyperbox" else f"br-{str(record['Id'])[:12]}"
+                network, length = free_subnet(roots, [network_store.DEFAULT_BRIDGE_SUBNET, *pool()])
+                record["IPAM"] = ipam([{"Subnet": f"{network}/{length}", "Gateway": first_address(network)}], None)
+                record["Bridge"] = link
+                prefix = network_bridge.OPTION
+                record["Options"] = {
+                    f"{prefix}bridge.default_bridge": "true",
+                    f"{prefix}bridge.enable_icc": "true",
+                    f"{prefix}bridge.enable_ip_masquerade": "true",
+                    f"{prefix}bridge.host_binding_ipv4": "0.0.0.0",
+                    f"{prefix}bridge.name": link,
+                    f"{prefix}driver.mtu": "1500",
+                }
+            else:
+                record["IPAM"] = {"Driver": "default", "Options": None, "Config": None}
+            network_store.write(roots, record)
+
+
+def ipam(config: list[Json], options: object) -> Json:
+    """Return the API's IPAM."""
+    return {"Driver": "default", "Options": options, "Config": config}
+
+
+def pool() -> list[tuple[str, int]]:
+    """Return the subnets that networks are given, in order: /24s, and when none is free /28s of the last sixteenth."""
+    base = network_store.to_number(network_store.POOL[0])
+    count = 1 << (24 - network_store.POOL[1])
+    return [(network_store.to_text(base + (index << 8), False), 24) for index in range(count)]
+
+
+def smaller_pool() -> list[tuple[str, int]]:
+    """Return /28s out of 10.90.0.0/16, for when all /24s are taken."""
+    base = network_store.to_number("10.90.0.0")
+    return [(network_store.to_text(base + (index << 4), False), 28) for index in range(1 << 12)]
+
+
+def first_address(network: str) -> str:
+    """Return the address after a network's own, which is the gateway by default."""
+    return network_store.to_text(network_store.to_number(network) + 1, ":" in network)
+
+
+def used_subnets(roots: Roots) -> list[tuple[str, int]]:
+    """Return the subnets of all networks and of the host's routes."""
+    from hyperbox.kernel import links, netlink
+
+    with netlink.Socket() as route:
+        found = links.routes(route)
+    for network_id in network_store.identifiers(roots):
+        record = network_store.read(roots, network_id)
+        found += [(network, length) for network, length, _, _ in network_store.subnets(record)]
+    return found
+
+
+def overlaps(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Return whether two subnets share an address."""
+    if (":" in one[0]) != (":" in other[0]):
+        return False
+    shift = (128 if ":" in one[0] else 32) - min(one[1], other[1])
+    return network_store.to_number(one[0]) >> shift == network_store.to_number(other[0]) >> shift
+
+
+def free_subnet(roots: Roots, candidates: list[tuple[str, int]]) -> tuple[str, int]:
+    """Return the first candidate that overlaps nothing; the caller holds the lock. Raises EngineError with docker's words."""
+    used = used_subnets(roots)
+    for candidate in candidates:
+        if not any(overlaps(candidate, other) for other in used):
+            return candidate
+    raise EngineError("all predefined address pools have been fully subnetted")
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidParameter or Forbidden for a name that no network can have."""
+    if not name or not (
+        name[0].isalnum() and all(letter.isalnum() or letter in "_.-" for letter in name) and name.isascii()
+    ):
+        raise InvalidParameter(f"invalid network name: {name!r}" if name else "network name must not be blank")
+    if name in (*network_store.PREDEFINED, "default", "container"):
+        raise Forbidden(f"operation is not permitted on predefined {name} network ")
+
+
+def network_create(roots: Roots, config: Json) -> Json:
+    """See `engine.api.Engine.network_create`."""
+    network_store.prepare(roots)
+    name, driver = str(config.get("Name") or ""), str(config.get("Driver") or "bridge")
+    check_name(name)
+    if driver in ("host", "null", "none"):
+        raise Forbidden(f'only one instance of "{driver}" network is allowed')
+    if driver not in DRIVERS:
+        raise NotFound(f"could not find plugin {driver} in v1 plugin registry: plugin not found" if driver != "overlay" else
+                       "This node is not a swarm manager.")  # fmt: skip
+    options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
+    check_options(driver, options)
+    with files.Lock(f"{network_store.folder(roots)}/lock"):
+        if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
+            raise Conflict(f"network with name {name} already exists")
+        record = network_store.new_record(
+            name,
+            driver,
+            EnableIPv4=config.get("EnableIPv4") is not False,
+            EnableIPv6=bool(config.get("EnableIPv6")),
+            Internal=bool(config.get("Internal")),
+            Attachable=bool(config.get("Attachable")),
+            Options=options,
+            Labels=config.get("Labels") or {},
+        )
+        record["IPAM"] = choose_ipam(roots, record, config.get("IPAM"))
+        if driver == "bridge":
+            link = options.get(f"{network_bridge.OPTION}bridge.name", "") or f"br-{str(record['Id'])[:12]}"
+            check_link(roots, link)
+            record["Bridge"] = link
+        network_store.write(roots, record)
+    emit_any(roots, "network", "create", str(record["Id"]), {"name": name, "type": driver})
+    return {"Id": record["Id"], "Warning": ""}
+
+
+def check_link(roots: Roots, link: str) -> None:
+    """Raise for a bridge name that the kernel would refuse or that another network has."""
+    if not 0 < len(link.encode()) <= 15 or "/" in link or any(letter.isspace() for letter in link):
+        raise InvalidParameter(f"invalid interface name: {link}")
+    for other in network_store.all_networks(roots):
+        if other.get("Bridge") == link:
+            raise Forbidden(f"networks have same bridge name: {link}")
+
+
+def check_options(driver: str, options: dict[str, str]) -> None:
+    """Raise InvalidParameter for a driver option that is not honoured: none is ignored in silence."""
+    for key, value in options.items():
+        short = key.removeprefix(network_bridge.OPTION)
+        if driver == "bridge" and short not in BRIDGE_OPTIONS:
+            raise InvalidParameter(f"the network option {key} is not supported")
+        if driver != "bridge" and key not in ("parent", f"{driver}_mode") and short != "driver.mtu":
+            raise InvalidParameter(f"the network option {key} is not supported")
+        if short == "driver.mtu" and not value.isdigit():
+            raise InvalidParameter(f"failed to parse {key} value: {value}")
+    modes = {"macvlan": ("private", "vepa", "bridge", "passthru"), "ipvlan": ("l2", "l3", "l3s")}.get(driver, ())
+    mode = options.get(f"{driver}_mode", "")
+    if mode and mode not in modes:
+        raise InvalidParameter(f"requested {driver} mode '{mode}' is not valid, '{modes[0]}' mode is the default")
+
+
+def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
+    """Return the network's IPAM: what the user gave, checked, and free subnets for the families that he left open."""
+    ipam_config = given if isinstance(given, dict) else {}
+    driver = str(ipam_config.get("Driver") or "default")
+    if driver not in ("default", "null"):
+        raise NotFound(f"could not find plugin {driver} in v1 plugin registry: plugin not found")
+    chosen: list[Json] = []
+    for entry in ipam_config.get("Config") or ():
+        if entry.get("Subnet"):
+            chosen.append(checked_subnet(roots, entry))
+        elif any(entry.get(key) for key in ("Gateway", "IPRange", "AuxiliaryAddresses")):
+            raise InvalidParameter("invalid network config:\ninvalid subnet : an address pool needs one")
+    families = {":" in str(entry["Subnet"]) for entry in chosen}
+    if True in families:
+        record["EnableIPv6"] = True
+    if False not in families and record["EnableIPv4"]:
+        network, length = free_subnet(roots, [*pool(), *smaller_pool()])
+        chosen.insert(0, {"Subnet": f"{network}/{length}", "Gateway": first_address(network)})
+    if record["EnableIPv6"] and True not in families:
+        network = local_subnet(str(record["Id"]))
+        chosen.append({"Subnet": f"{network}/64", "Gateway": first_address(network)})
+    return ipam(chosen, ipam_config.get("Options") or {})
+
+
+def local_subnet(network_id: str) -> str:
+    """Return a unique local IPv6 /64 for a network: fd, 40 bits of its id, subnet 0. RFC 4193."""
+    return network_store.to_text(int("fd" + network_id[:10] + "0" * 20, 16), True)
+
+
+def checked_subnet(roots: Roots, entry: Json) -> Json:
+    """Return one entry of IPAM.Config with its gateway filled in. Raises InvalidParameter, Forbidden."""
+    text = str(entry["Subnet"])
+    address, slash, length = text.partition("/")
+    ipv6 = ":" in address
+    try:
+        value, bits = network_store.to_number(address), 128 if ipv6 else 32
+        if not slash or not length.isdigit() or int(length) > bits:
+            raise OSError
+    except OSError:
+        raise InvalidParameter(
+            f"invalid network config:\ninvalid subnet {text}: invalid CIDR address: {text}"
+        ) from None
+    shift = bits - int(length)
+    if value >> shift << shift != value:
+        masked = network_store.to_text(value >> shift << shift, ipv6)
+        raise InvalidParameter(f"invalid network config:\ninvalid subnet {text}: it should be {masked}/{length}")
+    subnet = (address, int(length))
+    for other in used_subnets(roots):
+        if overlaps(subnet, other):
+            raise Forbidden("Pool overlaps with other one on this address space")
+    whole = (*subnet, "", entry)
+    gateway = str(entry.get("Gateway") or "") or first_address(address)
+    auxiliary = entry.get("AuxiliaryAddresses")
+    outside = [gateway, *(str(value) for value in (auxiliary.values() if isinstance(auxiliary, dict) else ()))]
+    for each in outside:
+        if not contains(whole, each):
+            raise InvalidParameter(f"invalid network config:\ninvalid gateway {each}: parent subnet is {text}")
+    ip_range = str(entry.get("IPRange") or "")
+    if ip_range and not contains(whole, ip_range.partition("/")[0]):
+        raise InvalidParameter(f"invalid network config:\ninvalid ip-range {ip_range}: parent subnet is {text}")
+    return {**{key: value for key, value in entry.items() if value}, "Gateway": gateway}
+
+
+def shown(record: Json) -> Json:
+    """Return a network as the API shows it."""
+    return {key: value for key, value in record.items() if key != "Bridge"}
+
+
+def endpoints(roots: Roots, record: Json) -> dict[str, Json]:
+    """Return what runs on a network: endpoint files by container id; those whose owner is gone are left out."""
+    folder = network_store.run_folder(roots, str(record["Id"]))
+    found = {}
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return {}
+    for name in names:
+        if not name.endswith(".json"):
+            continue
+        try:
+            endpoint = files.read_json(f"{folder}/{name}")
+        except (OSError, ValueError):
+            continue
+        if isinstance(endpoint, dict) and network_store.owner_lives(str(endpoint["Owner"])):
+            found[name[:-5]] = endpoint
+    return found
+
+
+def network_inspect(roots: Roots, reference: str, *, verbose: bool = False) -> Json:
+    """See `engine.api.Engine.network_inspect`; `verbose` adds what only a swarm has."""
+    del verbose
+    record = network_store.find(roots, reference)
+    containers: Json = {}
+    for container_id, endpoint in endpoints(roots, record).items():
+        containers[container_id] = {
+            "Name": endpoint["Container"],
+            "EndpointID": endpoint["EndpointID"],
+            "MacAddress": endpoint["MacAddress"],
+            "IPv4Address": f"{endpoint['IPAddress']}/{endpoint['IPPrefixLen']}" if endpoint["IPAddress"] else "",
+            "IPv6Address": f"{endpoint['GlobalIPv6Address']}/{endpoint['GlobalIPv6PrefixLen']}" if endpoint["GlobalIPv6Address"] else "",
+        }  # fmt: skip
+    result: Json = {}
+    for key, value in shown(record).items():  # Containers stand between ConfigOnly and Options
+        if key == "Options":
+            result["Containers"] = containers
+        result[key] = value
+    return result
+
+
+def network_remove(roots: Roots, reference: str) -> None:
+    """See `engine.api.Engine.network_remove`."""
+    from hyperbox.engine.network_sweep import sweep_network
+
+    record = network_store.find(roots, reference)
+    if record["Name"] in network_store.PREDEFINED:
+        raise Forbidden(f"{record['Name']} is a pre-defined network and cannot be removed")
+    with files.Lock(f"{network_store.folder(roots)}/lock"):
+        sweep_network(roots, record)
+        active = endpoints(roots, record)
+        if active:
+            # docker names each endpoint: the container's name and the endpoint's id
+            named = " ".join(
+                f'name:"{each["Container"]}" id:"{str(each["EndpointID"])[:12]}"' for each in active.values()
+            )
+            raise Forbidden(f"error while removing network: network {record['Name']} has active endpoints ({named})")
+        network_bridge.remove(record)
+        network_store.forget(roots, record)
+    emit_any(
+        roots, "network", "destroy", str(record["Id"]), {"name": str(record["Name"]), "type": str(record["Driver"])}
+    )

@@ -1,0 +1,155 @@
+"""Host ports of a container: which ones, and holding them.
+
+A published port is held by a socket that the container's monitor has bound, and for TCP listens on: taking it is atomic among all processes, every other
+program sees that the port is in use, and it is free in the moment the monitor dies. No byte ever arrives there, because packets are sent on to the container
+before they reach a socket (`network_rules`). So there is no claim to go stale and no proxy process. Addresses in 127.89.0.0/16 are the projects' own: nothing
+is held there.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from hyperbox.errors import EngineError, InvalidParameter
+from hyperbox.kernel.links import packed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hyperbox.engine.state import Container
+
+    Json = dict[str, object]
+
+PROJECT_ADDRESSES = "127.89."
+KINDS = {"tcp": (_socket.SOCK_STREAM, 6), "udp": (_socket.SOCK_DGRAM, 17), "sctp": (_socket.SOCK_STREAM, 132)}
+
+
+class Published:
+    """One published port: host address and port, protocol, and the port in the container."""
+
+    __slots__ = ("address", "container_port", "host_port", "protocol")
+
+    def __init__(self, address: str, host_port: int, protocol: str, container_port: int) -> None:
+        self.address = address
+        self.host_port = host_port
+        self.protocol = protocol
+        self.container_port = container_port
+
+
+class Wish:
+    """A port to publish: any of the host ports `first`..`last` (0: any that the kernel has free) on one address."""
+
+    __slots__ = ("address", "container_port", "first", "last", "protocol")
+
+    def __init__(self, address: str, first: int, last: int, protocol: str, container_port: int) -> None:
+        self.address = address
+        self.first = first
+        self.last = last
+        self.protocol = protocol
+        self.container_port = container_port
+
+
+def wishes(container: Container, default_address: str) -> list[Wish]:
+    """Return what HostConfig.PortBindings and PublishAllPorts ask for; fixed ports come first, as they have no choice."""
+    found: list[Wish] = []
+    bindings = container.host_config.get("PortBindings")
+    for name, entries in bindings.items() if isinstance(bindings, dict) else ():
+        port, protocol = split(str(name))
+        for entry in entries or ({},):
+            first, _, last = str(entry.get("HostPort") or "0").partition("-")
+            address = str(entry.get("HostIp") or "") or default_address
+            found.append(Wish(address.strip("[]"), int(first), int(last or first), protocol, port))
+    if container.host_config.get("PublishAllPorts"):
+        exposed = container.config.get("ExposedPorts")
+        for name in exposed if isinstance(exposed, dict) else ():
+            port, protocol = split(str(name))
+            if not any(wish.container_port == port and wish.protocol == protocol for wish in found):
+                found.append(Wish(default_address, 0, 0, protocol, port))
+    return sorted(found, key=lambda wish: (wish.first == 0, wish.last - wish.first))
+
+
+def split(name: str) -> tuple[int, str]:
+    """Return port and protocol of "80/tcp". Raises InvalidParameter."""
+    port, _, protocol = name.partition("/")
+    if not port.isdigit() or (protocol or "tcp") not in KINDS:
+        raise InvalidParameter(f"invalid port specification: {name}")
+    return int(port), protocol or "tcp"
+
+
+def hold(address: str, protocol: str, port: int) -> tuple[int, int]:
+    """Take a port for this process; returns the descriptor that holds it (-1 where nothing need be held) and the port.
+
+    Port 0 takes one that the kernel has free. Raises OSError, EADDRINUSE where somebody has it.
+    """
+    if port and address.startswith(PROJECT_ADDRESSES):
+        return -1, port
+    ipv6 = ":" in address
+    packed(address)
+    kind, number = KINDS[protocol]
+    try:
+        holder = _socket.socket(_socket.AF_INET6 if ipv6 else _socket.AF_INET, kind | _socket.SOCK_CLOEXEC, number)
+    except OSError as error:
+        if (
+            protocol == "sctp" and error.errno == 93 and port
+        ):  # the host itself has no SCTP; its packets can be sent on all the same
+            return -1, port
+        raise
+    try:
+        if ipv6:
+            holder.setsockopt(41, 26, 1)  # IPPROTO_IPV6, IPV6_V6ONLY
+        if protocol == "tcp":
+            holder.setsockopt(
+                _socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1
+            )  # connections in TIME_WAIT are no reason to refuse
+        holder.bind((address, port))
+        if protocol != "udp":
+            holder.listen(0)  # with SO_REUSEADDR the second of two that were bound fails here
+        port = holder.getsockname()[1]
+    except BaseException:
+        holder.close()
+        raise
+    return holder.detach(), port
+
+
+def hold_all(wanted: list[Wish], allocated: Callable[[str, int, str], bool]) -> tuple[list[Published], list[int]]:
+    """Take all ports, or none: returns what is published and the descriptors that hold it.
+
+    `allocated(address, port, protocol)` says whether it is a container of ours that has a port. Raises EngineError with docker's words.
+    """
+    published: list[Published] = []
+    descriptors: list[int] = []
+    try:
+        for wish in wanted:
+            published.append(_hold_one(wish, descriptors, allocated))
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return published, descriptors
+
+
+def _candidates(wish: Wish) -> Iterator[int]:
+    yield from range(wish.first, wish.last + 1)
+
+
+def _hold_one(wish: Wish, descriptors: list[int], allocated: Callable[[str, int, str], bool]) -> Published:
+    refused: OSError | None = None
+    for candidate in _candidates(wish):
+        try:
+            descriptor, port = hold(wish.address, wish.protocol, candidate)
+        except OSError as error:
+            refused = error
+            continue
+        if descriptor >= 0:
+            descriptors.append(descriptor)
+        return Published(wish.address, port, wish.protocol, wish.container_port)
+    shown = f"[{wish.address}]" if ":" in wish.address else wish.address
+    assert refused is not None
+    if wish.last > wish.first:
+        raise EngineError("all ports are allocated")
+    if refused.errno == 98 and allocated(wish.address, wish.first, wish.protocol):
+        raise EngineError(f"Bind for {shown}:{wish.first} failed: port is already allocated")
+    words = os.strerror(refused.errno or 0).lower()
+    raise EngineError(f"failed to bind host port {shown}:{wish.first}/{wish.protocol}: {words}")

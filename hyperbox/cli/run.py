@@ -108,8 +108,7 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
                 raise
         else:
             return
-    from hyperbox.cli.image_transfer import pull_for
-    from hyperbox.image.reference import user_reference
+    from hyperbox.cli.image_transfer import pull_for, user_reference
 
     quiet = bool(invocation.flags["quiet"])
     if policy == "missing" and not quiet:

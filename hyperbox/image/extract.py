@@ -17,6 +17,7 @@ from hyperbox.errors import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
 CHUNK = 1 << 18
@@ -188,8 +189,10 @@ def _in_child(stream: Decompressed, target: str, whiteouts: bool) -> str:
     return f"{stream.drain()} {size}"
 
 
-def unpack(stream: object, *, whiteouts: bool) -> int:
+def unpack(stream: object, *, whiteouts: bool, adapt: Callable[[tarfile.TarInfo], None] = lambda member: None) -> int:
     """Unpack a plain tar stream into the current root folder; returns the bytes in its regular files.
+
+    `adapt` may change each entry's name, owner and the like first.
 
     Only for a process that has changed its root.
     """
@@ -201,6 +204,7 @@ def unpack(stream: object, *, whiteouts: bool) -> int:
             if count > MAXIMUM_ENTRIES:
                 raise EngineError(f"more than {MAXIMUM_ENTRIES} entries in one layer")
             archive.members = []  # tarfile would keep them all
+            adapt(member)
             path = os.path.normpath("/" + member.name).lstrip("/")
             parent, _, name = path.rpartition("/")
             if parent not in made:

@@ -1,0 +1,445 @@
+"""Files in and out of containers: diff, cp, export and commit.
+
+All of it works in a child process whose root is the container's (chroot(2)): nothing that a container holds, and no name or link in an
+archive, leads out of it. The root of a running container is that of its first process, with all that is mounted there; a stopped one's
+overlay and volumes are mounted in the child's own mount namespace and go with the child.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from hyperbox import files, process
+from hyperbox.engine import rootfs
+from hyperbox.engine.state import find_container
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
+from hyperbox.kernel import syscalls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import tarfile
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
+
+    from hyperbox.engine.state import Container, Roots
+
+    Json = dict[str, object]
+
+CHUNK = 1 << 20
+# what the runtime and we make in every root: never a change of the container's
+MADE = frozenset(
+    {
+        "/.dockerenv",
+        "/dev",
+        "/dev/console",
+        "/dev/mqueue",
+        "/dev/pts",
+        "/dev/shm",
+        "/etc/hostname",
+        "/etc/hosts",
+        "/etc/mtab",
+        "/etc/resolv.conf",
+        "/proc",
+        "/sys",
+    }
+)
+GO_KINDS = {
+    stat.S_IFDIR: 1 << 31,
+    stat.S_IFLNK: 1 << 27,
+    stat.S_IFBLK: 1 << 26,
+    stat.S_IFCHR: 1 << 26 | 1 << 21,
+    stat.S_IFIFO: 1 << 25,
+    stat.S_IFSOCK: 1 << 24,
+}
+
+
+# --- diff ---------------------------------------------------------------------------------------------------------------------
+def container_changes(roots: Roots, reference: str) -> list[Json]:
+    """See `engine.api.Engine.container_changes`."""
+    container = find_container(roots, reference)
+    layers = container.record["Layers"]
+    assert isinstance(layers, list)
+    found: dict[str, int] = {}
+    _changes_in(f"{container.folder()}/upper", [str(layer) for layer in layers], "", found)
+    return [{"Path": path, "Kind": found[path]} for path in sorted(found)]
+
+
+def _below(layers: list[str], path: str) -> os.stat_result | None:
+    """Return what an image has at a path, or None; whiteouts count."""
+    for layer in layers:
+        try:
+            status = os.lstat(layer + path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        return None if is_whiteout(status) else status
+    return None
+
+
+def is_whiteout(status: os.stat_result) -> bool:
+    """Return whether a file is overlayfs's mark of a removed one."""
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def _changes_in(upper: str, layers: list[str], folder: str, found: dict[str, int]) -> bool:
+    """Note the changes below one folder; returns whether there were any."""
+    changed = False
+    try:
+        entries = sorted(os.scandir(upper + folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return False
+    for entry in entries:
+        path = f"{folder}/{entry.name}"
+        status = entry.stat(follow_symlinks=False)
+        below = _below(layers, path)
+        inner = entry.is_dir(follow_symlinks=False) and _changes_in(upper, layers, path, found)
+        if path in MADE and not inner:
+            continue
+        if is_whiteout(status):
+            if below is None:
+                continue
+            found[path] = 2
+        elif below is None:
+            found[path] = 1
+        elif inner or not entry.is_dir(follow_symlinks=False) or _differs(status, below):
+            found[path] = 0
+        else:
+            continue
+        changed = True
+    return changed
+
+
+def _differs(status: os.stat_result, below: os.stat_result) -> bool:
+    return (status.st_mode, status.st_uid, status.st_gid) != (below.st_mode, below.st_uid, below.st_gid)
+
+
+# --- the child ----------------------------------------------------------------------------------------------------------------
+def enter_root(roots: Roots, container: Container) -> None:
+    """Make the container's root this process's own. Only for a child that ends soon."""
+    if container.status in ("running", "paused") and container.pid:
+        root = os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY)
+    else:
+        syscalls.private_mounts()
+        folder = container.folder()
+        layers = container.record["Layers"]
+        assert isinstance(layers, list)
+        target = f"{folder}/merged"
+        rootfs.mount_rootfs([str(layer) for layer in layers], f"{folder}/upper", f"{folder}/work", target)
+        root = os.open(target, os.O_PATH | os.O_DIRECTORY)
+        _mount_volumes(roots, container, root)
+    os.fchdir(root)
+    os.chroot(".")
+    os.close(root)
+
+
+def _mount_volumes(roots: Roots, container: Container, root: int) -> None:
+    from hyperbox.engine import volumes
+
+    for point in volumes.points(container):
+        if point["Type"] not in ("volume", "bind"):
+            continue
+        try:
+            target = rootfs.open_in_root(root, str(point["Destination"]), os.O_PATH)
+        except OSError:
+            continue
+        source = volumes.mountpoint(roots, str(point["Name"])) if point["Type"] == "volume" else str(point["Source"])
+        try:
+            syscalls.mount(source, f"/proc/self/fd/{target}", "", syscalls.MS_BIND | syscalls.MS_REC)
+        except OSError:
+            pass
+        os.close(target)
+
+
+class Refused(Exception):
+    """The child can't do it: the HTTP status, and docker's words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def in_child(roots: Roots, container: Container, action: Callable[[int], None]) -> tuple[int, int]:
+    """Run `action(descriptor to write to)` in a child with the container's root; returns (pid, descriptor to read from).
+
+    The child first writes one line of JSON: {} or what `action` writes itself, or {"error", "status"}.
+    """
+    import tarfile
+
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return pid, reader
+    code = 1
+    try:
+        os.close(reader)
+        tarfile.TarInfo("x").tobuf(tarfile.PAX_FORMAT)  # its codecs are loaded before the root changes
+        enter_root(roots, container)
+        os.umask(0)
+        action(writer)
+        code = 0
+    except BaseException as error:
+        status = error.status if isinstance(error, (Refused, EngineError)) else 500
+        message = f"{error.filename}: {error.strerror}".lower() if isinstance(error, OSError) else str(error)
+        try:
+            os.write(writer, (files.dumps({"error": message, "status": status}) + "\n").encode())
+        except OSError:
+            pass
+    finally:
+        os._exit(code)
+
+
+def first_line(reader: int) -> tuple[Json, bytes]:
+    """Return the child's line as JSON, and the bytes that were read past it. Raises EngineError with the child's error."""
+    data = b""
+    while b"\n" not in data:
+        chunk = os.read(reader, 65536)
+        if not chunk:
+            raise EngineError("the files could not be read")
+        data += chunk
+    line, _, rest = data.partition(b"\n")
+    value = files.loads(line.decode())
+    assert isinstance(value, dict)
+    if "error" in value:
+        kinds = {404: NotFound, 400: InvalidParameter}
+        raise kinds.get(int(str(value["status"])), EngineError)(str(value["error"]))
+    return value, rest
+
+
+def stream(pid: int, reader: int, rest: bytes) -> Iterator[bytes]:
+    """Yield what the child writes, to its end. Raises EngineError where it failed on the way.
+
+    It may be read in a fork of the process that began it; that one closes it, and so waits for the child.
+    """
+    owner, code = os.getpid(), 0
+    try:
+        if rest:
+            yield rest
+        while chunk := os.read(reader, CHUNK):
+            yield chunk
+    finally:
+        os.close(reader)
+        if os.getpid() == owner:
+            code = process.wait(pid)
+    if code:
+        raise EngineError("unexpected EOF: the files changed or could not be read")
+
+
+# --- out ----------------------------------------------------------------------------------------------------------------------
+def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json, Iterator[bytes]]:
+    """See `engine.api.Engine.container_archive_get`."""
+    container = find_container(roots, reference)
+    if not path:
+        raise InvalidParameter("bad parameter: path cannot be empty")
+
+    def action(writer: int) -> None:
+        clean = os.path.normpath("/" + path.lstrip("/"))
+        try:
+            real = clean if not path.endswith(("/", "/.")) else os.path.realpath(clean)
+            status = os.lstat(real)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Refused(404, f"Could not find the file {path} in container {reference}") from None
+        if path.endswith(("/", "/.")) and not stat.S_ISDIR(status.st_mode):
+            raise Refused(400, f"{path}: not a directory")
+        name = os.path.basename(clean) or "/"
+        os.write(writer, (files.dumps(path_stat(name, real, status)) + "\n").encode())
+        write_tree(writer, real, "." if path.endswith("/.") or name == "/" else name)
+
+    pid, reader = in_child(roots, container, action)
+    try:
+        described, rest = first_line(reader)
+    except BaseException:
+        os.close(reader)
+        process.wait(pid)
+        raise
+    return described, stream(pid, reader, rest)
+
+
+def path_stat(name: str, path: str, status: os.stat_result) -> Json:
+    """Return the API's ContainerPathStat; the mode is Go's FileMode."""
+    kind = stat.S_IFMT(status.st_mode)
+    mode = status.st_mode & 0o777 | GO_KINDS.get(kind, 0)
+    for bit, go_bit in ((0o4000, 1 << 23), (0o2000, 1 << 22), (0o1000, 1 << 20)):
+        mode |= go_bit if status.st_mode & bit else 0
+    return {
+        "name": name,
+        "size": status.st_size,
+        "mode": mode,
+        "mtime": files_time(status.st_mtime),
+        "linkTarget": os.path.realpath(path) if kind == stat.S_IFLNK else "",
+    }
+
+
+def files_time(seconds: float) -> str:
+    """Return a time as RFC 3339."""
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> tarfile.TarInfo | None:
+    """Return the tar header of one file, or None for what no tar holds (sockets)."""
+    import tarfile
+
+    kinds = {
+        stat.S_IFREG: tarfile.REGTYPE,
+        stat.S_IFDIR: tarfile.DIRTYPE,
+        stat.S_IFLNK: tarfile.SYMTYPE,
+        stat.S_IFCHR: tarfile.CHRTYPE,
+        stat.S_IFBLK: tarfile.BLKTYPE,
+        stat.S_IFIFO: tarfile.FIFOTYPE,
+    }
+    kind = stat.S_IFMT(status.st_mode)
+    if kind not in kinds:
+        return None
+    member = tarfile.TarInfo(name + ("/" if kind == stat.S_IFDIR else ""))
+    member.type, member.mode = kinds[kind], stat.S_IMODE(status.st_mode)
+    member.uid, member.gid, member.mtime = status.st_uid, status.st_gid, int(status.st_mtime)
+    if kind == stat.S_IFLNK:
+        member.linkname = os.readlink(path)
+    elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+        member.devmajor, member.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    elif kind == stat.S_IFREG:
+        first = links.get((status.st_dev, status.st_ino)) if status.st_nlink > 1 else None
+        if first is not None:
+            member.type, member.linkname = tarfile.LNKTYPE, first
+        else:
+            links[status.st_dev, status.st_ino] = name
+            member.size = status.st_size
+    if kind in (stat.S_IFREG, stat.S_IFDIR):
+        for attribute in os.listxattr(path, follow_symlinks=False):
+            if attribute == "security.capability" or attribute.startswith("user."):
+                value = os.getxattr(path, attribute, follow_symlinks=False)
+                member.pax_headers[f"SCHILY.xattr.{attribute}"] = value.decode("utf-8", "surrogateescape")
+    return member
+
+
+def write_all(writer: int, data: bytes) -> None:
+    """Write all of it."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(writer, view) :]
+
+
+def write_tree(
+    writer: int, path: str, name: str, *, skip: Callable[[str], bool] = lambda path: False, one_device: bool = False
+) -> None:
+    """Write a whole tar of `path`, its top entry called `name`, in the order of names."""
+    import tarfile
+
+    links: dict[tuple[int, int], str] = {}
+    pending = [(path, name)]
+    device = os.lstat(path).st_dev
+    while pending:
+        here, called = pending.pop()
+        status = os.lstat(here)
+        member = header(here, called, status, links)
+        if member is None:
+            continue
+        write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        if member.isreg():
+            _write_content(writer, here, member.size)
+        elif member.isdir() and (not one_device or status.st_dev == device):
+            for entry in sorted(os.listdir(here), reverse=True):
+                below = f"{here.rstrip('/')}/{entry}"
+                if not skip(below):
+                    pending.append((below, f"{called}/{entry}" if called != "." else entry))
+    write_all(writer, bytes(1024))
+
+
+def _write_content(writer: int, path: str, size: int) -> None:
+    """Write exactly `size` bytes of a file, and the padding; one that shrinks meanwhile is filled with zeros."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    left = size
+    try:
+        while left:
+            chunk = os.read(descriptor, min(CHUNK, left)) or bytes(min(CHUNK, left))
+            write_all(writer, chunk)
+            left -= len(chunk)
+    finally:
+        os.close(descriptor)
+    write_all(writer, bytes(-size % 512))
+
+
+def container_export(roots: Roots, reference: str) -> Iterator[bytes]:
+    """See `engine.api.Engine.container_export`: the root without what is mounted in it."""
+    container = find_container(roots, reference)
+
+    def action(writer: int) -> None:
+        os.write(writer, b"{}\n")
+        write_tree(writer, "/", ".", one_device=True)
+
+    pid, reader = in_child(roots, container, action)
+    _, rest = first_line(reader)
+    return stream(pid, reader, rest)
+
+
+# --- in -----------------------------------------------------------------------------------------------------------------------
+def container_archive_put(
+    roots: Roots, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
+) -> None:
+    """See `engine.api.Engine.container_archive_put`."""
+    from hyperbox.image.extract import unpack
+
+    container = find_container(roots, reference)
+    if container.host_config.get("ReadonlyRootfs"):
+        raise InvalidParameter("container rootfs is marked read-only")
+
+    def adapt(member: tarfile.TarInfo) -> None:
+        clean = os.path.normpath("/" + member.name.lstrip("/"))
+        if no_overwrite and os.path.lexists(clean) and clean != "/":
+            there = os.path.isdir(clean) and not os.path.islink(clean)
+            if there != member.isdir():
+                kind = "directory" if there else "non-directory"
+                raise Refused(
+                    400, f'cannot overwrite {kind} "{clean}" with {"directory" if member.isdir() else "non-directory"}'
+                )
+        if not copy_owner:
+            member.uid = member.gid = 0
+
+    def action(writer: int) -> None:
+        try:
+            os.chdir(os.path.normpath("/" + path.lstrip("/")))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if isinstance(error, NotADirectoryError):
+                raise Refused(400, "extraction point is not a directory") from None
+            raise Refused(404, f"Could not find the file {path} in container {reference}") from None
+        os.chroot(".")
+        unpack(source, whiteouts=False, adapt=adapt)
+        os.write(writer, b"{}\n")
+
+    pid, reader = in_child(roots, container, action)
+    try:
+        first_line(reader)
+    finally:
+        os.close(reader)
+        process.wait(pid)
+
+
+# --- commit -------------------------------------------------------------------------------------------------------------------
+def container_commit(
+    roots: Roots,
+    reference: str,
+    *,
+    repository: str,
+    tag: str,
+    comment: str,
+    author: str,
+    pause: bool,
+    changes: Sequence[str],
+) -> str:
+    """See `engine.api.Engine.container_commit`."""
+    from hyperbox.engine.commit import commit
+
+    return commit(
+        roots,
+        find_container(roots, reference),
+        repository=repository,
+        tag=tag,
+        comment=comment,
+        author=author,
+        pause=pause,
+        changes=changes,
+    )

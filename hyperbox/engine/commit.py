@@ -1,0 +1,144 @@
+"""Makes an image of a container: what its upper folder holds becomes a layer over the container's image."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from hyperbox.engine.archive import MADE, _write_content, header, is_whiteout, write_all
+from hyperbox.image import ingest
+from hyperbox.image.changes import apply_changes
+from hyperbox.image.reference import parse_reference
+from hyperbox.image.store import ImageStore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperbox.engine.state import Container, Roots
+
+    Json = dict[str, object]
+
+# what belongs to this one container and not to images made of it
+OWN = frozenset(
+    {"Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Image"}
+)
+
+
+def write_layer(writer: int, upper: str) -> None:
+    """Write a layer tar of an overlay's upper folder: its marks of removed files become whiteouts."""
+    import tarfile
+
+    links: dict[tuple[int, int], str] = {}
+    pending = [(upper, "")]
+    while pending:
+        here, name = pending.pop()
+        status = os.lstat(here)
+        if name and is_whiteout(status):
+            folder, _, last = name.rpartition("/")
+            entry = tarfile.TarInfo(f"{folder}/.wh.{last}" if folder else f".wh.{last}")
+            write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            continue
+        folder_here = stat.S_ISDIR(status.st_mode)
+        entries = sorted(os.listdir(here), reverse=True) if folder_here else []
+        if "/" + name in MADE and not entries:
+            continue
+        member = header(here, name, status, links) if name else None
+        if member is not None:
+            write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            if member.isreg():
+                _write_content(writer, here, member.size)
+        if folder_here and name and _is_opaque(here):
+            entry = tarfile.TarInfo(f"{name}/.wh..wh..opq")
+            write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        pending.extend((f"{here}/{entry}", f"{name}/{entry}" if name else entry) for entry in entries)
+    write_all(writer, bytes(1024))
+
+
+def _is_opaque(path: str) -> bool:
+    try:
+        return os.getxattr(path, "trusted.overlay.opaque") == b"y"
+    except OSError:
+        return False
+
+
+def add_layer(store: ImageStore, upper: str) -> tuple[str, str]:
+    """Store an upper folder as a layer and return (blob digest, diff id)."""
+    path = store.staging(f"commit-{os.getpid()}")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            write_layer(descriptor, upper)
+        finally:
+            os.close(descriptor)
+        with open(path, "rb") as file:
+            digest = ingest.compress(store, file)
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
+    return digest, ingest.add_layer(store, digest)
+
+
+def image_document(
+    store: ImageStore, container: Container, config: Json, diff_id: str, comment: str, author: str
+) -> Json:
+    """Return the new image's configuration document."""
+    base = store.config(str(container.record["ImageID"]))
+    created = ingest.now()
+    rootfs, history = base.get("rootfs"), base.get("history")
+    diff_ids = list(rootfs.get("diff_ids", [])) if isinstance(rootfs, dict) else []
+    words = [str(container.record["Path"]), *map(str, container.record["Args"])]  # type: ignore[call-overload]
+    step: Json = {"created": created, "created_by": " ".join(words)}
+    if comment:
+        step["comment"] = comment
+    if author:
+        step["author"] = author
+    document: Json = {
+        "architecture": base.get("architecture", ""),
+        "os": base.get("os", "linux"),
+        "config": config,
+        "container": container.id,
+        "created": created,
+        "history": [*(history if isinstance(history, list) else []), step],
+        "rootfs": {"type": "layers", "diff_ids": [*diff_ids, diff_id]},
+    }
+    for key, value in (("author", author), ("comment", comment), ("variant", base.get("variant"))):
+        if value:
+            document[key] = value
+    return document
+
+
+def commit(
+    roots: Roots,
+    container: Container,
+    *,
+    repository: str,
+    tag: str,
+    comment: str,
+    author: str,
+    pause: bool,
+    changes: Sequence[str],
+) -> str:
+    """Make the image and return its id. A running container is frozen meanwhile (`pause`)."""
+    name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
+    config = apply_changes({key: value for key, value in container.config.items() if key not in OWN}, changes)
+    store = ImageStore(f"{roots.data}/images")
+    frozen = pause and container.status == "running"
+    with store.shared_lock():
+        if frozen:
+            from hyperbox.engine.containers import freeze
+
+            freeze(roots, container, frozen=True)
+        try:
+            digest, diff_id = add_layer(store, f"{container.folder()}/upper")
+        finally:
+            if frozen:
+                freeze(roots, container, frozen=False)
+        record = store.record(str(container.record["ImageID"]))
+        digests = record["LayerDigests"]
+        assert isinstance(digests, list)
+        document = image_document(store, container, config, diff_id, comment, author)
+        image_id = ingest.add_image(store, document, [*map(str, digests), digest])
+        if name is not None:
+            store.set_name(name, image_id)
+    return image_id

@@ -211,9 +211,13 @@ def first_line(reader: int) -> tuple[Json, bytes]:
 def stream(pid: int, reader: int, rest: bytes) -> Iterator[bytes]:
     """Yield what the child writes, to its end. Raises EngineError where it failed on the way.
 
-    It may be read in a fork of the process that began it; that one closes it, and so waits for the child.
+    It may be read in a fork of the process that calls this; the caller closes it, and so waits for the child.
     """
-    owner, code = os.getpid(), 0
+    return _read_on(pid, reader, rest, os.getpid())
+
+
+def _read_on(pid: int, reader: int, rest: bytes, owner: int) -> Iterator[bytes]:
+    code = 0
     try:
         if rest:
             yield rest
@@ -309,10 +313,12 @@ def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, 
             links[status.st_dev, status.st_ino] = name
             member.size = status.st_size
     if kind in (stat.S_IFREG, stat.S_IFDIR):
+        extended: dict[str, str] = {}
         for attribute in os.listxattr(path, follow_symlinks=False):
             if attribute == "security.capability" or attribute.startswith("user."):
                 value = os.getxattr(path, attribute, follow_symlinks=False)
-                member.pax_headers[f"SCHILY.xattr.{attribute}"] = value.decode("utf-8", "surrogateescape")
+                extended[f"SCHILY.xattr.{attribute}"] = value.decode("utf-8", "surrogateescape")
+        member.pax_headers = extended
     return member
 
 

@@ -1,0 +1,158 @@
+"""Joining a container, running or not, to a network, and taking it off again."""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+from hyperbox.engine import network_bridge, network_rules, network_setup, network_store
+from hyperbox.engine.events import emit_any
+from hyperbox.engine.state import Container, find_container, update_state
+from hyperbox.errors import Conflict, EngineError, Forbidden
+from hyperbox.kernel import links, netlink, syscalls
+from hyperbox.kernel.nftables import Rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.engine.state import Roots
+
+    Json = dict[str, object]
+
+
+def network_connect(roots: Roots, reference: str, container: str, endpoint: Json) -> None:
+    """See `engine.api.Engine.network_connect`."""
+    record = network_store.find(roots, reference)
+    target = find_container(roots, container)
+    name = str(record["Name"])
+    with target.lock():
+        target = find_container(roots, target.id)
+        wanted = network_setup.wanted_endpoints(target)
+        check_connect(target, name, wanted)
+        config = dict(endpoint or {})
+        if any((config.get("IPAMConfig") or {}).values()) if isinstance(config.get("IPAMConfig"), dict) else False:
+            fixed = config["IPAMConfig"]
+            assert isinstance(fixed, dict)
+            network_setup.check_fixed(record, fixed)
+        if target.running and target.pid:
+            _plug(roots, target, record, config)
+        record_endpoints(target, {**wanted, name: config})
+    emit_any(roots, "network", "connect", str(record["Id"]), {"container": target.id, "name": name, "type": str(record["Driver"])})
+
+
+def check_connect(target: Container, name: str, wanted: dict[str, Json]) -> None:
+    """Raise where a container can't be joined to a network."""
+    mode = str(target.host_config.get("NetworkMode") or "")
+    if mode == "host" or name == "host":
+        raise Forbidden("cannot connect container to host network - container must be created in host network mode")
+    if mode.startswith("container:"):
+        raise Conflict("container sharing network namespace with another container or host cannot be connected to any other network")
+    if mode == "none" or name == "none":
+        raise Forbidden("container cannot be connected to multiple networks with one of the networks in private (none) mode")
+    if name in wanted:
+        raise Forbidden(f"endpoint with name {target.name} already exists in network {name}")
+
+
+def record_endpoints(target: Container, wanted: dict[str, Json]) -> None:
+    """Write which networks a container is on."""
+    target.record = {**target.record, "NetworkingConfig": {"EndpointsConfig": wanted}}
+    if not wanted:
+        target.record["HostConfig"] = {**target.host_config, "NetworkMode": "none"}
+    files.write_json(f"{target.folder()}/container.json", target.record)
+
+
+def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
+    held = network_setup.read_held(roots, target.id)
+    if held is None:
+        raise EngineError(f"container {target.id} has no network of its own")
+    networks = held["Networks"]
+    assert isinstance(networks, dict)
+    owner = str(held["Owner"])
+    endpoint = network_setup.new_endpoint(target, record, config)
+    network_setup.address_endpoint(roots, record, config, endpoint, owner)
+    numbers = {int(str(each["Interface"])[3:]) for each in networks.values()}
+    number = next(each for each in range(len(numbers) + 1) if each not in numbers)
+    netns = os.open(f"/proc/{target.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    rules = Rules(network_rules.table_name(roots))
+    try:
+        if network_rules.ensure(roots, rules):
+            network_setup.restore(roots, rules)
+        inner = syscalls.in_netns(netns, netlink.Socket)
+        assert isinstance(inner, netlink.Socket)
+        with inner, netlink.Socket() as route:
+            endpoint["Interface"] = f"eth{number}"
+            index = 2 + max([number, *numbers]) + int(number in numbers)
+            used = {link.index for link in links.links(inner)}
+            index = next(each for each in range(index, index + 1000) if each not in used)
+            network_bridge.plug(roots, record, endpoint, (f"eth{number}", index), netns, route, inner, rules)
+            networks[record["Name"]] = endpoint
+            _route_again(roots, inner, networks)
+    finally:
+        rules.close()
+        os.close(netns)
+    files.write_json(network_setup.held_path(roots, target.id), held)
+    network_setup.write_endpoint(roots, target.id, record, endpoint, owner, target.name)
+    update_state(target, {"NetworkSettings": network_setup.settings(target, held)})
+
+
+def _route_again(roots: Roots, inner: netlink.Socket, networks: dict[str, Json]) -> None:
+    """Lead the default route through the network that is first among those that the container is on now."""
+    wanted = [(name, network_store.read(roots, str(each["NetworkID"])), each) for name, each in networks.items()]
+    network_setup.set_default_route(inner, networks, network_setup.gateway_name(wanted, networks))
+
+
+def network_disconnect(roots: Roots, reference: str, container: str, *, force: bool = False) -> None:
+    """See `engine.api.Engine.network_disconnect`. `force` has no other meaning here: what is gone already is no error."""
+    record = network_store.find(roots, reference)
+    target = find_container(roots, container)
+    name = str(record["Name"])
+    with target.lock():
+        target = find_container(roots, target.id)
+        wanted = network_setup.wanted_endpoints(target)
+        if name == "host" or str(target.host_config.get("NetworkMode")) == "host":
+            raise Forbidden("cannot disconnect container from host network - container was created in host network mode")
+        if name not in wanted:
+            if force:
+                return
+            raise Forbidden(f"container {target.id} is not connected to network {name}")
+        if target.running and target.pid:
+            _unplug(roots, target, record)
+        record_endpoints(target, {key: value for key, value in wanted.items() if key != name})
+    emit_any(roots, "network", "disconnect", str(record["Id"]), {"container": target.id, "name": name, "type": str(record["Driver"])})
+
+
+def _unplug(roots: Roots, target: Container, record: Json) -> None:
+    held = network_setup.read_held(roots, target.id)
+    networks = held["Networks"] if held is not None else {}
+    assert isinstance(networks, dict)
+    endpoint = networks.pop(record["Name"], None)
+    if held is None or endpoint is None:
+        return
+    netns = os.open(f"/proc/{target.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        inner = syscalls.in_netns(netns, netlink.Socket)
+        assert isinstance(inner, netlink.Socket)
+        with inner:
+            inner.send([links.link_delete(str(endpoint["Interface"]))], tolerate=(19,))
+            _route_again(roots, inner, networks)
+    finally:
+        os.close(netns)
+    _withdraw_ports(roots, held, endpoint)
+    folder = network_store.run_folder(roots, str(record["Id"]))
+    files.write_json(network_setup.held_path(roots, target.id), held)
+    files.remove_tree(f"{folder}/{target.id}.json")
+    for key in ("IPAddress", "GlobalIPv6Address"):
+        network_store.release(roots, str(record["Id"]), str(endpoint[key]), target.id)
+    update_state(target, {"NetworkSettings": network_setup.settings(target, held)})
+
+
+def _withdraw_ports(roots: Roots, held: Json, endpoint: Json) -> None:
+    """Take away the ports that lead to an endpoint that is no more."""
+    published = held["Published"]
+    assert isinstance(published, list)
+    gone = [each for each in published if each[3] in (endpoint["IPAddress"], endpoint["GlobalIPv6Address"])]
+    if gone:
+        rules = Rules(network_rules.table_name(roots))
+        rules.remove(network_setup.elements({"Published": gone}))
+        rules.close()
+        held["Published"] = [each for each in published if each not in gone]
+        held["Ports"] = {}

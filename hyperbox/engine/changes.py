@@ -49,7 +49,8 @@ def container_rename(roots: Roots, reference: str, name: str) -> None:
     try:
         merge_config.check_name(wanted)
     except InvalidParameter as error:
-        raise InvalidParameter(f"Error when allocating new name: {error.message}") from None
+        reason = error.message.replace(f"({wanted})", f"(/{wanted})", 1)
+        raise InvalidParameter(f"Error when allocating new name: {reason}") from None
     with container.lock():
         container = read_container(roots, container.id)
         old = container.name

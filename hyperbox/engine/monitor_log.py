@@ -52,7 +52,7 @@ def log_options(host_config: Json) -> LogOptions:
     options = config.get("Config") or {}
     assert isinstance(options, dict)
     if driver not in DRIVERS:
-        raise InvalidParameter(f"logger: no log driver named '{driver}' is registered")
+        raise InvalidParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
     if driver == "none":
         return LogOptions(driver, 0, 1, False)
     for name in options:

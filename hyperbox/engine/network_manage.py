@@ -120,7 +120,7 @@ def network_create(roots: Roots, config: Json) -> Json:
     if driver in ("host", "null", "none"):
         raise Forbidden(f'only one instance of "{driver}" network is allowed')
     if driver not in DRIVERS:
-        raise NotFound(f"could not find plugin {driver} in v1 plugin registry: plugin not found" if driver != "overlay" else
+        raise NotFound(f'plugin "{driver}" not found' if driver != "overlay" else
                        "This node is not a swarm manager.")  # fmt: skip
     options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
     check_options(driver, options)
@@ -177,7 +177,7 @@ def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
     ipam_config = given if isinstance(given, dict) else {}
     driver = str(ipam_config.get("Driver") or "default")
     if driver not in ("default", "null"):
-        raise NotFound(f"could not find plugin {driver} in v1 plugin registry: plugin not found")
+        raise NotFound(f'plugin "{driver}" not found')
     chosen: list[Json] = []
     for entry in ipam_config.get("Config") or ():
         if entry.get("Subnet"):
@@ -212,7 +212,7 @@ def checked_subnet(roots: Roots, entry: Json) -> Json:
             raise OSError
     except OSError:
         raise InvalidParameter(
-            f"invalid network config:\ninvalid subnet {text}: invalid CIDR address: {text}"
+            f"invalid network config:\ninvalid subnet {text}: invalid CIDR block notation"
         ) from None
     shift = bits - int(length)
     if value >> shift << shift != value:

@@ -102,14 +102,15 @@ def fork_follower(found: Session, row: ObservedContainer, prefix: bytes, options
 
 def log_options(invocation: Invocation) -> LogOptions:
     """Return the options of `compose logs`. Raises HyperBoxError for a time or number that can't be read."""
-    from hyperbox.cli.streams import parse_tail, parse_when
+    from hyperbox.cli.moments import moment
 
     flags = invocation.flags
+    tail = str(flags.get("tail") or "all")
     return LogOptions(
         follow=bool(flags.get("follow")),
-        since=parse_when(str(flags.get("since") or ""), "since"),
-        until=parse_when(str(flags.get("until") or ""), "until"),
-        tail=parse_tail(str(flags.get("tail") or "all")),
+        since=moment("since", str(flags.get("since") or "")),
+        until=moment("until", str(flags.get("until") or "")),
+        tail=int(tail) if tail.isdigit() else -1,
         timestamps=bool(flags.get("timestamps")),
         prefix=not flags.get("no-log-prefix"),
         color=not flags.get("no-color") and use_color(invocation, sys.stdout),

@@ -60,6 +60,10 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         warn(f'Warning: No resource found to remove for project "{found.desired.name}".')
         return
     carry_out(found, plan)
+    if not invocation.arguments and not invocation.globals.get("dry-run"):
+        from hyperbox.cli.compose_ports import release_ports
+
+        release_ports(found)
 
 
 def _states(invocation: Invocation, verb: str) -> int:

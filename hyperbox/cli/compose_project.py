@@ -117,7 +117,7 @@ def real_name(project: Project, invocation: Invocation) -> str:
     from hyperbox.cli.compose_identity import resolve_name
 
     explicit = bool(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME"))
-    return resolve_name(project, explicit)
+    return resolve_name(project, explicit, invocation.path)
 
 
 def timeout_of(invocation: Invocation) -> int | None:

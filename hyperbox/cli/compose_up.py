@@ -42,7 +42,7 @@ def anonymous_volumes(session: Session, container_id: str) -> dict[str, str]:
 
 def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
     """Return the context in which a plan of this project is carried out."""
-    from hyperbox.cli.compose_ports import port_assigner
+    from hyperbox.cli.compose_ports import add_address, port_assigner
 
     progress = step_progress(session.invocation)
     real_port = port_assigner(session)
@@ -60,6 +60,7 @@ def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
             inherited=inherited,
             container_ids=ids,
         )
+        add_address(session, service, ordinal, spec)
         return Prepared(spec, tuple(files))
 
     def container_id(service: str, ordinal: int) -> str:

@@ -1,9 +1,9 @@
 """Names inside containers on networks of the user's: a resolver at 127.0.0.11, answered by the container's monitor.
 
-Its sockets have ports that the kernel chose, and rules inside the container's network namespace lead 127.0.0.11:53 to them; so the container may
-serve DNS on port 53 itself. Names of containers, services and aliases come from the endpoint files of the networks that the container is on; all other
-questions go to the host's name servers (or those given with --dns) from the host's network namespace. UDP never blocks the monitor: a question that a
-server leaves unanswered is sent to the next one when the asker repeats it. TCP is served by threads, a few at most.
+Its sockets have ports that the kernel chose, and rules inside the container's network namespace lead 127.0.0.11:53 to them; so the
+container may serve DNS on port 53 itself. Names of containers, services and aliases come from the endpoint files of the networks that the
+container is on; all other questions go to the host's name servers (or those given with --dns) from the host's network namespace. UDP never
+blocks the monitor: a question that a server leaves unanswered goes to the next one when the asker repeats it. Threads serve TCP, a few.
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ class Resolver:
     def _accept(self, tcp: _socket.socket) -> None:
         import _thread
 
-        descriptor, _ = tcp._accept()
+        descriptor, _ = tcp._accept()  # type: ignore[attr-defined]
         client = _socket.socket(fileno=descriptor)
         if self._threads >= THREAD_LIMIT:
             client.close()
@@ -299,10 +299,7 @@ class Resolver:
                 own = None if question is None else self._zone.answer(question)
                 if question is None:
                     return
-                if own is not None:
-                    answer = dns_message.reply(data, question, own, limit=65535)
-                else:
-                    answer = self._ask_tcp(data)
+                answer = self._ask_tcp(data) if own is None else dns_message.reply(data, question, own, limit=65535)
                 client.sendall(len(answer).to_bytes(2, "big") + answer)
         except (OSError, ValueError):
             return

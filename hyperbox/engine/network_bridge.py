@@ -48,11 +48,11 @@ def ensure(roots: Roots, record: Json, route: Socket, rules: Rules) -> int:
     name = str(record["Bridge"])
     link = find_link(route, name)
     if link is not None and link.flags & netlink.IFF_UP:
-        return link.index
+        return int(link.index)
     with files.Lock(f"{roots.run}/networks/lock"):
         link = find_link(route, name)
         if link is not None and link.flags & netlink.IFF_UP:
-            return link.index
+            return int(link.index)
         return _make(roots, record, route, rules, link)
 
 

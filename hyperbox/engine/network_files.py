@@ -27,7 +27,7 @@ def words(value: object) -> list[str]:
 
 
 def host_resolver() -> tuple[list[str], list[str], list[str]]:
-    """Return name servers, search domains and options of the host's resolv.conf; systemd-resolved's own where the host asks only its stub."""
+    """Return name servers, search domains and options of the host's resolv.conf, or of systemd-resolved's behind its stub."""
     found = _parse("/etc/resolv.conf")
     if found[0] == ["127.0.0.53"]:
         found = _parse("/run/systemd/resolve/resolv.conf")

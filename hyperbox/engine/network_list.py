@@ -7,6 +7,8 @@ from hyperbox.errors import HyperBoxError, InvalidParameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperbox.engine.state import Roots
 
     Json = dict[str, object]
@@ -34,7 +36,7 @@ def check_filters(filters: Filters, known: tuple[str, ...]) -> None:
 def matches(record: Json, filters: Filters, used: set[str]) -> bool:
     """Return whether a network passes all filters; `used` are the ids of networks that a container is on."""
     predefined = record["Name"] in network_store.PREDEFINED
-    tests = {
+    tests: dict[str, Callable[[str], bool]] = {
         "id": lambda value: str(record["Id"]).startswith(value),
         "name": lambda value: value in str(record["Name"]),
         "driver": lambda value: record["Driver"] == value,
@@ -63,9 +65,7 @@ def network_list(roots: Roots, filters: Filters | None = None) -> list[Json]:
             raise InvalidParameter(f"invalid filter 'dangling=[{value}]'")
     records = network_store.all_networks(roots)
     used = used_networks(roots, records) if "dangling" in filters else set()
-    found = [
-        {**network_manage.shown(record), "Containers": {}} for record in records if matches(record, filters, used)
-    ]
+    found = [{**network_manage.shown(record), "Containers": {}} for record in records if matches(record, filters, used)]
     return sorted(found, key=lambda record: str(record["Name"]))
 
 
@@ -107,9 +107,9 @@ def network_prune(roots: Roots, filters: Filters | None = None) -> Json:
 
 def older(record: Json, until: str) -> bool:
     """Return whether a network was made before a moment: RFC 3339, seconds of the epoch, or so long ago ("24h")."""
-    from hyperbox.engine import moments
-
     import time
+
+    from hyperbox.engine import moments
 
     try:
         limit = moments.to_moment(until, time.time())

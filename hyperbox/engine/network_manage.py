@@ -211,9 +211,7 @@ def checked_subnet(roots: Roots, entry: Json) -> Json:
         if not slash or not length.isdigit() or int(length) > bits:
             raise OSError
     except OSError:
-        raise InvalidParameter(
-            f"invalid network config:\ninvalid subnet {text}: invalid CIDR block notation"
-        ) from None
+        raise InvalidParameter(f"invalid network config:\ninvalid subnet {text}: invalid CIDR block notation") from None
     shift = bits - int(length)
     if value >> shift << shift != value:
         masked = network_store.to_text(value >> shift << shift, ipv6)

@@ -29,14 +29,19 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
         wanted = network_setup.wanted_endpoints(target)
         check_connect(target, name, wanted)
         config = dict(endpoint or {})
-        if any((config.get("IPAMConfig") or {}).values()) if isinstance(config.get("IPAMConfig"), dict) else False:
-            fixed = config["IPAMConfig"]
-            assert isinstance(fixed, dict)
+        fixed = config.get("IPAMConfig")
+        if isinstance(fixed, dict) and any(fixed.values()):
             network_setup.check_fixed(record, fixed)
         if target.running and target.pid:
             _plug(roots, target, record, config)
         record_endpoints(target, {**wanted, name: config})
-    emit_any(roots, "network", "connect", str(record["Id"]), {"container": target.id, "name": name, "type": str(record["Driver"])})
+    emit_any(
+        roots,
+        "network",
+        "connect",
+        str(record["Id"]),
+        {"container": target.id, "name": name, "type": str(record["Driver"])},
+    )
 
 
 def check_connect(target: Container, name: str, wanted: dict[str, Json]) -> None:
@@ -45,9 +50,13 @@ def check_connect(target: Container, name: str, wanted: dict[str, Json]) -> None
     if mode == "host" or name == "host":
         raise Forbidden("cannot connect container to host network - container must be created in host network mode")
     if mode.startswith("container:"):
-        raise Conflict("container sharing network namespace with another container or host cannot be connected to any other network")
+        raise Conflict(
+            "container sharing network namespace with another container or host cannot be connected to any other network"
+        )
     if mode == "none" or name == "none":
-        raise Forbidden("container cannot be connected to multiple networks with one of the networks in private (none) mode")
+        raise Forbidden(
+            "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+        )
     if name in wanted:
         raise Forbidden(f"endpoint with name {target.name} already exists in network {name}")
 
@@ -109,7 +118,9 @@ def network_disconnect(roots: Roots, reference: str, container: str, *, force: b
         target = find_container(roots, target.id)
         wanted = network_setup.wanted_endpoints(target)
         if name == "host" or str(target.host_config.get("NetworkMode")) == "host":
-            raise Forbidden("cannot disconnect container from host network - container was created in host network mode")
+            raise Forbidden(
+                "cannot disconnect container from host network - container was created in host network mode"
+            )
         if name not in wanted:
             if force:
                 return
@@ -117,7 +128,13 @@ def network_disconnect(roots: Roots, reference: str, container: str, *, force: b
         if target.running and target.pid:
             _unplug(roots, target, record)
         record_endpoints(target, {key: value for key, value in wanted.items() if key != name})
-    emit_any(roots, "network", "disconnect", str(record["Id"]), {"container": target.id, "name": name, "type": str(record["Driver"])})
+    emit_any(
+        roots,
+        "network",
+        "disconnect",
+        str(record["Id"]),
+        {"container": target.id, "name": name, "type": str(record["Driver"])},
+    )
 
 
 def _unplug(roots: Roots, target: Container, record: Json) -> None:

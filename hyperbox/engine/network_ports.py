@@ -1,9 +1,9 @@
 """Host ports of a container: which ones, and holding them.
 
-A published port is held by a socket that the container's monitor has bound, and for TCP listens on: taking it is atomic among all processes, every other
-program sees that the port is in use, and it is free in the moment the monitor dies. No byte ever arrives there, because packets are sent on to the container
-before they reach a socket (`network_rules`). So there is no claim to go stale and no proxy process. Addresses in 127.89.0.0/16 are the projects' own: nothing
-is held there.
+A published port is held by a socket that the container's monitor has bound, and for TCP listens on: taking it is atomic among all
+processes, every other program sees that the port is in use, and it is free in the moment the monitor dies. No byte ever arrives there,
+because packets are sent on to the container before they reach a socket (`network_rules`). So there is no claim to go stale and no proxy
+process. Addresses in 127.89.0.0/16 are the projects' own: nothing is held there.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def wishes(container: Container, default_address: str) -> list[Wish]:
     bindings = container.host_config.get("PortBindings")
     for name, entries in bindings.items() if isinstance(bindings, dict) else ():
         port, protocol = split(str(name))
-        for entry in entries or ({},):
+        choices: list[dict[str, object]] = list(entries or [{}])
+        for entry in choices:
             first, _, last = str(entry.get("HostPort") or "0").partition("-")
             address = str(entry.get("HostIp") or "") or default_address
             found.append(Wish(address.strip("[]"), int(first), int(last or first), protocol, port))

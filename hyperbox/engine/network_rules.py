@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 INTERNAL = 1
 PLAIN = 2
 
-VERSION = "version_1"
+VERSION = "version_2"
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 # The loopback addresses of projects lie here: what is not published on one of them is not published there at all.
 ADDRESSES = "127.89.0.0/16"
@@ -61,6 +61,11 @@ table inet {table} {{
   chain output {{
     type nat hook output priority -100; policy accept;
     meta l4proto {{ tcp, udp, sctp }} fib daddr type local jump published
+  }}
+  chain addresses {{
+    type filter hook output priority 0; policy accept;
+    ip daddr {addresses} meta l4proto tcp reject with tcp reset
+    ip daddr {addresses} reject
   }}
   chain postrouting {{
     type nat hook postrouting priority 100; policy accept;

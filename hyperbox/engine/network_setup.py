@@ -1,8 +1,8 @@
 """A container's network from start to end: addresses, ports, links, rules; all of it recorded before it is made.
 
-`RUN/networks/containers/ID.json` holds {"Owner", "Name", "Networks": {name: endpoint}, "Ports", "Published": [[address, port, protocol, container's address and
-port]], "Descriptors"}. Addresses and descriptors die with the owner, links with the network namespace; what a kill leaves are this file, endpoint files and elements of
-maps, which `network_sweep` removes and which a next container's elements replace anyway.
+`RUN/networks/containers/ID.json` holds {"Owner", "Name", "Networks": {name: endpoint}, "Ports", "Published": [[address, port, protocol,
+container's address and port]], "Descriptors"}. Addresses and descriptors die with the owner, links with the network namespace; what a
+kill leaves are this file, endpoint files and elements of maps, which `network_sweep` removes and a next container's elements replace.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def check_fixed(record: Json, fixed: Json) -> None:
 
 
 def gateway_name(wanted: list[tuple[str, Json, Json]], endpoints: dict[str, Json]) -> str:
-    """Return the network whose gateway is the container's: the highest GwPriority, then the first name, of those that lead out; "" for none."""
+    """Return the network whose gateway is the container's: the highest GwPriority, then the first name, of those that lead out; or ""."""
     leading = [
         name
         for name, record, _ in wanted
@@ -294,9 +294,12 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
             raise EngineError(
                 f"the container has no address on the network {gateway} to which {each.address} could lead"
             )
-        ports.setdefault(f"{each.container_port}/{each.protocol}", []).append(
-            {"HostIp": each.address, "HostPort": str(each.host_port)}
-        )
+        if not each.address.startswith(
+            network_ports.PROJECT_ADDRESSES
+        ):  # the project's own address is no port of the host
+            ports.setdefault(f"{each.container_port}/{each.protocol}", []).append(
+                {"HostIp": each.address, "HostPort": str(each.host_port)}
+            )
         listed.append([each.address, each.host_port, each.protocol, target, each.container_port])
     held["Ports"] = ports
     held["Published"] = listed

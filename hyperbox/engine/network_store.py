@@ -224,9 +224,8 @@ def allocate(roots: Roots, record: Json, entry: tuple[str, int, str, Json], want
                 return address
         if not taken:
             break
-    raise EngineError(
-        f"no available IPv{'6' if ipv6 else '4'} addresses on this network's address pools: {record['Name']} ({record['Id']})"
-    )
+    family, shown = 6 if ipv6 else 4, f"{record['Name']} ({record['Id']})"
+    raise EngineError(f"no available IPv{family} addresses on this network's address pools: {shown}")
 
 
 def release(roots: Roots, network_id: str, address: str, container_id: str) -> None:

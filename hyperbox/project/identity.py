@@ -1,0 +1,187 @@
+"""Which project a name and a folder mean.
+
+A project is a name and a real folder. The first folder that uses a name has it as its id; the same name from another folder gets a
+readable suffix of its own, which stays with that folder. A name given on purpose (`-p`, COMPOSE_PROJECT_NAME) is an id and means exactly
+what it says, from any folder.
+
+    DATA/projects/lock            held while a project is recorded, ports are assigned, or a project is removed
+    DATA/projects/ID.json         {"Id", "Name", "Folder", "Number", "Created", "Explicit", "Lease", "Ports", "Policy"}; "Number" is unique
+                                  and never changes: the project's address is made from it; "Lease" and "Ports" are `ports`'s
+
+`resolve(folder_of_projects, name, directory, explicit=…)` records the project; `find` and `predict` only look. All take DATA/projects as a
+plain path. Records are written by rename under the lock, so a kill leaves the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+
+
+class Identity:
+    """A recorded project: its id (the name that everything of it carries), plain name, real folder, and number."""
+
+    __slots__ = ("folder", "id", "name", "number")
+
+    def __init__(self, identifier: str, name: str, folder: str, number: int) -> None:
+        self.id = identifier
+        self.name = name
+        self.folder = folder
+        self.number = number
+
+    @property
+    def exists(self) -> bool:
+        """Whether its folder is still there: a moved or deleted one is told by `project ls`."""
+        return os.path.isdir(self.folder)
+
+
+def lock(projects: str) -> files.Lock:
+    """Return the lock of all records."""
+    os.makedirs(projects, 0o711, exist_ok=True)
+    return files.Lock(f"{projects}/lock")
+
+
+def read(projects: str, identifier: str) -> Json | None:
+    """Return a project's record, or None."""
+    if not identifier or "/" in identifier or identifier.startswith("."):
+        return None
+    try:
+        record = files.read_json(f"{projects}/{identifier}.json")
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def read_all(projects: str) -> list[Json]:
+    """Return the records of all projects, by id."""
+    try:
+        names = sorted(name for name in os.listdir(projects) if name.endswith(".json"))
+    except FileNotFoundError:
+        return []
+    return [record for name in names if (record := read(projects, name[:-5])) is not None]
+
+
+def write(projects: str, record: Json) -> None:
+    """Replace a project's record; the caller holds the lock."""
+    files.write_json(f"{projects}/{record['Id']}.json", record, durable=True)
+
+
+def record_to_identity(record: Json) -> Identity:
+    """Return what a record says of its project."""
+    number = record["Number"]
+    assert isinstance(number, int)
+    return Identity(str(record["Id"]), str(record["Name"]), str(record["Folder"]), number)
+
+
+def real_folder(directory: str) -> str:
+    """Return a folder without symbolic links; a git worktree is a folder of its own and stays so."""
+    return os.path.realpath(directory)
+
+
+def slug(text: str) -> str:
+    """Return text as a part of a project's name: lower case, digits, `-` and `_`."""
+    lower = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in text.lower()
+    )
+    return lower.strip("-_")
+
+
+def suffixes(name: str, folder: str) -> list[str]:
+    """Return the suffixes to try for a folder, the most telling first: its own name, its parents' names."""
+    found = []
+    parts = [slug(part) for part in folder.split("/") if part]
+    for part in reversed(parts[-4:]):
+        if part and part != name and part not in found:
+            found.append(part[:24].strip("-_"))
+    return found or ["other"]
+
+
+def choose_id(name: str, folder: str, taken: set[str]) -> str:
+    """Return the id of a project that is new: its name where that is free, else with a suffix. Pure."""
+    if name not in taken:
+        return name
+    telling = suffixes(name, folder)
+    for suffix in telling:
+        if f"{name}-{suffix}" not in taken:
+            return f"{name}-{suffix}"
+    count = 2
+    while f"{name}-{telling[0]}-{count}" in taken:
+        count += 1
+    return f"{name}-{telling[0]}-{count}"
+
+
+def find(projects: str, name: str, directory: str, *, explicit: bool) -> Identity | None:
+    """Return the project that a name and a folder mean, or None where it was never recorded."""
+    if explicit:
+        record = read(projects, name)
+        return None if record is None else record_to_identity(record)
+    folder = real_folder(directory)
+    for record in read_all(projects):
+        if record["Name"] == name and record["Folder"] == folder and not (record["Explicit"] and record["Id"] != name):
+            return record_to_identity(record)
+    return None
+
+
+def predict(projects: str, name: str, directory: str, *, explicit: bool) -> str:
+    """Return the id of the project that a name and a folder mean, or would get; records nothing."""
+    found = find(projects, name, directory, explicit=explicit)
+    if found is not None:
+        return found.id
+    return (
+        name if explicit else choose_id(name, real_folder(directory), {str(each["Id"]) for each in read_all(projects)})
+    )
+
+
+def resolve(projects: str, name: str, directory: str, *, explicit: bool) -> Identity:
+    """Return the project that a name and a folder mean, and record it where it is new. Atomic among all processes."""
+    found = find(projects, name, directory, explicit=explicit)
+    if found is not None:
+        return found
+    import time
+
+    with lock(projects):
+        found = find(projects, name, directory, explicit=explicit)
+        if found is not None:
+            return found
+        records = read_all(projects)
+        folder = real_folder(directory)
+        taken = {str(record["Id"]) for record in records}
+        numbers = {record["Number"] for record in records}
+        record: Json = {
+            "Id": name if explicit else choose_id(name, folder, taken),
+            "Name": name,
+            "Folder": folder,
+            "Number": next(number for number in range(1, len(numbers) + 2) if number not in numbers),
+            "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "Explicit": explicit,
+            "Lease": None,
+            "Ports": {},
+            "Policy": "",
+        }
+        write(projects, record)
+        return record_to_identity(record)
+
+
+def forget(projects: str, identifier: str) -> bool:
+    """Remove a project's record, and with it its suffix, lease and address; returns whether there was one."""
+    with lock(projects):
+        if read(projects, identifier) is None:
+            return False
+        files.remove_tree(f"{projects}/{identifier}.json")
+    return True
+
+
+def adopt(projects: str, identifier: str, directory: str) -> Identity | None:
+    """Tell a project that its folder has moved to `directory`; None where there is no such project."""
+    with lock(projects):
+        record = read(projects, identifier)
+        if record is None:
+            return None
+        record["Folder"] = real_folder(directory)
+        write(projects, record)
+        return record_to_identity(record)

@@ -10,8 +10,8 @@ NAME.cases holds what is given, written by hand:
     $ (VARIABLE=value) (in folder) (sorted) (stdin file) arguments
 
 NAME.recorded holds what docker compose answered: for each command its `$` line, the lines of stdout behind "| ", of stderr
-behind "! ", and the exit code behind "? ". `{dir}` stands for the case's folder. A last line without its newline ends in
-"| " with "\\" behind the bar: "|\\".
+behind "! ", and the exit code behind "? "; a last line without its newline has "|\\" or "!\\" before it. `{dir}` stands for the
+case's folder, `{parent}` for the one above.
 """
 
 from __future__ import annotations
@@ -143,8 +143,15 @@ def write_files(case: Case, folder: str) -> None:
 
 def normalized(text: str, folder: str, sort: bool = False) -> str:
     """Return output with the folder and the times replaced, its lines sorted where their order is by chance."""
-    text = _TIME.sub('time="…"', text.replace(folder, "{dir}"))
+    text = _TIME.sub('time="…"', text.replace(folder, "{dir}").replace(os.path.dirname(folder), "{parent}"))
     return "\n".join(sorted(text.split("\n")[:-1])) + "\n" if sort and text else text
+
+
+def normalized_errors(text: str, folder: str, sort: bool = False) -> str:
+    """Return what went to stderr; warnings come in the order of Go's maps, so they are sorted."""
+    lines = normalized(text, folder, sort).splitlines(keepends=True)
+    warnings = [line for line in lines if line.startswith("time=")]
+    return "".join(sorted(warnings) + [line for line in lines if not line.startswith("time=")])
 
 
 def read_answers(topic: str) -> dict[str, list[Answer]]:

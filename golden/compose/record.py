@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from cases import FOLDER, Answer, Case, format_answer, normalized, read_cases, topics, write_files
+from cases import FOLDER, Answer, Case, format_answer, normalized, normalized_errors, read_cases, topics, write_files
 
 CLEAN = "env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root"
 
@@ -43,7 +43,7 @@ def read_answer(case: Case, index: int, folder: str) -> Answer:
         with open(f"{folder}.{index}.{suffix}", encoding="utf-8", errors="surrogateescape", newline="") as file:
             texts.append(file.read())
     stdout = normalized(texts[0], folder, command.sort)
-    return Answer(stdout, normalized(texts[1], folder, command.sort), int(texts[2]))
+    return Answer(stdout, normalized_errors(texts[1], folder, command.sort), int(texts[2]))
 
 
 def record(topic: str, options: argparse.Namespace) -> int:

@@ -102,7 +102,7 @@ def _pinned(image: str, invocation: Invocation) -> str:
 
     reference = user_reference(image)
     if reference.digest:
-        return reference.canonical
+        return f"{reference.repository}@{reference.digest}"
     reference = reference.with_tag()
     connection = Connection(Registry.of(reference, auth_for(invocation, reference.domain)))
     try:
@@ -117,9 +117,12 @@ def _pinned(image: str, invocation: Invocation) -> str:
 
 def _images_only(project: Project) -> Project:
     """Return what pins the images when it is merged over the project."""
-    services = {name: {"image": service["image"]} for name, service in project.services.items() if service.get("image")}
+    services = {
+        name: {"image": service["image"]} if service.get("image") else {} for name, service in project.services.items()
+    }
     nothing: dict[str, dict[str, object]] = {}
     return project._replace(
+        name="",
         services=services,
         networks=nothing,
         volumes=nothing,

@@ -5,8 +5,11 @@ Absent, null and zero values are left out (where a zero means something of its o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hyperbox.compose import go
 from hyperbox.compose.fields import Field, Struct
+from hyperbox.compose.interpolate import to_boolean
 from hyperbox.compose.kinds import DecodeError
 from hyperbox.compose.model import EXTENSIONS
 from hyperbox.errors import ComposeError
@@ -17,9 +20,9 @@ Json = dict[str, object]
 _USER_KEYS = frozenset({("services",), ("volumes",), ("networks",), ("secrets",), ("configs",)})
 
 
-def decode(document: Json, struct: Struct) -> Json:
+def decode(document: Json, struct: Struct, warn: Callable[[str], None]) -> Json:
     """Return the canonical form of `document`. Raises ComposeError that tells every value that does not fit."""
-    decoder = _Decoder()
+    decoder = _Decoder(warn)
     result = decoder.part(document, struct, "")
     if decoder.errors:
         raise ComposeError("decoding failed due to the following error(s):\n\n" + "\n".join(decoder.errors))
@@ -27,10 +30,11 @@ def decode(document: Json, struct: Struct) -> Json:
 
 
 class _Decoder:
-    __slots__ = ("errors",)
+    __slots__ = ("errors", "warn")
 
-    def __init__(self) -> None:
+    def __init__(self, warn: Callable[[str], None]) -> None:
         self.errors: list[str] = []
+        self.warn = warn
 
     def part(self, value: Json, struct: Struct, path: str) -> Json:
         result: Json = {}
@@ -46,7 +50,7 @@ class _Decoder:
         kind = field.kind
         if kind is not None:
             try:
-                leaf = kind.read(item)
+                leaf = to_boolean(item, self.warn) if kind.boolean and isinstance(item, str) else kind.read(item)
             except ValueError as error:
                 at = error.at if isinstance(error, DecodeError) else ""
                 self.errors.append(f"'{path}{at}' {error}")

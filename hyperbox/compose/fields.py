@@ -331,7 +331,7 @@ SERVICE = Struct(
     )
 )
 
-IPAM_POOL = Struct((*_texts("subnet", "gateway", "ip_range"), _leaf("aux_addresses", kinds.MAPPING)))
+IPAM_POOL = Struct((*_texts("subnet", "gateway", "ip_range"), _leaf("aux_addresses", kinds.MAPPING)), extensions=False)
 NETWORK = Struct(
     (
         *_texts("name", "driver"),
@@ -372,7 +372,7 @@ MODEL = Struct(
 )
 PROJECT = Struct(
     (
-        *_texts("name"),
+        Field("name", kinds.TEXT, always=(False, True)),
         Field("services", part=SERVICE, shape="map", always=(True, True)),
         _map("networks", NETWORK),
         _map("volumes", VOLUME),

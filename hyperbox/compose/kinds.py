@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hyperbox.compose import go
-from hyperbox.compose.interpolate import to_boolean
 from hyperbox.compose.quantities import format_duration, parse_bytes, parse_duration, split_words
 
 Json = dict[str, object]
@@ -39,6 +38,7 @@ class Kind(NamedTuple):
     to_yaml   canonical value -> what YAML shows, where that differs
     to_json   canonical value -> what JSON shows, where that differs
     sort      a mapping of the user's own keys: shown sorted
+    boolean   takes the words of YAML 1.1 too, with a warning
     """
 
     read: Callable[[object], object]
@@ -47,6 +47,7 @@ class Kind(NamedTuple):
     to_yaml: Callable[[object], object] | None = None
     to_json: Callable[[object], object] | None = None
     sort: bool = False
+    boolean: bool = False
 
 
 def _unconvertible(expected: str, value: object) -> DecodeError:
@@ -64,8 +65,6 @@ def _text(value: object) -> object:
 def _boolean(value: object) -> object:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return to_boolean(value, lambda _: None)
     raise _unconvertible("bool", value)
 
 
@@ -88,7 +87,7 @@ def _small(limit: int, name: str) -> Callable[[object], object]:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _unconvertible(name, value)
         if value < 0:
-            raise DecodeError(f"cannot parse, {go.sprint(value)} overflows uint")
+            raise DecodeError(f"cannot parse value as '{name}': {go.sprint(value)} overflows uint")
         return int(value) % limit
 
     return read
@@ -312,8 +311,8 @@ def _health_test(value: object) -> object:
 
 
 TEXT = Kind(_text)
-BOOLEAN = Kind(_boolean)
-BOOLEAN_OR_NONE = Kind(_boolean, keep=True)
+BOOLEAN = Kind(_boolean, boolean=True)
+BOOLEAN_OR_NONE = Kind(_boolean, keep=True, boolean=True)
 INTEGER = Kind(_integer)
 INTEGER_OR_NONE = Kind(_integer, keep=True)
 INTEGER_ALWAYS = Kind(_integer, keep=True)

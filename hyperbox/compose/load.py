@@ -217,7 +217,7 @@ def _require_readable(found: Found, streams: Mapping[str, yaml_nodes.Stream]) ->
 def _to_project(document: Json, options: LoadOptions, found: Found, name: str, variables: dict[str, str]) -> Project:
     """Decode a document into the canonical form."""
     document.pop("name", None)
-    decoded = decode(collect_extensions(document), PROJECT)
+    decoded = decode(collect_extensions(document), PROJECT, options.warn)
 
     def parts(kind: str) -> dict[str, Json]:
         value = decoded.get(kind)

@@ -41,7 +41,7 @@ def part_to_json(part: Json, struct: Struct) -> str:
 
 
 def _plain(project: Project, form: Form) -> Json:
-    result: Json = {"name": project.name, "services": project.services, "networks": project.networks}
+    result: Json = {"name": project.name or None, "services": project.services, "networks": project.networks}
     result |= {"volumes": project.volumes, "models": project.models}
     result["secrets"] = {key: _without_content(secret) for key, secret in project.secrets.items()}
     result["configs"] = {

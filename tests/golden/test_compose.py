@@ -65,7 +65,7 @@ def test_config_answers_as_docker_compose(
             sys.stderr.flush()
         captured = capfdbinary.readouterr()
         stdout = cases.normalized(captured.out.decode("utf-8", "surrogateescape"), str(folder), command.sort)
-        stderr = cases.normalized(captured.err.decode("utf-8", "surrogateescape"), str(folder), command.sort)
+        stderr = cases.normalized_errors(captured.err.decode("utf-8", "surrogateescape"), str(folder), command.sort)
         assert cases.format_answer(command, cases.Answer(stdout, stderr, code)) == cases.format_answer(
             command, expected
         )

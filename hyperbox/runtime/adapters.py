@@ -1,0 +1,209 @@
+"""OCI runtimes behind one small interface; how they differ is data. Errors come in the Docker Engine's words.
+
+A runtime is started by path with the state folder that it is given, so that containers of two roots never meet. Its messages
+go to a log file in the bundle: a detached container inherits the runtime's own streams, which therefore can't carry them. crun
+also tells its last words on those streams when a start fails, so a caller drops what came in before the failure.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hyperbox import files, process
+from hyperbox.errors import EngineError, Unavailable
+from hyperbox.runtime.words import exec_failure, start_failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Json = dict[str, object]
+
+
+class Kind:
+    """What is particular to one runtime: its program, its options before the verb, whether `run --detach` shows exec errors."""
+
+    __slots__ = ("options", "program", "update_option")
+
+    def __init__(self, program: str, options: tuple[str, ...], update_option: str) -> None:
+        self.program = program
+        self.options = options
+        self.update_option = update_option
+
+
+KINDS = {
+    "crun": Kind("crun", ("--cgroup-manager=cgroupfs", "--log-format=text"), "--resources"),
+    "runc": Kind("runc", ("--log-format=text",), "--resources"),
+}
+DEFAULT_ORDER = ("crun", "runc")
+API_NAMES = {"": "", "io.containerd.runc.v2": "runc", "docker-runc": "runc"}
+
+
+def runtime_names() -> list[str]:
+    """Return the names of the runtimes that are installed, the default one first."""
+    return [name for name in DEFAULT_ORDER if process.find_program(KINDS[name].program)]
+
+
+def adapter(name: str, state_folder: str) -> Adapter:
+    """Return the adapter of a runtime ("" for the first one installed); `state_folder` is where it keeps its state.
+
+    Raises Unavailable where it is not installed, EngineError with docker's words for a name that nobody knows.
+    """
+    wanted = API_NAMES.get(name, name)
+    if wanted and wanted not in KINDS:
+        raise EngineError(f"unknown or invalid runtime name: {name}")
+    for candidate in (wanted,) if wanted else DEFAULT_ORDER:
+        path = process.find_program(KINDS[candidate].program)
+        if path is not None:
+            return Adapter(candidate, path, f"{state_folder}/{candidate}")
+    missing = wanted or DEFAULT_ORDER[0]
+    raise Unavailable(
+        f"the OCI runtime {missing} is not installed", hint=f"install it, on Debian and Ubuntu: apt install {missing}"
+    )
+
+
+class Adapter:
+    """One runtime. Its methods return when the runtime has; a container's or exec's first process is the caller's to wait for
+    where the caller is a subreaper (`syscalls.become_subreaper`).
+    """
+
+    __slots__ = ("kind", "name", "path", "state_folder")
+
+    def __init__(self, name: str, path: str, state_folder: str) -> None:
+        self.name = name
+        self.path = path
+        self.state_folder = state_folder
+        self.kind = KINDS[name]
+
+    def command(self, *words: str, log: str = "") -> list[str]:
+        """Return the command line of a verb; messages are appended to the file `log` where it is given."""
+        return [self.path, *self.kind.options, *((f"--log={log}",) if log else ()), "--root", self.state_folder, *words]
+
+    def run(
+        self,
+        bundle: str,
+        container_id: str,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        console_socket: str = "",
+    ) -> int:
+        """Create and start the container of `bundle`/config.json, detached, with these streams; returns its first pid.
+
+        With a terminal, `console_socket` receives the pty's master side. Raises EngineError with docker's words and exit code (127 for
+        a program that is not there, 126 for one that can't be executed); nothing of the container is left then.
+        """
+        log, pid_file = f"{bundle}/runtime.log", f"{bundle}/pid"
+        words = ["run", "--detach", "--bundle", bundle, "--pid-file", pid_file]
+        if console_socket:
+            words += ["--console-socket", console_socket]
+        _forget(log, pid_file)
+        code = self._spawned([*self.command(log=log), *words, container_id], stdin, stdout, stderr)
+        if code != 0:
+            self.delete(container_id, force=True)
+            raise start_failure(_read(log), _arguments(f"{bundle}/config.json"))
+        return int(files.read_text(pid_file))
+
+    def exec(
+        self,
+        container_id: str,
+        process_file: str,
+        pid_file: str,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        console_socket: str = "",
+    ) -> int:
+        """Start one more process (an OCI `process` in `process_file`) in a running container and return its pid.
+
+        Raises EngineError with docker's words and exit code.
+        """
+        log = f"{process_file}.log"
+        words = ["exec", "--detach", "--process", process_file, "--pid-file", pid_file]
+        if console_socket:
+            words += ["--console-socket", console_socket]
+        _forget(log, pid_file)
+        code = self._spawned([*self.command(log=log), *words, container_id], stdin, stdout, stderr)
+        text = _read(log)
+        _forget(log)
+        if code != 0:
+            value = files.read_json(process_file)
+            assert isinstance(value, dict)
+            raise exec_failure(text, value)
+        return int(files.read_text(pid_file))
+
+    def _spawned(self, argv: list[str], stdin: int | None, stdout: int | None, stderr: int | None) -> int:
+        return process.wait(process.spawn(argv, env=_environment(), stdin=stdin, stdout=stdout, stderr=stderr))
+
+    def kill(self, container_id: str, signal: int, *, everything: bool = False) -> None:
+        """Send a signal to the container's first process, or to all of them. Raises EngineError where it does not run."""
+        words = ["kill", *(["--all"] if everything else []), container_id, str(signal)]
+        self._checked(words, f"cannot kill container {container_id}")
+
+    def delete(self, container_id: str, *, force: bool = False) -> None:
+        """Remove the runtime's record and the cgroup of a stopped container (`force`: kill it first). Idempotent."""
+        words = ["delete", *(["--force"] if force else []), container_id]
+        process.run(self.command(*words), env=_environment(), timeout=60)
+
+    def pause(self, container_id: str) -> None:
+        """Freeze its processes."""
+        self._checked(["pause", container_id], f"cannot pause container {container_id}")
+
+    def resume(self, container_id: str) -> None:
+        """Thaw them."""
+        self._checked(["resume", container_id], f"cannot resume container {container_id}")
+
+    def state(self, container_id: str) -> Json | None:
+        """Return the runtime's own state of it (OCI: id, pid, status, bundle), None where it has none."""
+        done = process.run(self.command("state", container_id), env=_environment(), timeout=60)
+        if done.code != 0:
+            return None
+        value = files.loads(done.out.decode())
+        return value if isinstance(value, dict) else None
+
+    def update(self, container_id: str, resources: Json) -> None:
+        """Change the limits of a running container; `resources` is OCI's `linux.resources`. Raises EngineError."""
+        self._checked(
+            ["update", f"{self.kind.update_option}=-", container_id],
+            f"Cannot update container {container_id}",
+            input=files.dumps(resources).encode(),
+        )
+
+    def _checked(self, words: Sequence[str], failure: str, *, input: bytes = b"") -> None:
+        done = process.run(self.command(*words), env=_environment(), input=input, timeout=60)
+        if done.code != 0:
+            text = done.err.decode("utf-8", "replace").strip().split("\n")[-1]
+            raise EngineError(f"{failure}: {text}" if text else failure)
+
+
+def _environment() -> dict[str, str]:
+    """Return what the runtime sees of our environment: no variable that changes what it does (NOTIFY_SOCKET, LISTEN_FDS)."""
+    path = os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    kept = {"PATH": path}
+    for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
+        if name in os.environ:
+            kept[name] = os.environ[name]
+    return kept
+
+
+def _forget(*paths: str) -> None:
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+
+
+def _read(path: str) -> str:
+    try:
+        return files.read_text(path)
+    except OSError:
+        return ""
+
+
+def _arguments(path: str) -> Json:
+    config = files.read_json(path)
+    value = config.get("process") if isinstance(config, dict) else None
+    return value if isinstance(value, dict) else {}

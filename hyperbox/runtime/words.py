@@ -1,0 +1,77 @@
+"""What a runtime says when it fails, in the Docker Engine's words and with docker's exit code. Pure."""
+
+from __future__ import annotations
+
+from hyperbox.errors import EngineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = dict[str, object]
+
+START = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: error during container init: "
+)
+EXEC = "OCI runtime exec failed: exec failed: unable to start container process: "
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+
+# what the text has in it -> (docker's reason, exit code); {program} is the first argument, {cwd} the working directory
+REASONS = (
+    ("not found in $PATH", "{not_found}", NOT_FOUND),
+    ("executable file not found", "{not_found}", NOT_FOUND),
+    ("open executable: Permission denied", 'exec: "{program}": permission denied', NOT_EXECUTABLE),
+    (
+        "open executable: Operation not permitted",
+        'exec: "{program}": is a directory: permission denied',
+        NOT_EXECUTABLE,
+    ),
+    ("open executable: Is a directory", 'exec: "{program}": is a directory: permission denied', NOT_EXECUTABLE),
+    ("open executable: No such file", "{not_found}", NOT_FOUND),
+    ("open executable: Invalid argument", 'exec: "{program}": executable file not found in $PATH', NOT_FOUND),
+    ("open executable", 'exec: "{program}": permission denied', NOT_EXECUTABLE),
+    ("chdir", 'chdir to cwd ("{cwd}") set in config.json failed: no such file or directory', NOT_FOUND),
+    ("set rlimit", "error setting rlimits for ready process: operation not permitted", 125),
+)
+
+
+def last_message(text: str) -> str:
+    """Return the most telling line of a runtime's log: the last one, without the time and level that runc puts before it."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    line = lines[-1] if lines else "the runtime gave no reason"
+    _, marker, message = line.partition(' msg="')
+    if marker:
+        line = message.removesuffix('"').replace('\\"', '"')
+        for prefix in ("runc run failed: ", "exec failed: ", "unable to start container process: "):
+            line = line.removeprefix(prefix)
+    return line
+
+
+def reason(text: str, process: Json) -> tuple[str, int]:
+    """Return docker's reason and exit code for a runtime's log; `process` is the OCI process that did not start."""
+    message = last_message(text)
+    arguments = process.get("args")
+    program = str(arguments[0]) if isinstance(arguments, list) and arguments else ""
+    if message.startswith('exec: "'):  # runc has docker's words already
+        missing = "no such file" in message or "not found" in message
+        return message, NOT_FOUND if missing else NOT_EXECUTABLE
+    missing_words = (
+        f"stat {program}: no such file or directory" if "/" in program else "executable file not found in $PATH"
+    )
+    not_found = f'exec: "{program}": {missing_words}'
+    for part, words, code in REASONS:
+        if part in message:
+            return words.format(program=program, cwd=process.get("cwd", ""), not_found=not_found), code
+    return message, 0
+
+
+def start_failure(text: str, process: Json) -> EngineError:
+    """Return the error of a container whose first process could not be started; exit code 127, 126 or 125."""
+    words, code = reason(text, process)
+    return EngineError(START + words, exit_code=code or (NOT_FOUND if "no such file" in words.lower() else 125))
+
+
+def exec_failure(text: str, process: Json) -> EngineError:
+    """Return the error of an exec that could not be started; exit code 127, 126 or 128."""
+    words, code = reason(text, process)
+    return EngineError(EXEC + words, exit_code=code or 128)

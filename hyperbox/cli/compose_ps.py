@@ -1,4 +1,4 @@
-"""`docker compose ps`, `ls`, `images`, `port`, `top`, `volumes`, `stats` and `version`: what a project has, and which projects there are."""
+"""`docker compose ps`, `ls`, `images`, `port`, `top`, `volumes`, `stats`, `version`: what a project has, and which projects there are."""
 
 from __future__ import annotations
 

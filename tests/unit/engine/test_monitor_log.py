@@ -1,0 +1,104 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from hyperbox.engine.monitor_log import LogOptions, LogWriter, log_options, to_size, whole_characters
+from hyperbox.errors import InvalidParameter
+
+
+def records(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def writer(path: Path, max_size: int = 0, max_file: int = 1, *, compress: bool = False) -> LogWriter:
+    return LogWriter(str(path), LogOptions("json-file", max_size, max_file, compress))
+
+
+def test_each_line_becomes_a_record_with_its_stream_and_time(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log")
+    log.write(1, b'one\ntw\\no "x"\t\x01\n')
+    log.write(2, b"err\n")
+    found = records(tmp_path / "log")
+    assert [(record["stream"], record["log"]) for record in found] == [
+        ("stdout", "one\n"),
+        ("stdout", 'tw\\no "x"\t\x01\n'),
+        ("stderr", "err\n"),
+    ]
+    assert found[0]["time"].endswith("Z")
+
+
+def test_a_line_waits_for_its_end_and_is_written_as_it_is_when_the_process_ends(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log")
+    log.write(1, b"par")
+    assert records(tmp_path / "log") == []
+    log.write(1, b"tial\nrest")
+    log.flush()
+    assert [record["log"] for record in records(tmp_path / "log")] == ["partial\n", "rest"]
+
+
+def test_a_line_of_more_than_16_kib_is_cut_between_characters(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log")
+    text = "é" * 20000
+    log.write(1, text.encode())
+    log.flush()
+    found = [record["log"] for record in records(tmp_path / "log")]
+    assert "".join(found) == text
+    assert len(found[0].encode()) <= 16384
+
+
+def test_bytes_that_are_no_utf8_are_replaced(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log")
+    log.write(1, b"a\xff\xed\xa0\x80b\n")
+    assert records(tmp_path / "log")[0]["log"].startswith("a\ufffd")
+
+
+def test_files_are_rotated_and_the_oldest_forgotten(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log", max_size=200, max_file=3)
+    for number in range(20):
+        log.write(1, b"line %d\n" % number)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.1", "log.2"]
+    kept = [record["log"] for name in ("log.2", "log.1", "log") for record in records(tmp_path / name)]
+    assert kept == [f"line {number}\n" for number in range(20 - len(kept), 20)]
+
+
+def test_rotated_files_are_compressed_where_asked(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log", max_size=200, max_file=2, compress=True)
+    for number in range(6):
+        log.write(1, b"line %d\n" % number)
+    assert gzip.decompress((tmp_path / "log.1.gz").read_bytes()).startswith(b'{"log":"line ')
+
+
+def test_with_one_file_it_is_emptied(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log", max_size=200)
+    for number in range(20):
+        log.write(1, b"line %d\n" % number)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+    assert records(tmp_path / "log")[-1]["log"] == "line 19\n"
+
+
+def test_sizes_are_powers_of_1024() -> None:
+    assert [to_size(text) for text in ("10", "1k", "10m", "1g", "2MiB", "3kb")] == [
+        10,
+        1024,
+        10 << 20,
+        1 << 30,
+        2 << 20,
+        3072,
+    ]
+
+
+def test_no_character_is_cut() -> None:
+    data = "aé€😀".encode()
+    for limit in range(1, len(data) + 1):
+        data[: whole_characters(data, limit)].decode()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"Type": "bogus"}, {"Config": {"max-size": "x"}}, {"Config": {"max-file": "x"}}, {"Config": {"foo": "1"}}],
+)
+def test_options_that_docker_refuses_are_refused(config: dict[str, object]) -> None:
+    with pytest.raises(InvalidParameter):
+        log_options({"LogConfig": config})

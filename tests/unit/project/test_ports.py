@@ -1,0 +1,116 @@
+"""Leases, policies and assignments of host ports."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from hyperbox.errors import HyperBoxError
+from hyperbox.project import identity, ports
+from hyperbox.project.ports import Lease, Request
+
+EPHEMERAL = (32768, 60999)
+LEASE = Lease(10000, 1000)
+
+
+def nobody(address: str, port: int, protocol: str) -> bool:
+    return False
+
+
+def one(
+    request: Request, policy: str = "auto", kept: dict[str, int] | None = None, in_use: ports.InUse = nobody
+) -> int:
+    return ports.decide([request], kept or {}, LEASE, policy, in_use)[0].port
+
+
+def test_auto_gives_the_port_that_is_asked_for_while_it_is_free() -> None:
+    assert one(Request("web/1/80/tcp/0", 80, 8080)) == 8080
+
+
+def test_auto_gives_a_port_of_the_lease_when_the_one_asked_for_is_taken() -> None:
+    assert one(Request("web/1/80/tcp/0", 80, 8080), in_use=lambda address, port, protocol: port == 8080) == 10080
+
+
+def test_a_remapped_port_stays_when_the_one_asked_for_becomes_free() -> None:
+    assert one(Request("web/1/80/tcp/0", 80, 8080), kept={"web/1/80/tcp/0": 10080}) == 10080
+
+
+def test_a_file_that_asks_for_another_port_gets_it() -> None:
+    assert one(Request("web/1/80/tcp/0", 80, 9090), kept={"web/1/80/tcp/0": 8080}) == 9090
+
+
+def test_range_takes_the_lease_and_strict_what_is_asked_for() -> None:
+    request = Request("web/1/80/tcp/0", 80, 8080)
+    assert one(request, "range") == 10080
+    assert one(request, "strict", in_use=lambda address, port, protocol: True) == 8080
+
+
+def test_two_ports_of_one_project_never_get_the_same_one() -> None:
+    requests = [Request("a/1/80/tcp/0", 80), Request("b/1/80/tcp/0", 80), Request("c/1/80/udp/0", 80, protocol="udp")]
+    assert [each.port for each in ports.decide(requests, {}, LEASE, "auto", nobody)] == [10080, 10081, 10080]
+
+
+def test_a_full_lease_is_an_error() -> None:
+    with pytest.raises(HyperBoxError, match="no free port is left in 10000-10999"):
+        one(Request("a/1/80/tcp/0", 80), "range", in_use=lambda address, port, protocol: True)
+
+
+def test_two_hundred_leases_are_distinct_and_never_ephemeral() -> None:
+    leases: list[Lease] = []
+    for _ in range(200):
+        leases.append(ports.choose_lease(leases, EPHEMERAL))
+    taken = [port for lease in leases for port in range(lease.start, lease.start + lease.size)]
+    assert len(taken) == len(set(taken))
+    assert not any(EPHEMERAL[0] <= port <= EPHEMERAL[1] for port in taken)
+    assert [(lease.start, lease.size) for lease in leases[:2]] == [(10000, 1000), (11000, 1000)]
+    assert min(lease.size for lease in leases) < 1000
+
+
+def take(arguments: tuple[str, str]) -> tuple[str, tuple[int, int], int]:
+    projects, directory = arguments
+    found = identity.resolve(projects, "shop", directory, explicit=False)
+    (given,) = ports.assign(projects, found.id, [Request("web/1/80/tcp/0", 80, 8080)])
+    record = identity.read(projects, found.id)
+    assert record is not None
+    lease = ports.lease_of(record)
+    assert lease is not None
+    return found.id, (lease.start, lease.size), given.port
+
+
+def test_fifty_processes_with_one_name_and_one_port_get_fifty_projects_leases_and_ports(tmp_path: Path) -> None:
+    folders = [tmp_path / f"copy{number}" / "shop" for number in range(50)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    projects = str(tmp_path / "projects")
+    with multiprocessing.get_context("fork").Pool(50) as pool:
+        results = pool.map(take, [(projects, str(folder)) for folder in folders], chunksize=1)
+    for column in range(3):
+        assert len({result[column] for result in results}) == 50
+    assert sum(result[2] == 8080 for result in results) == 1
+    assert sorted(take((projects, str(folder)))[2] for folder in folders) == sorted(result[2] for result in results)
+
+
+def test_released_ports_can_be_had_by_others_and_leases_stay(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert take((projects, str(tmp_path / "a")))[1:] == ((10000, 1000), 8080)
+    ports.release(projects, "shop")
+    assert take((projects, str(tmp_path / "b")))[1:] == ((11000, 1000), 8080)
+    assert take((projects, str(tmp_path / "a")))[1:] == ((10000, 1000), 10080)
+
+
+def test_a_second_replica_does_not_get_the_first_ones_port(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    identity.resolve(projects, "shop", str(tmp_path), explicit=False)
+    first = ports.assign(projects, "shop", [Request("web/1/80/tcp/0", 80, 8080)])
+    second = ports.assign(projects, "shop", [Request("web/2/80/tcp/0", 80, 8080)])
+    assert (first[0].port, second[0].port) == (8080, 10080)
+    assert second[0].sentence("shop") == "shop: web port 8080 is taken, published on 10080 instead"
+
+
+def test_an_unknown_policy_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HyperBoxError, match="unknown port policy"):
+        ports.assign(str(tmp_path), "shop", [], policy="maybe")

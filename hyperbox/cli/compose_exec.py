@@ -1,0 +1,303 @@
+"""`docker compose exec`, `attach`, `cp` and `run`: one container of a service, and one made for a single command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox.cli.compose_project import session, session_by_name, strings
+from hyperbox.errors import ComposeError, EngineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.cli.compose_project import Session
+    from hyperbox.engine.api import ContainerSpec
+    from hyperbox.grammar.parse import Invocation
+    from hyperbox.project.desired import ServiceWish
+    from hyperbox.project.desired_mounts import FileWish
+
+    Json = dict[str, object]
+
+
+def _index(invocation: Invocation) -> int:
+    index = invocation.flags.get("index")
+    return index if isinstance(index, int) else 0
+
+
+def environment(words: object) -> list[str]:
+    """Return --env's words; a name without a value takes our own variable's."""
+    from hyperbox.cli.container_spec import environment_list
+
+    return environment_list(strings(words), ())
+
+
+def wants_tty(invocation: Invocation, name: str) -> bool:
+    """Return whether a pseudo-terminal is wanted: by default where stdin and stdout are terminals."""
+    if name in invocation.given:
+        return not invocation.flags[name]
+    return os.isatty(0) and os.isatty(1)
+
+
+# --- exec and attach ----------------------------------------------------------------------------------------------------------
+def execute(invocation: Invocation) -> int:
+    """docker compose exec SERVICE COMMAND…"""
+    from hyperbox.cli.streams import stay_with_exec
+
+    flags = invocation.flags
+    service, *words = invocation.arguments
+    found = session_by_name(invocation)
+    if found.desired.known_services and service not in found.desired.known_services:
+        raise ComposeError(f'service "{service}" is not running')
+    row = found.container(service, _index(invocation))
+    detach = bool(flags["detach"])
+    tty = wants_tty(invocation, "no-tty") and not detach
+    interactive = bool(flags["interactive"]) and not detach
+    config: Json = {
+        "Cmd": words,
+        "User": str(flags["user"]),
+        "Privileged": bool(flags["privileged"]),
+        "Tty": tty,
+        "AttachStdin": interactive,
+        "AttachStdout": not detach,
+        "AttachStderr": not detach,
+        "Env": environment(flags["env"]),
+        "WorkingDir": str(flags["workdir"]),
+    }
+    exec_id = found.engine.exec_create(row.container_id, config)
+    if detach:
+        found.engine.exec_start(exec_id, detach=True)
+        return 0
+    return stay_with_exec(found.engine, exec_id, stdin=interactive)
+
+
+def attach(invocation: Invocation) -> int:
+    """docker compose attach SERVICE"""
+    from hyperbox.cli import streams
+
+    row = session_by_name(invocation).container(invocation.arguments[0], _index(invocation))
+    invocation.arguments[:] = [row.container_id]
+    return streams.attach(invocation)
+
+
+# --- cp -----------------------------------------------------------------------------------------------------------------------
+def copy(invocation: Invocation) -> int:
+    """docker compose cp SERVICE:SRC DEST|-  or  SRC|- SERVICE:DEST"""
+    from hyperbox.cli import copy as containers
+
+    source, target = invocation.arguments
+    found = session_by_name(invocation)
+    from_service, from_path = containers.split_place(source)
+    to_service, to_path = containers.split_place(target)
+    if from_service and to_service:
+        raise ComposeError("copying between services is not supported")
+    if not from_service and not to_service:
+        raise ComposeError("unknown copy direction")
+    rows = [
+        row
+        for row in sorted(
+            found.containers([from_service or to_service], one_off=bool(invocation.flags["all"])),
+            key=lambda row: row.ordinal,
+        )
+        if not _index(invocation) or row.ordinal == _index(invocation)
+    ]
+    if not rows:
+        raise ComposeError(f'no container found for service "{from_service or to_service}"')
+    if from_service or not invocation.flags["all"]:
+        rows = rows[:1]
+    invocation.flags["quiet"] = True
+    for row in rows:
+        said = f"copy {row.name}:{from_path} to {target}" if from_service else f"copy {source} to {row.name}:{to_path}"
+        sys.stderr.write(f" {row.name} {said} Copying\n")
+        if from_service:
+            containers.copy_out(found.engine, invocation, row.container_id, from_path, to_path)
+        else:
+            containers.copy_in(found.engine, invocation, from_path, row.container_id, to_path)
+        sys.stderr.write(f" {row.name} {said} Copied\n")
+    return 0
+
+
+# --- run ----------------------------------------------------------------------------------------------------------------------
+def run(invocation: Invocation) -> int:
+    """docker compose run SERVICE [COMMAND…]"""
+    service, *words = invocation.arguments
+    found = session(invocation, services=[service])
+    wish = found.desired.services.get(service)
+    if wish is None:
+        raise ComposeError(f"no such service: {service}")
+    image_ids = prepare(found, service)
+    spec, files = one_off(found, wish, words, image_ids)
+    from hyperbox.cli.compose_up import preparer
+    from hyperbox.plan.execute import create
+    from hyperbox.plan.operations import Prepared
+
+    engine = found.engine
+    container_id = create(preparer(found, image_ids), Prepared(spec, tuple(files)))
+    if invocation.flags["detach"]:
+        engine.container_start(container_id)
+        sys.stdout.write(f"{container_id}\n")
+        return 0
+    return _foreground(found, container_id, spec)
+
+
+def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
+    from hyperbox.cli.attached import check_terminal, stay_attached
+    from hyperbox.engine.attach import StreamAttachment
+
+    engine = found.engine
+    tty, stdin = bool(spec.config.get("Tty")), bool(spec.config.get("OpenStdin"))
+    attachment = engine.container_attach(container_id, stdin=stdin, stdout=True, stderr=True)
+    assert isinstance(attachment, StreamAttachment)
+    if tty:
+        check_terminal(interactive=stdin, tty=True)
+    try:
+        engine.container_start(container_id)
+    except EngineError:
+        if spec.host_config.get("AutoRemove"):
+            engine.container_remove(container_id, force=True, volumes=True)
+        raise
+
+    def forward(signal: str) -> None:
+        try:
+            engine.container_kill(container_id, signal)
+        except EngineError:
+            return
+
+    return stay_attached(attachment, stdin=stdin, proxy=None if tty else forward)
+
+
+def prepare(found: Session, service: str) -> dict[str, str]:
+    """Have the images, networks, volumes and (but for --no-deps) the dependencies that a service needs; returns the images' ids."""
+    from hyperbox.cli.compose_images import ensure_images
+    from hyperbox.cli.compose_up import carry_out
+    from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up, selected
+
+    flags = found.invocation.flags
+    no_deps = bool(flags["no-deps"])
+    names = selected(found.desired, [service], no_deps=no_deps)
+    policy = str(flags["pull"]) if "pull" in found.invocation.given else ""
+    image_ids = ensure_images(found, names, policy=policy, quiet=bool(flags["quiet-pull"]))
+    dependencies = [name for name in names if name != service]
+    if dependencies:
+        options = UpOptions(
+            services=tuple(dependencies), image_ids=image_ids, remove_orphans=bool(flags["remove-orphans"])
+        )
+        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids)
+        healthy = [
+            one.service for one in found.desired.services[service].depends_on if one.condition != "service_started"
+        ]
+        if healthy:
+            from hyperbox.cli.compose_wait import wait_until_up
+
+            wait_until_up(found, healthy, 0)
+    up = Up(found.desired, found.observe(), UpOptions())
+    up.networks([service])
+    up.volumes([service])
+    carry_out(found, up.builder.plan(), image_ids)
+    return image_ids
+
+
+def one_off(
+    found: Session, wish: ServiceWish, words: list[str], image_ids: dict[str, str]
+) -> tuple[ContainerSpec, list[FileWish]]:
+    """Return the spec of a container for one command, and its files: the service's, changed by the flags of `run`."""
+    from hyperbox.cli.compose_ports import port_assigner
+    from hyperbox.engine.api import ContainerSpec
+    from hyperbox.project.desired_spec import service_to_spec
+
+    invocation, flags = found.invocation, found.invocation.flags
+    definition = dict(wish.definition)
+    if not flags["service-ports"]:
+        definition["ports"] = []
+    definition.pop("container_name", None)
+    definition.pop("restart", None)
+    ids = {row.service: row.container_id for row in reversed(found.containers())}
+    spec, files = service_to_spec(
+        found.desired,
+        wish._replace(definition=definition),
+        1,
+        image_ids.get(wish.name, ""),
+        port_assigner(found),
+        slug=os.urandom(6).hex(),
+        container_ids=ids,
+    )
+    config, host = dict(spec.config), dict(spec.host_config)
+    tty = wants_tty(invocation, "no-TTY") and not flags["detach"]
+    interactive = bool(flags["interactive"]) and not flags["detach"]
+    config.update(
+        {
+            "Tty": tty,
+            "OpenStdin": interactive,
+            "StdinOnce": interactive,
+            "AttachStdin": interactive,
+            "AttachStdout": not flags["detach"],
+            "AttachStderr": not flags["detach"],
+        }
+    )
+    change_config(invocation, config, words)
+    change_host(invocation, config, host)
+    host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    host["AutoRemove"] = bool(flags["rm"])
+    name = str(flags["name"]) or spec.name
+    changed = ContainerSpec(name, config, host, spec.networking_config, project=spec.project, platform=spec.platform)
+    return changed, list(files)
+
+
+def change_config(invocation: Invocation, config: Json, words: list[str]) -> None:
+    """Apply the flags of `run` that change the configuration."""
+    import shlex
+
+    flags = invocation.flags
+    if words:
+        config["Cmd"] = words
+    if "entrypoint" in invocation.given:
+        config["Entrypoint"] = shlex.split(str(flags["entrypoint"])) or [""]
+        if not words:
+            config.pop("Cmd", None)
+    if flags["user"]:
+        config["User"] = str(flags["user"])
+    if flags["workdir"]:
+        config["WorkingDir"] = str(flags["workdir"])
+    from hyperbox.cli.container_spec import environment_list
+
+    given = environment_list(strings(flags["env"]), strings(flags.get("env-from-file")))
+    if given:
+        names = {word.partition("=")[0] for word in given}
+        held = config.get("Env")
+        kept = [word for word in (held if isinstance(held, list) else []) if word.partition("=")[0] not in names]
+        config["Env"] = [*kept, *given]
+    labels = config.get("Labels")
+    extra = dict(word.partition("=")[::2] for word in strings(flags["label"]))
+    config["Labels"] = {**(labels if isinstance(labels, dict) else {}), **extra}
+
+
+def change_host(invocation: Invocation, config: Json, host: Json) -> None:
+    """Apply the flags of `run` that change the host configuration: volumes, ports, capabilities."""
+    flags = invocation.flags
+    for flag, key in (("cap-add", "CapAdd"), ("cap-drop", "CapDrop")):
+        given = strings(flags[flag])
+        if given:
+            held = host.get(key)
+            host[key] = [*(held if isinstance(held, list) else []), *given]
+    if flags["volume"]:
+        from hyperbox.cli.container_spec_mounts import volumes
+
+        binds, anonymous = volumes(list(strings(flags["volume"])))
+        targets = {bind.split(":")[1] for bind in binds}
+        held_binds, held_mounts = host.get("Binds"), host.get("Mounts")
+        host["Binds"] = [
+            bind for bind in (held_binds if isinstance(held_binds, list) else []) if bind.split(":")[1] not in targets
+        ] + binds
+        host["Mounts"] = [
+            mount
+            for mount in (held_mounts if isinstance(held_mounts, list) else [])
+            if mount.get("Target") not in targets
+        ]
+        if anonymous:
+            config["Volumes"] = anonymous
+    if flags["publish"]:
+        from hyperbox.cli.container_spec_ports import ports
+
+        exposed, bindings = ports(list(strings(flags["publish"])), [])
+        held_exposed, held_bindings = config.get("ExposedPorts"), host.get("PortBindings")
+        config["ExposedPorts"] = {**(held_exposed if isinstance(held_exposed, dict) else {}), **exposed}
+        host["PortBindings"] = {**(held_bindings if isinstance(held_bindings, dict) else {}), **bindings}

@@ -258,8 +258,8 @@ def copy_in(engine: Engine, invocation: Invocation, source: str, container: str,
     """Copy from this machine into a container; "-" is a tar on stdin."""
     flags = invocation.flags
     if source != "-" and not os.path.lexists(source):
-        engine.container_inspect(container)
-        raise HyperBoxError(f"lstat {os.path.abspath(source)}: no such file or directory")
+        folder, name = os.path.split(os.path.abspath(source))
+        raise HyperBoxError(f"lstat {folder}/{name}: no such file or directory")
     described = _container_stat(engine, container, path)
     if described is not None and _mode(described) & GO_SYMLINK:
         path = str(described["linkTarget"])

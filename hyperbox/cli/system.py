@@ -155,6 +155,15 @@ def _bool(value: object) -> str:
     return "true" if value else "false"
 
 
+MACHINE = (
+    ("Kernel Version", "KernelVersion"),
+    ("Operating System", "OperatingSystem"),
+    ("OSType", "OSType"),
+    ("Architecture", "Architecture"),
+    ("CPUs", "NCPU"),
+)
+
+
 def _server(value: Json) -> list[str]:
     lines = [
         f" Containers: {value.get('Containers')}",
@@ -184,14 +193,7 @@ def _server(value: Json) -> list[str]:
     for title, key in (("containerd", "ContainerdCommit"), ("runc", "RuncCommit"), ("init", "InitCommit")):
         lines.append(f" {title} version: {_dict(value.get(key)).get('ID', '')}")
     lines.extend(_security(value))
-    for title, key in (
-        ("Kernel Version", "KernelVersion"),
-        ("Operating System", "OperatingSystem"),
-        ("OSType", "OSType"),
-        ("Architecture", "Architecture"),
-        ("CPUs", "NCPU"),
-    ):
-        lines.append(f" {title}: {value.get(key)}")
+    lines.extend(f" {title}: {value.get(key)}" for title, key in MACHINE)
     memory = value.get("MemTotal")
     lines.append(f" Total Memory: {bytes_size(memory if isinstance(memory, int) else 0)}")
     for title, key in (("Name", "Name"), ("ID", "ID"), ("Docker Root Dir", "DockerRootDir")):

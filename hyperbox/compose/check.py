@@ -299,13 +299,13 @@ def _find_circle(root: str, edges: dict[str, list[str]], done: set[str]) -> None
 
 
 def check_container_names(project: Project) -> None:
-    """Raise ComposeError for two services with one `container_name`."""
-    names: dict[str, str] = {}
+    """Raise ComposeError for two services with one `container_name`; docker compose does not say which the other is."""
+    names: set[str] = set()
     for name, service in project.services.items():
         container_name = service.get("container_name")
         if isinstance(container_name, str) and container_name:
             if container_name in names:
                 raise ComposeError(
-                    f'services.{name}: container name {go.quote(container_name)} is already in use by service {names[container_name]}"'
+                    f'services.{name}: container name {go.quote(container_name)} is already in use by service {{}}"'
                 )
-            names[container_name] = name
+            names.add(container_name)

@@ -15,6 +15,7 @@ _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 # a plain scalar that needs no further look: it starts with a letter or a slash, and holds no indicator
 _SIMPLE = re.compile(r"[A-Za-z/_][A-Za-z0-9_./-]*\Z")
 _BREAKS = "\r\n\x85\u2028\u2029"
+_AFTER_BREAK = re.compile(f"[{_BREAKS}](?=[^{_BREAKS}])")
 _ESCAPES = {
     0: "0", 7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 27: "e", 34: '"', 92: "\\",
     0x85: "N", 0xA0: "_", 0x2028: "L", 0x2029: "P",
@@ -125,10 +126,10 @@ def _string(text: str, indent: int) -> str:
 
 def _single_quoted(text: str, indent: int) -> str:
     """Quote; a break other than a line feed, which was no reason for a literal block, is followed by the indent of a new line."""
-    quoted = "'" + text.replace("'", "''") + "'"
-    for character in _BREAKS:
-        quoted = quoted.replace(character, character + " " * indent)
-    return quoted
+    quoted = text.replace("'", "''")
+    if any(character in quoted for character in _BREAKS):
+        quoted = _AFTER_BREAK.sub(lambda match: match.group() + " " * indent, quoted)
+    return f"'{quoted}'"
 
 
 def _is_base60(text: str) -> bool:

@@ -81,9 +81,6 @@ def run(
     `timeout` is in seconds; past it the process is killed and TimeoutError raised. Output beyond `limit` bytes a stream
     is dropped. Raises FileNotFoundError when the program is not there.
     """
-    import select
-    import time
-
     program = find_program(argv[0])
     if program is None:
         raise FileNotFoundError(2, "executable file not found in $PATH", argv[0])
@@ -98,56 +95,64 @@ def run(
         raise
     for descriptor in (in_read, out_write, err_write):
         os.close(descriptor)
-    chunks: dict[int, list[bytes]] = {out_read: [], err_read: []}
-    sizes = {out_read: 0, err_read: 0}
-    deadline = None if timeout is None else time.monotonic() + timeout
-    poller = select.poll()
-    poller.register(out_read, select.POLLIN)
-    poller.register(err_read, select.POLLIN)
-    view = memoryview(input)
-    os.set_blocking(in_write, False)
-    if input:
-        poller.register(in_write, select.POLLOUT)
-    else:
-        os.close(in_write)
-    open_outputs = 2
-    writing = bool(input)
-    timed_out = False
-    while open_outputs:
-        remaining = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-        ready = poller.poll(remaining)
-        if not ready:
-            timed_out = True
-            break
-        for descriptor, _ in ready:
-            if descriptor == in_write:
-                try:
-                    view = view[os.write(in_write, view[:65536]) :]
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError:
-                    view = view[:0]
-                if not view:
-                    poller.unregister(in_write)
-                    os.close(in_write)
-                    writing = False
-                continue
-            chunk = os.read(descriptor, 65536)
-            if not chunk:
-                poller.unregister(descriptor)
-                open_outputs -= 1
-            elif sizes[descriptor] < limit:
-                chunks[descriptor].append(chunk)
-                sizes[descriptor] += len(chunk)
-    if writing:
-        os.close(in_write)
-    os.close(out_read)
-    os.close(err_read)
-    if timed_out:
+    outputs = _communicate(in_write, input, (out_read, err_read), timeout, limit)
+    if outputs is None:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
         raise TimeoutError(f"{argv[0]} did not end within {timeout} seconds")
-    return Completed(wait(pid), b"".join(chunks[out_read]), b"".join(chunks[err_read]))
+    return Completed(wait(pid), outputs[0], outputs[1])
+
+
+def _communicate(
+    writer: int, data: bytes, readers: tuple[int, int], timeout: float | None, limit: int
+) -> tuple[bytes, bytes] | None:
+    """Feed `data` to `writer` and read both readers to their ends, all of them closed then; None after `timeout` seconds."""
+    import select
+    import time
+
+    chunks: dict[int, list[bytes]] = {reader: [] for reader in readers}
+    sizes = dict.fromkeys(readers, 0)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    poller = select.poll()
+    for reader in readers:
+        poller.register(reader, select.POLLIN)
+    os.set_blocking(writer, False)
+    poller.register(writer, select.POLLOUT)
+    view = memoryview(data)
+    pending = {writer, *readers}
+    while pending.intersection(readers):
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        ready = poller.poll(remaining)
+        if not ready:
+            break
+        for descriptor, _ in ready:
+            if descriptor == writer:
+                view = _feed(writer, view)
+                ended = not view
+            else:
+                chunk = os.read(descriptor, 65536)
+                ended = not chunk
+                if sizes[descriptor] < limit:
+                    chunks[descriptor].append(chunk)
+                    sizes[descriptor] += len(chunk)
+            if ended:
+                poller.unregister(descriptor)
+                os.close(descriptor)
+                pending.discard(descriptor)
+    timed_out = bool(pending.intersection(readers))
+    for descriptor in pending:
+        os.close(descriptor)
+    return None if timed_out else (b"".join(chunks[readers[0]]), b"".join(chunks[readers[1]]))
+
+
+def _feed(writer: int, view: memoryview) -> memoryview:
+    """Write what fits and return the rest; nobody reading counts as all written."""
+    try:
+        return view[os.write(writer, view[:65536]) :]
+    except BlockingIOError:
+        return view
+    except BrokenPipeError:
+        return view[:0]
 
 
 def start_time(pid: int) -> int | None:

@@ -114,8 +114,8 @@ def pull(invocation: Invocation) -> int:
             failures.append(error)
             if not flags.get("ignore-pull-failures"):
                 raise
-    for error in failures:
-        print(f"{error.message}", file=sys.stderr)
+    for failure in failures:
+        print(failure.message, file=sys.stderr)
     return 0
 
 

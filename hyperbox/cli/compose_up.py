@@ -106,11 +106,11 @@ def parse_scale(values: tuple[str, ...]) -> dict[str, int]:
 def check_up_flags(invocation: Invocation) -> None:
     """Raise ComposeError for flags that don't go together, with docker compose's words."""
     flags, given = invocation.flags, invocation.given
-    if flags.get("wait"):
-        if flags.get("attach") or flags.get("attach-dependencies") or flags.get("abort-on-container-exit"):
-            raise ComposeError(
-                "--wait cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies"
-            )
+    attaching = flags.get("attach") or flags.get("attach-dependencies") or flags.get("abort-on-container-exit")
+    if flags.get("wait") and attaching:
+        raise ComposeError(
+            "--wait cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies"
+        )
     if flags.get("force-recreate") and flags.get("no-recreate"):
         raise ComposeError("--force-recreate and --no-recreate are incompatible")
     if flags.get("build") and flags.get("no-build"):

@@ -155,7 +155,7 @@ def proxy_environment(invocation: Invocation, given: list[str]) -> list[str]:
     if not isinstance(chosen, dict):
         return []
     taken = {word.partition("=")[0] for word in given}
-    output = []
+    output: list[str] = []
     for key, name in PROXIES.items():
         value = chosen.get(key)
         if isinstance(value, str) and value:

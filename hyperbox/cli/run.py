@@ -208,6 +208,9 @@ def run_attached(
         except EngineError:
             return
 
+    from hyperbox.engine.attach import StreamAttachment
+
+    assert isinstance(attachment, StreamAttachment)
     return stay_attached(
         attachment,
         stdin=stdin,

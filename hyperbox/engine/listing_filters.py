@@ -141,7 +141,7 @@ def by_health(container: Container, values: list[str]) -> bool:
 def by_volume(container: Container, values: list[str]) -> bool:
     from hyperbox.engine.volumes import mount_points
 
-    found = set()
+    found: set[object] = set()
     for point in mount_points(container.roots, container):
         found.update((point.get("Name"), point.get("Source"), point.get("Destination")))
     return any(value in found for value in values)

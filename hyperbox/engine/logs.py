@@ -149,7 +149,8 @@ def last_lines(path: str, descriptor: int, count: int) -> list[bytes]:
 
 def pieces(lines: Iterator[bytes], wish: Wish) -> Iterator[Piece]:
     """Turn records into pieces of output, neighbours of one stream together."""
-    stream, held, size = 0, [], 0
+    stream, size = 0, 0
+    held: list[bytes] = []
     for line in lines:
         found = record_piece(line, wish)
         if found is None:

@@ -526,7 +526,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'image build': (
-        'image build', 1, 1, 'docker', True, 'native', '',
+        'image build', 1, 1, 'docker', True, 'refused', "HyperBox can't build images yet",
         (
             ('add-host', '', 'strings', None, None),
             ('allow', '', 'stringArray', None, None),
@@ -643,7 +643,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'builder prune': (
-        'builder prune', 0, 0, 'docker', True, 'native', '',
+        'builder prune', 0, 0, 'docker', True, 'refused', 'HyperBox has no build cache yet',
         (
             ('all', 'a', 'bool', False, None),
             ('builder', '', 'string', '', None),

@@ -148,7 +148,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'build': (
-        'build', 0, -1, 'docker', True, 'native', '',
+        'build', 0, -1, 'docker', True, 'refused', "HyperBox can't build images yet",
         (
             ('build-arg', '', 'stringArray', None, None),
             ('builder', '', 'string', '', None),
@@ -493,7 +493,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'watch': (
-        'watch', 0, -1, 'docker', True, 'native', '',
+        'watch', 0, -1, 'docker', True, 'refused', "HyperBox can't do this yet",
         (
             ('no-up', '', 'bool', False, None),
             ('prune', '', 'bool', True, None),

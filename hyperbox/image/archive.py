@@ -271,7 +271,7 @@ def _descriptors(digest: str, size: int, tags: Sequence[str]) -> list[Json]:
     for tag in tags:
         reference = parse_reference(tag)
         described.append({**plain, "annotations": {FULL_NAME: reference.canonical, OCI_TITLE: reference.tag}})
-    return described  # type: ignore[return-value]
+    return described
 
 
 def oci_manifest(config_digest: str, config_size: int, layers: Sequence[tuple[str, int]]) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import tarfile
 import zlib
+from typing import cast
 
 from hyperbox import process
 from hyperbox.errors import EngineError
@@ -18,7 +19,7 @@ from hyperbox.errors import EngineError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO
+    from typing import IO, BinaryIO
 
 CHUNK = 1 << 18
 MAXIMUM_ENTRIES = 5_000_000
@@ -48,7 +49,7 @@ class Decompressed:
 
             chained = _Chained(head, self.raw)
             self.zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-                chained, read_across_frames=True
+                cast("IO[bytes]", chained), read_across_frames=True
             )
             return lambda: self.zstd.read(CHUNK)
         if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"BZh":
@@ -151,7 +152,7 @@ def extract_layer(source: str, target: str, *, limit: int = 1 << 40, whiteouts: 
         try:
             os.close(reader)
             with open(source, "rb", buffering=0) as raw:
-                stream = Decompressed(raw, limit=limit)  # type: ignore[arg-type]
+                stream = Decompressed(raw, limit=limit)
                 message = _in_child(stream, target, whiteouts)
             code = 0
         except BaseException as error:
@@ -199,11 +200,11 @@ def unpack(stream: object, *, whiteouts: bool, adapt: Callable[[tarfile.TarInfo]
     size = 0
     folders: list[tuple[str, float]] = []
     made: set[str] = {""}
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK, errorlevel=2) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|", bufsize=CHUNK, errorlevel=2) as archive:
         for count, member in enumerate(archive):
             if count > MAXIMUM_ENTRIES:
                 raise EngineError(f"more than {MAXIMUM_ENTRIES} entries in one layer")
-            archive.members = []  # tarfile would keep them all
+            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
             adapt(member)
             path = os.path.normpath("/" + member.name).lstrip("/")
             parent, _, name = path.rpartition("/")

@@ -52,7 +52,17 @@ def _functions() -> dict[str, Callable[..., int]]:
         _restype_ = Int
 
     libc = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
-    names = ("mount", "umount2", "unshare", "setns", "prctl", "syscall", "pivot_root", "inotify_init1", "inotify_add_watch")
+    names = (
+        "mount",
+        "umount2",
+        "unshare",
+        "setns",
+        "prctl",
+        "syscall",
+        "pivot_root",
+        "inotify_init1",
+        "inotify_add_watch",
+    )
     return {name: Function(_ctypes.dlsym(libc, name)) for name in names}
 
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     InUse = Callable[[str, int, str], bool]
 
 FIRST, LAST, SIZE = 10000, 65535, 1000
-SIZES = (1000, 500, 200, 100, 50, 20)
+SIZES = (1000, 500, 200, 100, 50, 20, 10, 5)
+# no lease takes more than this part of the ports that are left, so that hundreds of projects find one
+PART = 25
 POLICIES = ("auto", "range", "strict")
 
 
@@ -98,7 +100,11 @@ def choose_lease(
     taken: Sequence[Lease], ephemeral: tuple[int, int], first: int = FIRST, last: int = LAST, size: int = SIZE
 ) -> Lease:
     """Return the first free range, of `size` ports or of fewer when they run short. Raises HyperBoxError when there is none. Pure."""
+    outside = max(0, min(ephemeral[1], last) - max(ephemeral[0], first) + 1)
+    left = last - first + 1 - outside - sum(lease.size for lease in taken)
     for each in (size, *(smaller for smaller in SIZES if smaller < size)):
+        if each > max(left // PART, SIZES[-1]):
+            continue
         start = first
         while start + each - 1 <= last:
             end = start + each - 1

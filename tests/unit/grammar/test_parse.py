@@ -59,7 +59,6 @@ def test_another_word_for_a_flag_sets_the_same_value() -> None:
         ("docker image remove x", "image rm", "image rm"),
         ("docker rmi x", "image rm", "rmi"),
         ("docker info", "system info", "info"),
-        ("docker buildx build .", "image build", "build"),
         ("docker compose up", "compose up", "compose up"),
         ("docker-compose up", "compose up", "compose up"),
         ("docker-compose -v", "compose version", "compose version"),

@@ -1,0 +1,64 @@
+"""docker run with real containers: exit codes, streams, stdin, ports, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from pathlib import Path
+
+from tests.conftest import Command, wait_until
+
+
+def test_run_passes_the_exit_code_and_keeps_the_streams_apart(hyperbox: Command, busybox: str) -> None:
+    result = hyperbox("run", "--rm", busybox, "sh", "-c", "echo out; echo err >&2; exit 7", code=7)
+    assert (result.out, result.err) == ("out\n", "err\n")
+
+
+def test_stdin_reaches_the_container_to_its_end(hyperbox: Command, busybox: str) -> None:
+    data = os.urandom(3_000_000)
+    assert hyperbox("run", "--rm", "-i", busybox, "cat", input=data).out_bytes == data
+
+
+def test_a_missing_executable_is_127(hyperbox: Command, busybox: str) -> None:
+    result = hyperbox("run", "--rm", busybox, "no-such-program", code=127)
+    assert 'exec: "no-such-program": executable file not found in $PATH' in result.err
+
+
+def test_a_missing_image_is_125(hyperbox: Command) -> None:
+    assert "nothing:nothing" in hyperbox("run", "--rm", "--pull", "never", "nothing:nothing", code=125).err
+
+
+def test_a_published_port_answers_on_the_host(hyperbox: Command, busybox: str) -> None:
+    command = "mkdir /www; echo hello >/www/index.html; httpd -f -p 80 -h /www"
+    name = hyperbox("run", "-d", "-p", "18080:80", busybox, "sh", "-c", command).out.strip()
+
+    def page() -> bytes | None:
+        try:
+            return urllib.request.urlopen("http://127.0.0.1:18080/", timeout=2).read()
+        except OSError:
+            return None
+
+    try:
+        assert wait_until(page) == b"hello\n"
+        assert hyperbox("port", name, "80").out.splitlines()[0] == "0.0.0.0:18080"
+    finally:
+        hyperbox("rm", "-f", name)
+
+
+def test_killing_the_client_leaves_the_container_running(hyperbox: Command, busybox: str) -> None:
+    client = hyperbox.start("run", "--name", "survivor", busybox, "sleep", "60")
+    try:
+        wait_until(lambda: hyperbox("inspect", "-f", "{{.State.Running}}", "survivor", code=None).out == "true\n")
+        client.kill()
+        client.communicate()
+        assert hyperbox("inspect", "-f", "{{.State.Running}}", "survivor").out == "true\n"
+    finally:
+        hyperbox("rm", "-f", "survivor")
+
+
+def test_fifty_short_runs_leave_nothing(hyperbox: Command, busybox: str) -> None:
+    for _ in range(50):
+        hyperbox("run", "--rm", busybox, "true")
+    run = Path(os.environ["HYPERBOX_RUN"])
+    wait_until(lambda: not os.listdir(run / "containers"))
+    assert hyperbox("ps", "-aq").out == ""

@@ -183,7 +183,8 @@ def import_image(invocation: Invocation) -> int:
         source = opened(source_name)
     changes = invocation.flags["change"]
     assert isinstance(changes, list)
-    message = str(invocation.flags["message"]) or f"Imported from {source_name}"
+    remote = source_name if source_name.startswith(("http://", "https://")) else "-"
+    message = str(invocation.flags["message"]) or f"Imported from {remote}"
     with source:
         image_id = engine_for(invocation).image_import(
             source,

@@ -33,14 +33,19 @@ def shop_images(image_folder: Path, registry: str) -> str:
     return registry
 
 
-def test_the_sample_is_up_from_two_folders_and_keeps_its_data(hyperbox: Command, shop_images: str, tmp_path: Path) -> None:
+def test_the_sample_is_up_from_two_folders_and_keeps_its_data(
+    hyperbox: Command, shop_images: str, tmp_path: Path
+) -> None:
     folders = [tmp_path / "one" / "shop", tmp_path / "two" / "shop"]
     for folder in folders:
         shutil.copytree(ROOT / "examples" / "shop", folder)
     try:
         for folder in folders:
             hyperbox("compose", "up", "-d", "--wait", folder=folder, timeout=240)
-        addresses = [hyperbox("compose", "port", "proxy", "80", folder=folder).out.strip().replace("0.0.0.0", "127.0.0.1") for folder in folders]
+        addresses = [
+            hyperbox("compose", "port", "proxy", "80", folder=folder).out.strip().replace("0.0.0.0", "127.0.0.1")
+            for folder in folders
+        ]
         assert addresses[0] != addresses[1]
         for address in addresses:
             wait_until(lambda address=address: answers(address))
@@ -71,7 +76,11 @@ def test_a_killed_redis_is_restarted_by_its_policy(hyperbox: Command, shop_image
         name = hyperbox("compose", "ps", "-q", "redis", folder=folder).out.strip()
         before = hyperbox("inspect", "-f", "{{.State.Pid}}", name).out
         hyperbox("exec", name, "sh", "-c", "kill -9 1 || true; kill -TERM 1", code=None)
-        wait_until(lambda: hyperbox("inspect", "-f", "{{.State.Status}} {{.State.Pid}}", name).out not in (f"running {before}",))
+        wait_until(
+            lambda: (
+                hyperbox("inspect", "-f", "{{.State.Status}} {{.State.Pid}}", name).out not in (f"running {before}",)
+            )
+        )
         wait_until(lambda: hyperbox("inspect", "-f", "{{.State.Status}}", name).out == "running\n")
         assert hyperbox("inspect", "-f", "{{.RestartCount}}", name).out != "0\n"
     finally:

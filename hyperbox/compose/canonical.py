@@ -13,6 +13,9 @@ from hyperbox.compose.tree import Rules, compile_rules, join
 from hyperbox.compose.volumes import parse_volume
 from hyperbox.errors import ComposeError
 
+# how many ports a service may have: all of them, in two protocols
+PORTS = 2 * 65536
+
 Json = dict[str, object]
 Warn = Callable[[str], None]
 
@@ -193,6 +196,8 @@ def _ports(value: object, path: str, walk: Walk, _: Rules[Transform]) -> object:
         raise _invalid(value, path, "port")
     ports: list[object] = []
     for entry in value:
+        if len(ports) > PORTS:
+            raise ComposeError(f"{path}: more than {PORTS} ports")
         if isinstance(entry, dict):
             ports.append(entry)
         elif isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool)):

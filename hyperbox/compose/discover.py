@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from hyperbox.compose import go
-from hyperbox.compose.environment import file_error, read_env_files
+from hyperbox.compose.environment import read_bytes, read_env_files
 from hyperbox.compose.include import refuse_remote
 from hyperbox.compose.model import LoadOptions
 from hyperbox.compose.paths import expand_user, join_path
@@ -164,15 +164,6 @@ def _read(name: str, options: LoadOptions) -> Source:
     refuse_remote(name)
     path = _absolute(name, options.working_dir)
     return Source(path, read_bytes(path))
-
-
-def read_bytes(path: str) -> bytes:
-    """Return a file's bytes. Raises ComposeError "open PATH: no such file or directory"."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise ComposeError(file_error(error, path)) from None
 
 
 def normalize_name(name: str) -> str:

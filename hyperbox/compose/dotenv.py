@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from hyperbox.compose import go
-from hyperbox.compose.interpolate import InvalidTemplate, Lookup, MissingRequired, Substitution
+from hyperbox.compose.interpolate import InvalidTemplate, Lookup, MissingRequired, Substitution, TooLarge
 
 _EXPORT = re.compile(r"export\s+")
 _ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')
@@ -177,7 +177,7 @@ class _Parser:
     def expand(self, value: str) -> str:
         try:
             return self.substitution.apply(value)
-        except (InvalidTemplate, MissingRequired) as error:
+        except (InvalidTemplate, MissingRequired, TooLarge) as error:
             raise DotenvError(str(error)) from None
 
 

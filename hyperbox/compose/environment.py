@@ -15,6 +15,9 @@ from hyperbox.errors import ComposeError
 
 Warn = Callable[[str], None]
 
+# the files here are written by people, or are not what they seem
+FILE_SIZE = 16 << 20
+
 
 def read_env_files(paths: Sequence[str], current: Mapping[str, str], warn: Warn) -> dict[str, str]:
     """Return what env files set, a later one over an earlier; `current` has precedence within them. Raises ComposeError."""
@@ -32,13 +35,21 @@ def read_env_files(paths: Sequence[str], current: Mapping[str, str], warn: Warn)
     return variables
 
 
-def read_text(path: str) -> str:
-    """Return a file's text. Raises ComposeError in Go's words: "open PATH: no such file or directory"."""
+def read_bytes(path: str) -> bytes:
+    """Return a file's bytes. Raises ComposeError in Go's words: "open PATH: no such file or directory"."""
     try:
         with open(path, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
+            content = file.read(FILE_SIZE + 1)
     except OSError as error:
         raise ComposeError(file_error(error, path)) from None
+    if len(content) > FILE_SIZE:
+        raise ComposeError(f"{path}: file is larger than {FILE_SIZE >> 20} MiB")
+    return content
+
+
+def read_text(path: str) -> str:
+    """Return a file's text. Raises ComposeError as `read_bytes`."""
+    return read_bytes(path).decode("utf-8", "surrogateescape")
 
 
 def file_error(error: OSError, path: str) -> str:

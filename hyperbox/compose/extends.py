@@ -5,14 +5,17 @@ https://github.com/compose-spec/compose-spec/blob/main/05-services.md#extends
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 from hyperbox.compose import go
 from hyperbox.compose.merge import extend_service
+from hyperbox.compose.tree import clone
 from hyperbox.errors import ComposeError
+
+# how long a chain of services may be
+CHAIN = 100
 
 Json = dict[str, object]
 Resets = list[tuple[str, ...]]
@@ -64,7 +67,7 @@ def _extend(
     base = _extend(reference, base_services, extension, chain, base_resets)
     if base is None:
         return service
-    source = copy.deepcopy(base)
+    source = clone(base)
     clear({"services": {name: source}}, resets)
     assert isinstance(source, dict)
     merged = extend_service(source, service)
@@ -84,6 +87,8 @@ def _reference(name: str, extends: object) -> tuple[str, str | None]:
 
 
 def _follow(chain: tuple[tuple[str, str], ...], file_name: str, name: str) -> tuple[tuple[str, str], ...]:
+    if len(chain) > CHAIN:
+        raise ComposeError(f"service {go.quote(chain[0][1])} extends a chain of more than {CHAIN} services")
     link = (file_name, name)
     if link in chain:
         lines = ["Circular reference:", f"  {chain[0][1]} in {chain[0][0]}"]

@@ -16,6 +16,8 @@ from hyperbox.errors import ComposeError
 
 # how deep defaults may hold variables with defaults; real files stay below five
 NESTING = 64
+# how many characters variables may put into one document; without a limit a few lines can ask for gigabytes
+PRODUCED = 16 << 20
 
 _NAME = re.compile(r"[_a-z][_a-z0-9]*", re.IGNORECASE)
 _OPERATOR = re.compile(r":?[-+?]")
@@ -43,17 +45,32 @@ class MissingRequired(ValueError):
         super().__init__(f"required variable {variable} is missing a value" + (f": {reason}" if reason else ""))
 
 
+class TooLarge(ValueError):
+    """Variables stand for more text than a document may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"variables stand for more than {PRODUCED >> 20} MiB")
+
+
 class Substitution:
     """Replaces variables by the values of a mapping; `warn` hears of those that are not set."""
 
-    __slots__ = ("lookup", "warn")
+    __slots__ = ("lookup", "produced", "warn")
 
     def __init__(self, lookup: Lookup, warn: Callable[[str], None]) -> None:
         self.lookup = lookup
         self.warn = warn
+        self.produced = 0
+
+    def produce(self, text: str) -> str:
+        """Count what a variable stands for. Raises TooLarge."""
+        self.produced += len(text)
+        if self.produced > PRODUCED:
+            raise TooLarge
+        return text
 
     def apply(self, template: str, depth: int = 0) -> str:
-        """Return `template` with its variables replaced. Raises InvalidTemplate, MissingRequired."""
+        """Return `template` with its variables replaced. Raises InvalidTemplate, MissingRequired, TooLarge."""
         if "$" not in template:
             return template
         if depth > NESTING:
@@ -76,11 +93,11 @@ class Substitution:
                 out.append("$")
                 position = dollar + 2
             elif name:
-                out.append(self.value(name.group()))
+                out.append(self.produce(self.value(name.group())))
                 position = name.end()
             elif following == "{":
                 value, position, last = self.braced(template, begin, dollar, end, depth)
-                out.append(value)
+                out.append(self.produce(value))
                 if position < last:
                     begin, end = position, last
             else:
@@ -238,7 +255,7 @@ def _string(value: str, path: str, substitution: Substitution) -> str:
         raise ComposeError(
             f"invalid interpolation format for {path}.\nYou may need to escape any $ with another $.\n{error.template}"
         ) from None
-    except MissingRequired as error:
+    except (MissingRequired, TooLarge) as error:
         raise ComposeError(f"error while interpolating {path}: {error}") from None
 
 

@@ -12,8 +12,8 @@ from hyperbox.compose import yaml_nodes, yaml_values
 from hyperbox.compose.canonical import omit_empty, set_defaults, to_canonical
 from hyperbox.compose.check import check_project, check_values
 from hyperbox.compose.decode import collect_extensions, decode
-from hyperbox.compose.discover import Found, discover, invalid_name, normalize_name, read_bytes
-from hyperbox.compose.environment import inherit, resolve_labels, resolve_service
+from hyperbox.compose.discover import Found, discover, invalid_name, normalize_name
+from hyperbox.compose.environment import inherit, read_bytes, resolve_labels, resolve_service
 from hyperbox.compose.extends import Extension, Resets, apply_extends, clear
 from hyperbox.compose.fields import PROJECT
 from hyperbox.compose.include import Included, Including, apply_include
@@ -27,6 +27,27 @@ from hyperbox.compose.unique import enforce_unicity
 from hyperbox.compose.validate import validate
 from hyperbox.errors import ComposeError
 
+# how many inclusions a project may have, however nested
+INCLUSIONS = 1000
+
+
+class Reads:
+    """What one load has read: streams by file, extended documents by file and folder, and how often something was included."""
+
+    __slots__ = ("extended", "inclusions", "streams")
+
+    def __init__(self, streams: dict[str, yaml_nodes.Stream]) -> None:
+        self.streams = streams
+        self.extended: dict[tuple[str, str, int], tuple[Json, Resets]] = {}
+        self.inclusions = 0
+
+    def stream(self, name: str) -> yaml_nodes.Stream:
+        """Return a file's YAML stream, read once."""
+        stream = self.streams.get(name)
+        if stream is None:
+            stream = self.streams[name] = yaml_nodes.read_stream(read_bytes(name))
+        return stream
+
 
 class Context(NamedTuple):
     """How one set of files is read: main, included or extended.
@@ -34,17 +55,20 @@ class Context(NamedTuple):
     base         the folder (absolute) that paths of `extends` and `include` start at
     working_dir  what other relative paths start at; for included files it is relative itself
     variables    for interpolation
+    reads        what was read already
     top          the files of the project itself; False for an extended file, of which only the services matter
     chain        the files that include this one
+    inclusion    which inclusion this is: its variables are its own
     """
 
     options: LoadOptions
     base: str
     working_dir: str
     variables: Mapping[str, str]
-    streams: dict[str, yaml_nodes.Stream]
+    reads: Reads
     top: bool = True
     chain: tuple[str, ...] = ()
+    inclusion: int = 0
 
 
 def load(options: LoadOptions) -> Project:
@@ -82,7 +106,7 @@ def _load_document(options: LoadOptions, found: Found, *, bare: bool = False) ->
     name, variables = _project_name(options, found, streams)
     names = [source.name for source in found.sources]
     seen = {"COMPOSE_PROJECT_NAME": name} if bare else variables
-    context = Context(options, found.working_dir, found.working_dir, seen, streams)
+    context = Context(options, found.working_dir, found.working_dir, seen, Reads(streams))
     document = _load_files(names, context, options.resolve_paths)
     if not document:
         raise ComposeError("empty compose file")
@@ -109,10 +133,7 @@ def _load_files(names: list[str], context: Context, make_absolute: bool) -> Json
 
 def _load_file(name: str, context: Context, document: Json) -> tuple[Json, Resets]:
     """Merge the YAML documents of one file over `document`; also returns what the last one resets."""
-    stream = context.streams.get(name)
-    if stream is None:
-        stream = yaml_nodes.read_stream(read_bytes(name))
-        context.streams[name] = stream
+    stream = context.reads.stream(name)
     resets: Resets = []
     for root in stream.documents:
         construction = yaml_values.Construction()
@@ -152,18 +173,26 @@ def _merge_document(value: object, resets: Resets, name: str, context: Context, 
 
 def _read_extended(path: str, relative: str, context: Context) -> tuple[Json, Resets]:
     """Read a file whose services are extended; its paths become relative to the folder of the extending file."""
-    document, resets = _load_file(path, context._replace(top=False), {})
-    resolve_paths(document, relative, context.options.environment)
-    return document, resets
+    key = (path, relative, context.inclusion)
+    known = context.reads.extended.get(key)
+    if known is None:
+        known = _load_file(path, context._replace(top=False), {})
+        resolve_paths(known[0], relative, context.options.environment)
+        context.reads.extended[key] = known
+    return known
 
 
 def _including(name: str, context: Context) -> Including:
     def load_included(included: Included) -> Json:
+        context.reads.inclusions += 1
+        if context.reads.inclusions > INCLUSIONS:
+            raise ComposeError(f"more than {INCLUSIONS} inclusions")
         inner = context._replace(
             base=included.folder,
             working_dir=included.relative,
             variables=included.environment,
             chain=(*context.chain, name),
+            inclusion=context.reads.inclusions,
         )
         return _load_files(list(included.files), inner, True)
 

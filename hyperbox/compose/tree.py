@@ -42,6 +42,15 @@ def compile_rules(table: Mapping[str, Rule]) -> Rules[Rule]:
     return root
 
 
+def clone(value: object) -> object:
+    """Return a deep copy of plain data."""
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clone(item) for item in value]
+    return value
+
+
 def join(path: str, key: str) -> str:
     """Return the path of `key` below `path`, as errors show it."""
     return f"{path}.{key}" if path else key

@@ -32,11 +32,13 @@ _MERGE_TAGS = frozenset({"", "!", "!!merge"})
 class Construction:
     """Makes the value of one document; `resets` collects the paths that are to be cleared in what was merged before."""
 
-    __slots__ = ("expanded", "open", "resets", "visited")
+    __slots__ = ("dropped", "expanded", "open", "resets", "visited")
 
     def __init__(self) -> None:
         self.resets: list[Path] = []
         self.expanded = 0
+        # the nodes that `!reset` took out: an alias to what holds them does not see them again
+        self.dropped: set[int] = set()
         # targets of aliases that are being expanded
         self.open: list[Node] = []
         # where aliases to a target stood
@@ -91,15 +93,14 @@ class Construction:
 
     def sequence(self, node: Node, path: Path, shown: str, depth: int) -> object:
         values: list[object] = []
-        dropped = False
         for index, item in enumerate(node.items):
+            if id(item) in self.dropped:
+                continue
             value = self.value(item, (*path, str(index)), f"{shown}[{index}]", depth + 1)
             if value is DROPPED:
-                dropped = True
+                self.dropped.add(id(item))
             else:
                 values.append(value)
-        if dropped and not self.open:
-            node.items = [item for item in node.items if item.tag != "!reset"]
         return values
 
     def mapping(self, node: Node, path: Path, shown: str, depth: int) -> object:
@@ -107,9 +108,10 @@ class Construction:
         result: dict[str, object] = {}
         seen: dict[str, int] = {}
         merged: object = None
-        dropped = False
         for index in range(0, len(items), 2):
             key_node, value_node = items[index], items[index + 1]
+            if id(value_node) in self.dropped:
+                continue
             name = key_node.text
             if name in seen and key_node.kind in (SCALAR, ALIAS):
                 raise YamlError(
@@ -123,15 +125,9 @@ class Construction:
             below = f"{shown}.{key}" if shown else key
             value = self.value(value_node, (*path, key), below, depth + 1)
             if value is DROPPED:
-                dropped = True
+                self.dropped.add(id(value_node))
             else:
                 result[key] = value
-        if dropped:
-            node.items = [
-                item
-                for index, item in enumerate(items)
-                if (value := items[index | 1]).tag != "!reset" or value.kind == ALIAS
-            ]
         if isinstance(merged, dict):
             for key, value in merged.items():
                 result.setdefault(key, value)

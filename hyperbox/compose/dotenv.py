@@ -12,6 +12,10 @@ from collections.abc import Callable, Mapping
 from hyperbox.compose import go
 from hyperbox.compose.interpolate import InvalidTemplate, Lookup, MissingRequired, Substitution, TooLarge
 
+_KEY = re.compile(r"[\w.\-\[\]\t\v\f\r \x85\xa0]*")
+_SPACE = re.compile(r"\s+")
+_BODIES = {quote: re.compile(rf"(?:[^{quote}\\]+|\\.)*", re.DOTALL) for quote in "'\""}
+_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _EXPORT = re.compile(r"export\s+")
 _ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')
 _ESCAPES = {
@@ -82,21 +86,18 @@ class _Parser:
 
     def to_statement(self) -> bool:
         """Go to the next thing that is neither white space nor a comment; return whether there is one."""
-        text, size = self.text, len(self.text)
-        while self.position < size:
-            character = text[self.position]
-            if character == "#":
-                newline = text.find("\n", self.position)
-                if newline < 0:
-                    return False
-                self.position = newline
-            elif character.isspace():
-                if character == "\n":
-                    self.line += 1
-                self.position += 1
-            else:
-                return True
-        return False
+        text = self.text
+        while True:
+            match = _SPACE.match(text, self.position)
+            if match:
+                self.line += match.group().count("\n")
+                self.position = match.end()
+            if text[self.position : self.position + 1] != "#":
+                return self.position < len(text)
+            newline = text.find("\n", self.position)
+            if newline < 0:
+                return False
+            self.position = newline
 
     def key(self) -> tuple[str, bool]:
         """Read a key and its `=` or `:`; return it and whether it stood alone on its line."""
@@ -107,27 +108,17 @@ class _Parser:
             start += len("export")
             while start < len(text) and text[start] in _BLANKS:
                 start += 1
-        position = start
-        key, inherited = "", False
-        end = start
-        while position < len(text):
-            character = text[position]
-            if character in "=:\n":
-                key = text[start:position]
-                end = position + 1
-                inherited = character == "\n"
-                break
-            if (
-                character not in "_.-[]"
-                and not character.isalpha()
-                and not character.isnumeric()
-                and character not in _BLANKS
-            ):
-                line = text[start:].split("\n", 1)[0]
-                raise DotenvError(
-                    f"line {self.line}: unexpected character {go.quote(character)} in variable name {go.quote(line)}"
-                )
-            position += 1
+        name = _KEY.match(text, start)
+        assert name is not None
+        following = text[name.end() : name.end() + 1]
+        if following and following not in "=:\n":
+            line = text[start:].split("\n", 1)[0]
+            raise DotenvError(
+                f"line {self.line}: unexpected character {go.quote(following)} in variable name {go.quote(line)}"
+            )
+        # without a sign or a line end behind it, what is read counts as the value of no name
+        key, end = (name.group(), name.end() + 1) if following else ("", start)
+        inherited = following == "\n"
         if start >= len(text):
             raise DotenvError("zero length string")
         if inherited and " " not in key:
@@ -141,38 +132,24 @@ class _Parser:
         quote = self.text[self.position : self.position + 1]
         if quote in ("'", '"') and quote:
             return self.quoted(quote)
-        line, _, _ = self.text[self.position :].partition("\n")
+        end = self.text.find("\n", self.position)
+        line = self.text[self.position : end if end >= 0 else len(self.text)]
         self.position += len(line) + 1
         self.line += 1
         return self.expand(line.partition(" #")[0].rstrip())
 
     def quoted(self, quote: str) -> str:
-        text, start = self.text, self.position
-        characters: list[str] = []
-        escaped = False
-        position = start + 1
-        while position < len(text):
-            character = text[position]
-            position += 1
-            if character == "\n":
-                self.line += 1
-            if character != quote:
-                if not escaped and character == "\\":
-                    escaped = True
-                    continue
-                if escaped:
-                    escaped = False
-                    characters.append("\\")
-                characters.append(character)
-            elif escaped:
-                escaped = False
-                characters.append(character)
-            else:
-                self.position = position
-                value = "".join(characters)
-                return self.expand(_unescape(value)) if quote == '"' else value
-        line = text[start:].split("\n", 1)[0]
-        raise DotenvError(f"line {self.line}: unterminated quoted value {line}")
+        """Read a quoted value; a backslash before the quote takes it in, any other stays."""
+        start = self.position
+        body = _BODIES[quote].match(self.text, start + 1)
+        assert body is not None
+        self.line += body.group().count("\n")
+        if self.text[body.end() : body.end() + 1] != quote:
+            line = self.text[start:].split("\n", 1)[0]
+            raise DotenvError(f"line {self.line}: unterminated quoted value {line}")
+        self.position = body.end() + 1
+        value = _PAIR.sub(lambda pair: quote if pair.group(1) == quote else pair.group(), body.group())
+        return self.expand(_unescape(value)) if quote == '"' else value
 
     def expand(self, value: str) -> str:
         try:

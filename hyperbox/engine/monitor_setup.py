@@ -35,7 +35,7 @@ def set_up(roots: Roots, container: Container) -> int:
     from hyperbox.kernel import cgroups
 
     syscalls.private_mounts()
-    cgroups.mount_missing_hierarchies()
+    cgroups.mend_hierarchies()
     cgroups.create_project(roots.cgroup, container.project)
     netns = network_namespace(roots, container)
     folder = container.folder()

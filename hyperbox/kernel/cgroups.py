@@ -49,15 +49,37 @@ def v1_controllers() -> list[str]:
     return [row.removeprefix("name=") for row in rows if row]
 
 
+def mend_hierarchies() -> None:
+    """Show the OCI runtime the v1 hierarchies as it wants them; for a private mount namespace only. Does nothing on v2.
+
+    On a hybrid host crun refuses a v2 hierarchy that holds controllers, beside those of v1: it is hidden from it. Active v1 hierarchies that
+    are not mounted are mounted.
+    """
+    if is_v2():
+        return
+    hide_unified()
+    mount_missing_hierarchies()
+
+
+def hide_unified() -> None:
+    """Lay the folder of the hierarchies, without what is mounted in it, over the v2 hierarchy of a hybrid host, if that has controllers.
+
+    The host's own mount and the controllers stay as they are. Mounting those controllers as v1 hierarchies instead would take them from the
+    whole machine. The folder's file system is not cgroup2's, which is what runtimes look at.
+    """
+    from hyperbox.kernel import syscalls
+
+    if read(f"{ROOT}/unified/cgroup.controllers"):
+        syscalls.mount(ROOT, f"{ROOT}/unified", "", syscalls.MS_BIND)
+
+
 def mount_missing_hierarchies() -> None:
-    """Mount the active v1 hierarchies that are not mounted; for a private mount namespace only. Does nothing on v2.
+    """Mount the active v1 hierarchies that are not mounted.
 
     A v1 hierarchy becomes active for the whole machine as soon as anyone mounts it, in any namespace (a Docker Engine beside us
     does). crun then expects it at /sys/fs/cgroup/NAME and would write plain files into the folder if it were not there. The
     folder itself is never changed, since its tmpfs is the host's: a new tmpfs is laid over it and the hierarchies are bound in.
     """
-    if is_v2():
-        return
     device = os.lstat(ROOT).st_dev
     missing = []
     for name in v1_controllers():

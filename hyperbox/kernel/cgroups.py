@@ -62,15 +62,16 @@ def mend_hierarchies() -> None:
 
 
 def hide_unified() -> None:
-    """Lay the folder of the hierarchies, without what is mounted in it, over the v2 hierarchy of a hybrid host, if that has controllers.
+    """Lay a file system that is not cgroup2's, which is what runtimes look at, over the v2 hierarchy of a hybrid host, if that has controllers.
 
     The host's own mount and the controllers stay as they are. Mounting those controllers as v1 hierarchies instead would take them from the
-    whole machine. The folder's file system is not cgroup2's, which is what runtimes look at.
+    whole machine. crun makes folders and plain files there, so it is a new tmpfs that goes with this mount namespace.
     """
     from hyperbox.kernel import syscalls
 
     if read(f"{ROOT}/unified/cgroup.controllers"):
-        syscalls.mount(ROOT, f"{ROOT}/unified", "", syscalls.MS_BIND)
+        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+        syscalls.mount("tmpfs", f"{ROOT}/unified", "tmpfs", flags, "mode=755,size=1m")
 
 
 def mount_missing_hierarchies() -> None:

@@ -56,9 +56,26 @@ def test_killing_the_client_leaves_the_container_running(hyperbox: Command, busy
         hyperbox("rm", "-f", "survivor")
 
 
-def test_fifty_short_runs_leave_nothing(hyperbox: Command, busybox: str) -> None:
-    for _ in range(50):
+def leftovers() -> list[str]:
+    """Return what ended containers may have left: folders, claims, cgroups in every hierarchy, files where hierarchies are mounted."""
+    data, run = Path(os.environ["HYPERBOX_DATA"]), Path(os.environ["HYPERBOX_RUN"])
+    folders = [data / "containers", data / "making", data / "removing", data / "names", run / "containers"]
+    folders += [run / "networks" / "containers", run / "runtime" / "crun", run / "runtime" / "runc"]
+    found = [str(path) for folder in folders if folder.is_dir() for path in folder.iterdir() if path.name[0] != "."]
+    root, parent = Path("/sys/fs/cgroup"), os.environ["HYPERBOX_CGROUP"]
+    for hierarchy in (root, *root.iterdir()):
+        found += [str(path) for path in hierarchy.glob(f"{parent}/*/*") if path.is_dir()]
+    return found
+
+
+def test_short_runs_leave_nothing(hyperbox: Command, busybox: str) -> None:
+    before = leftovers()
+    for _ in range(20):
         hyperbox("run", "--rm", busybox, "true")
-    run = Path(os.environ["HYPERBOX_RUN"])
-    wait_until(lambda: not os.listdir(run / "containers"))
+    for _ in range(6):
+        clients = [hyperbox.start("run", "--rm", "-p", "80", busybox, "true") for _ in range(6)]
+        for client in clients:
+            client.communicate()
+            assert client.returncode == 0
+    wait_until(lambda: not set(leftovers()) - set(before))
     assert hyperbox("ps", "-aq").out == ""

@@ -16,11 +16,12 @@ PACKAGE = ROOT / "hyperbox"
 
 # room -> the rooms that it may import, itself and the three modules at the bottom always included
 BELOW: dict[str, set[str]] = {
-    "cli": {"plan", "project", "compose", "grammar", "engine", "image", "runtime", "warm", "kernel"},
+    "cli": {"plan", "project", "compose", "grammar", "build", "engine", "image", "runtime", "warm", "kernel"},
     "plan": {"project", "compose", "engine"},
     "project": {"compose", "grammar", "engine"},
     "compose": set(),
     "grammar": set(),
+    "build": {"engine", "image", "runtime", "kernel"},
     "engine": {"image", "runtime", "warm", "kernel"},
     "image": {"kernel"},
     "runtime": {"kernel"},

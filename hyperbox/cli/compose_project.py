@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.api import Engine
     from hyperbox.grammar.parse import Invocation
+    from hyperbox.project.enrolment import Enrolment
 
 
 class Session(NamedTuple):
-    """One compose command: its engine, and what its project wants (the file may be missing for verbs that work by labels)."""
+    """One compose command: its engine, what its project wants (the file may be missing for verbs that work by labels), and its place here."""
 
     engine: Engine
     invocation: Invocation
     desired: Desired
+    place: Enrolment | None = None
 
     def observe(self) -> Observed:
         """Return what is there now."""
@@ -97,7 +99,8 @@ def session(invocation: Invocation, *, scale: dict[str, int] | None = None, serv
     """Return the session of a verb that needs the files."""
     project = load_project(invocation, services)
     engine = engine_for(invocation)
-    return Session(engine, invocation, project_to_desired(project, real_name(project, invocation), scale))
+    place = settled(project, invocation, scale)
+    return Session(engine, invocation, project_to_desired(project, place.identity.id, scale, place.names), place)
 
 
 def session_by_name(invocation: Invocation) -> Session:
@@ -112,12 +115,13 @@ def session_by_name(invocation: Invocation) -> Session:
     return Session(engine_for(invocation), invocation, nothing)
 
 
-def real_name(project: Project, invocation: Invocation) -> str:
-    """Return the project's name on this machine: its own, with a suffix where another folder has the same name already."""
-    from hyperbox.cli.compose_identity import resolve_name
+def settled(project: Project, invocation: Invocation, scale: dict[str, int] | None = None) -> Enrolment:
+    """Return the project's place on this machine: its real name, with a suffix where another folder has the same one, its names and ports."""
+    from hyperbox.cli.compose_identity import settle
 
     explicit = bool(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME"))
-    return resolve_name(project, explicit, invocation.path)
+    path = "" if invocation.globals.get("dry-run") else invocation.path
+    return settle(project, explicit=explicit, path=path, scale=scale)
 
 
 def timeout_of(invocation: Invocation) -> int | None:

@@ -2,14 +2,10 @@
 
 Every project has one address in 127.89.0.0/16, made from its number, on which its published ports have the numbers that the file asks
 for, whatever they were remapped to on the host's other addresses. `PROJECT.hyperbox` and `SERVICE.PROJECT.hyperbox` stand in a block of
-/etc/hosts that is ours; all else in that file stays as it is. The rules that lead the address to containers are the engine's.
+/etc/hosts that is ours (`hosts_file`). The rules that lead the address to containers are the engine's.
 """
 
 from __future__ import annotations
-
-import os
-
-from hyperbox import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,44 +28,33 @@ def names(project_id: str, services: Sequence[str]) -> list[str]:
 
 
 def host_label(text: str) -> str:
-    """Return text as a label of a host's name: what may not stand in one becomes `-`. Pure."""
-    return "".join(each if each.isascii() and each.isalnum() else "-" for each in text.lower()).strip("-")[:63] or "x"
+    """Return a project's or service's name as a part of a host's name; different projects' stay different. Pure."""
+    return "".join(each if each.isascii() and (each.isalnum() or each in "-_.") else "-" for each in text.lower())
 
 
-def with_block(text: str, marker: str, lines: Sequence[str]) -> str:
-    """Return the text of a hosts file with our block for `marker` replaced by `lines`; without lines there is no block. Pure."""
-    begin, end = f"# hyperbox {marker} begin", f"# hyperbox {marker} end"
-    kept: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        if line == begin:
-            inside = True
-        elif line == end and inside:
-            inside = False
-        elif not inside:
-            kept.append(line)
-    block = [begin, *lines, end] if lines else []
-    joined = "\n".join([*kept, *block])
-    return joined + "\n" if joined else ""
+def host_lines(number: int, project_id: str, services: Sequence[str]) -> list[str]:
+    """Return the lines of a hosts file that name a project and its services, one name each. Pure."""
+    return [f"{address(number)} {name}" for name in names(project_id, services)]
 
 
-def write_hosts(path: str, lock: str, marker: str, lines: Sequence[str]) -> None:
-    """Replace our block for `marker` in a hosts file, under the lock file `lock`. Raises OSError.
+def published_ports(services: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, list[tuple[int, str, int]]]:
+    """Return (number on the project's address, protocol, container port) of each service's published ports. Pure.
 
-    The file is replaced by rename where it can be; a bind-mounted one (in a container) is written in place.
+    `services` has the canonical `ports` of each service. A number is what the file asks for; a range, or a port that asks for none, has the
+    container port's number unless it is another one's. Of two that ask for the same number the first has it.
     """
-    with files.Lock(lock):
-        before = files.read_text(path)
-        after = with_block(before, marker, lines)
-        if after == before:
-            return
-        try:
-            files.write_atomic(path, after, mode=0o644)
-        except OSError:
-            with open(path, "r+") as file:
-                file.write(after)
-                file.truncate()
-                os.fsync(file.fileno())
+    taken: set[tuple[int, str]] = set()
+    found: dict[str, list[tuple[int, str, int]]] = {}
+    for fixed in (True, False):
+        for service, ports in services.items():
+            for port in ports:
+                published, protocol = str(port.get("published") or ""), str(port.get("protocol") or "tcp")
+                target = int(str(port["target"]))
+                number = int(published) if published.isdigit() else target
+                if published.isdigit() == fixed and (number, protocol) not in taken:
+                    taken.add((number, protocol))
+                    found.setdefault(service, []).append((number, protocol, target))
+    return found
 
 
 def environment(number: int, ports: Mapping[tuple[str, int, str], int]) -> dict[str, str]:

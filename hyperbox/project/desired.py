@@ -7,6 +7,7 @@ has too carries a suffix in its real name (`project.identity`), and everything h
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hyperbox.compose.model import Json, Project
@@ -65,7 +66,10 @@ class ServiceWish(NamedTuple):
 
 
 class Desired(NamedTuple):
-    """What a project wants to be there. `name` is its real name, `plain_name` the one without a folder's suffix."""
+    """What a project wants to be there. `name` is its real name, `plain_name` the one without a folder's suffix.
+
+    `names` has the real name of each "KIND/NAME" that the file fixes.
+    """
 
     name: str
     plain_name: str
@@ -76,6 +80,11 @@ class Desired(NamedTuple):
     services: dict[str, ServiceWish]
     known_services: frozenset[str]
     project: Project | None = None
+    names: Mapping[str, str] = {}
+
+    def real(self, kind: str, name: str) -> str:
+        """Return what a name that the file fixes is on this machine: see `names`."""
+        return self.names.get(f"{kind}/{name}", name)
 
 
 def digest(value: object) -> str:
@@ -106,9 +115,13 @@ def service_scale(definition: Json) -> int:
     return number(definition.get("scale"), number(replicas, 1))
 
 
-def image_name(project_name: str, service: str, definition: Json) -> str:
-    """Return the image of a service: the one that is named, or PROJECT-SERVICE for one that is built."""
-    return str(definition.get("image") or f"{project_name}-{service}")
+def image_name(project_name: str, service: str, definition: Json, names: Mapping[str, str]) -> str:
+    """Return the image of a service: the one that is named, or PROJECT-SERVICE for one that is built.
+
+    The tag of one that is built is the project's own (`names`); images that are only used are shared.
+    """
+    image = str(definition.get("image") or f"{project_name}-{service}")
+    return names.get(f"image/{image}", image) if definition.get("build") else image
 
 
 def dependencies(definition: Json) -> tuple[Dependency, ...]:
@@ -128,8 +141,27 @@ def dependencies(definition: Json) -> tuple[Dependency, ...]:
     return tuple(rows)
 
 
-def project_to_desired(project: Project, real_name: str, scale: dict[str, int] | None = None) -> Desired:
-    """Return what a loaded project wants. Raises ComposeError for a scale that can't be."""
+def fixed_names(project: Project) -> list[str]:
+    """Return the names that the files fix, as "KIND/NAME": containers', networks', volumes', and tags of images that are built."""
+    found = []
+    for definition in project.services.values():
+        if definition.get("container_name"):
+            found.append(f"container/{definition['container_name']}")
+        if definition.get("build") and definition.get("image"):
+            found.append(f"image/{definition['image']}")
+    for kind, parts in (("network", project.networks), ("volume", project.volumes)):
+        for key, definition in parts.items():
+            name = str((definition or {}).get("name") or "")
+            if name and name != f"{project.name}_{key}" and not (definition or {}).get("external"):
+                found.append(f"{kind}/{name}")
+    return list(dict.fromkeys(found))
+
+
+def project_to_desired(
+    project: Project, real_name: str, scale: dict[str, int] | None = None, names: Mapping[str, str] | None = None
+) -> Desired:
+    """Return what a loaded project wants; `names` has the real names of the fixed ones. Raises ComposeError for a scale that can't be."""
+    given = names or {}
     services = {}
     for name, definition in project.services.items():
         wanted = (scale or {}).get(name, service_scale(definition))
@@ -140,7 +172,7 @@ def project_to_desired(project: Project, real_name: str, scale: dict[str, int] |
                 f'WARNING: The "{name}" service is using the custom container name "{definition["container_name"]}". '
                 "Docker requires each container to have a unique name. Remove the custom name to scale the service"
             )
-        image = image_name(real_name, name, definition)
+        image = image_name(real_name, name, definition, given)
         services[name] = ServiceWish(
             name, definition, wanted, service_hash(definition), image, dependencies(definition)
         )
@@ -152,11 +184,12 @@ def project_to_desired(project: Project, real_name: str, scale: dict[str, int] |
         project.name,
         project.working_dir,
         project.compose_files,
-        {key: network_wish(project, real_name, key) for key in used_networks(project)},
-        {key: volume_wish(project, real_name, key) for key in project.volumes},
+        {key: network_wish(project, real_name, key, given) for key in used_networks(project)},
+        {key: volume_wish(project, real_name, key, given) for key in project.volumes},
         services,
         frozenset(project.services) | frozenset(project.disabled_services),
         project,
+        given,
     )
 
 
@@ -184,21 +217,22 @@ def _labels(definition: Json, project_name: str, kind: str, key: str, config_has
     }
 
 
-def _real_name(project: Project, real_name: str, definition: Json, key: str) -> tuple[str, bool]:
-    """Return a resource's name and whether it is external. A fixed name gets the suffix of a project that has one, an external one never."""
+def _real_name(
+    project: Project, real_name: str, definition: Json, kind: str, key: str, names: Mapping[str, str]
+) -> tuple[str, bool]:
+    """Return a resource's name and whether it is external; a fixed name is the project's own, an external one is as written."""
     name = str(definition.get("name") or f"{project.name}_{key}")
     if definition.get("external"):
         return name, True
     if name == f"{project.name}_{key}":
         return real_resource_name(project, real_name, name), False
-    suffix = real_name.removeprefix(project.name)
-    return f"{name}{suffix}" if real_name != project.name and suffix else name, False
+    return names.get(f"{kind}/{name}", name), False
 
 
-def network_wish(project: Project, real_name: str, key: str) -> NetworkWish:
+def network_wish(project: Project, real_name: str, key: str, names: Mapping[str, str]) -> NetworkWish:
     """Return a network of the file as the engine is to make it."""
     definition = project.networks.get(key) or {}
-    name, external = _real_name(project, real_name, definition, key)
+    name, external = _real_name(project, real_name, definition, "network", key, names)
     config_hash = digest(definition)
     body: Json = {
         "Name": name,
@@ -223,10 +257,10 @@ def _ipam(row: Json) -> Json:
     return {names[key]: value for key, value in row.items() if key in names}
 
 
-def volume_wish(project: Project, real_name: str, key: str) -> VolumeWish:
+def volume_wish(project: Project, real_name: str, key: str, names: Mapping[str, str]) -> VolumeWish:
     """Return a volume of the file as the engine is to make it."""
     definition = project.volumes.get(key) or {}
-    name, external = _real_name(project, real_name, definition, key)
+    name, external = _real_name(project, real_name, definition, "volume", key, names)
     config_hash = digest(definition)
     body: Json = {
         "Name": name,
@@ -238,10 +272,9 @@ def volume_wish(project: Project, real_name: str, key: str) -> VolumeWish:
 
 
 def container_name(desired: Desired, service: ServiceWish, index: int) -> str:
-    """Return the name of a service's container number `index`: PROJECT-SERVICE-N, or the fixed one with the project's suffix."""
+    """Return the name of a service's container number `index`: PROJECT-SERVICE-N, or what the fixed one is on this machine."""
     if service.container_name:
-        suffix = desired.name.removeprefix(desired.plain_name) if desired.name != desired.plain_name else ""
-        return f"{service.container_name}{suffix}"
+        return desired.real("container", service.container_name)
     return f"{desired.name}-{service.name}-{index}"
 
 

@@ -47,7 +47,7 @@ def add_mounts(
     if tmpfs:
         rows = [str(text).partition(":") for text in (tmpfs if isinstance(tmpfs, list) else [tmpfs])]
         host["Tmpfs"] = {path: options for path, _, options in rows}
-    _volumes_from(service, host, container_ids)
+    _volumes_from(desired, service, host, container_ids)
     return files
 
 
@@ -176,12 +176,13 @@ def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[F
     return files
 
 
-def _volumes_from(service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -> None:
+def _volumes_from(desired: Desired, service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -> None:
     rows = service.definition.get("volumes_from")
     names = []
     for text in rows if isinstance(rows, list) else []:
         if str(text).startswith("container:"):
-            names.append(str(text).removeprefix("container:"))
+            name, colon, mode = str(text).removeprefix("container:").partition(":")
+            names.append(f"{desired.real('container', name)}{colon}{mode}")
             continue
         other, colon, mode = str(text).partition(":")
         if other not in container_ids:

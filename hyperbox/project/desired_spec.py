@@ -251,7 +251,7 @@ def service_to_spec(
     host.setdefault("LogConfig", {"Type": "json-file", "Config": {}})
     _deploy(service, host)
     _blkio(definition, host)
-    _modes(service, host, container_ids or {})
+    _modes(desired, service, host, container_ids or {})
     _ports(service, index, config, host, real_port)
     files = add_mounts(desired, service, host, inherited or {}, container_ids or {})
     name = f"{desired.name}-{service.name}-run-{slug}" if slug else container_name(desired, service, index)
@@ -304,7 +304,7 @@ def _blkio(definition: Json, host: Json) -> None:
             host[name] = [{"Path": row["path"], api: _bytes(row[field])} for row in blkio[key]]
 
 
-def _modes(service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -> None:
+def _modes(desired: Desired, service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -> None:
     for key, name in (("ipc", "IpcMode"), ("pid", "PidMode"), ("network_mode", "NetworkMode")):
         mode = str(service.definition.get(key) or "")
         if mode.startswith("service:"):
@@ -312,6 +312,8 @@ def _modes(service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -
             if other not in container_ids:
                 raise ComposeError(f'services.{service.name}.{key}: service "{other}" has no container')
             mode = f"container:{container_ids[other]}"
+        elif mode.startswith("container:"):
+            mode = f"container:{desired.real('container', mode.removeprefix('container:'))}"
         if mode:
             host[name] = mode
 
@@ -347,7 +349,10 @@ def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, 
         wish = desired.networks.get(key)
         if wish is None:
             raise ComposeError(f'service "{service.name}" refers to undefined network {key}: invalid compose project')
-        aliases = [name, *([] if one_off else [service.name]), *(options.get("aliases") or ())]
+        own = [] if one_off else [service.name]
+        if service.container_name and service.container_name != name and not one_off:
+            own.insert(0, service.container_name)  # the others in the project know it by the name in the file
+        aliases = [name, *own, *(options.get("aliases") or ())]
         ipam = {
             api: options[field]
             for field, api in (

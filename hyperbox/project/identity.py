@@ -5,11 +5,13 @@ readable suffix of its own, which stays with that folder. A name given on purpos
 what it says, from any folder.
 
     DATA/projects/lock            held while a project is recorded, ports are assigned, or a project is removed
-    DATA/projects/ID.json         {"Id", "Name", "Folder", "Number", "Created", "Explicit", "Lease", "Ports", "Policy"}; "Number" is unique
-                                  and never changes: the project's address is made from it; "Lease" and "Ports" are `ports`'s
+    DATA/projects/ID.json         {"Id", "Name", "Folder", "Number", "Created", "Explicit", "Leases", "Ports", "Policy", "Names", "Limit"};
+                                  "Number" is unique and never changes: the project's address is made from it; "Leases", "Ports" and
+                                  "Policy" are `ports`'s, "Names" is `names`'s, "Limit" the budget that `hyperbox project limit` set
 
-`resolve(folder_of_projects, name, directory, explicit=…)` records the project; `find` and `predict` only look. All take DATA/projects as a
-plain path. Records are written by rename under the lock, so a kill leaves the old one or the new one.
+`resolve(folder_of_projects, name, directory, explicit=…)` records the project; `find` and `predict` only look; `enrolment.enrol` records it
+together with its names and ports. All take DATA/projects as a plain path. Records are written by rename under the lock, so a kill leaves
+the old one or the new one.
 """
 
 from __future__ import annotations
@@ -115,26 +117,53 @@ def choose_id(name: str, folder: str, taken: set[str]) -> str:
     return f"{name}-{telling[0]}-{count}"
 
 
+def means(record: Json, name: str, folder: str) -> bool:
+    """Return whether a record is the project that a name and a real folder mean, the name not being given on purpose."""
+    return record["Name"] == name and record["Folder"] == folder and not (record["Explicit"] and record["Id"] != name)
+
+
+def find_record(records: list[Json], name: str, directory: str, *, explicit: bool) -> Json | None:
+    """Return the record of the project that a name and a folder mean, or None. Pure but for resolving the folder's links."""
+    if explicit:
+        return next((record for record in records if record["Id"] == name), None)
+    folder = real_folder(directory)
+    return next((record for record in records if means(record, name, folder)), None)
+
+
 def find(projects: str, name: str, directory: str, *, explicit: bool) -> Identity | None:
     """Return the project that a name and a folder mean, or None where it was never recorded."""
-    if explicit:
-        record = read(projects, name)
-        return None if record is None else record_to_identity(record)
-    folder = real_folder(directory)
-    for record in read_all(projects):
-        if record["Name"] == name and record["Folder"] == folder and not (record["Explicit"] and record["Id"] != name):
-            return record_to_identity(record)
-    return None
+    record = read(projects, name)  # most projects have their plain name as id: the others need not be read
+    if record is None or not (explicit or means(record, name, real_folder(directory))):
+        record = None if explicit else find_record(read_all(projects), name, directory, explicit=False)
+    return None if record is None else record_to_identity(record)
 
 
 def predict(projects: str, name: str, directory: str, *, explicit: bool) -> str:
     """Return the id of the project that a name and a folder mean, or would get; records nothing."""
     found = find(projects, name, directory, explicit=explicit)
-    if found is not None:
-        return found.id
-    return (
-        name if explicit else choose_id(name, real_folder(directory), {str(each["Id"]) for each in read_all(projects)})
-    )
+    return str(new_record(read_all(projects), name, directory, explicit=explicit)["Id"]) if found is None else found.id
+
+
+def new_record(records: list[Json], name: str, directory: str, *, explicit: bool) -> Json:
+    """Return the record of a project that is new among `records`; nothing is written."""
+    import time
+
+    folder = real_folder(directory)
+    numbers = {record["Number"] for record in records}
+    taken = {str(record["Id"]) for record in records}
+    return {
+        "Id": name if explicit else choose_id(name, folder, taken),
+        "Name": name,
+        "Folder": folder,
+        "Number": next(number for number in range(1, len(numbers) + 2) if number not in numbers),
+        "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "Explicit": explicit,
+        "Leases": [],
+        "Ports": {},
+        "Policy": "",
+        "Names": {},
+        "Limit": {},
+    }
 
 
 def resolve(projects: str, name: str, directory: str, *, explicit: bool) -> Identity:
@@ -142,28 +171,12 @@ def resolve(projects: str, name: str, directory: str, *, explicit: bool) -> Iden
     found = find(projects, name, directory, explicit=explicit)
     if found is not None:
         return found
-    import time
-
     with lock(projects):
-        found = find(projects, name, directory, explicit=explicit)
-        if found is not None:
-            return found
         records = read_all(projects)
-        folder = real_folder(directory)
-        taken = {str(record["Id"]) for record in records}
-        numbers = {record["Number"] for record in records}
-        record: Json = {
-            "Id": name if explicit else choose_id(name, folder, taken),
-            "Name": name,
-            "Folder": folder,
-            "Number": next(number for number in range(1, len(numbers) + 2) if number not in numbers),
-            "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "Explicit": explicit,
-            "Lease": None,
-            "Ports": {},
-            "Policy": "",
-        }
-        write(projects, record)
+        record = find_record(records, name, directory, explicit=explicit)
+        if record is None:
+            record = new_record(records, name, directory, explicit=explicit)
+            write(projects, record)
         return record_to_identity(record)
 
 
@@ -185,3 +198,13 @@ def adopt(projects: str, identifier: str, directory: str) -> Identity | None:
         record["Folder"] = real_folder(directory)
         write(projects, record)
         return record_to_identity(record)
+
+
+def change(projects: str, identifier: str, key: str, value: object) -> Json | None:
+    """Set one field of a project's record and return the record; None where there is no such project."""
+    with lock(projects):
+        record = read(projects, identifier)
+        if record is not None and record.get(key) != value:
+            record[key] = value
+            write(projects, record)
+        return record

@@ -22,7 +22,7 @@ def nobody(address: str, port: int, protocol: str) -> bool:
 def one(
     request: Request, policy: str = "auto", kept: dict[str, int] | None = None, in_use: ports.InUse = nobody
 ) -> int:
-    return ports.decide([request], kept or {}, LEASE, policy, in_use)[0].port
+    return ports.decide([request], kept or {}, [LEASE], policy, in_use)[0].port
 
 
 def test_auto_gives_the_port_that_is_asked_for_while_it_is_free() -> None:
@@ -49,7 +49,7 @@ def test_range_takes_the_lease_and_strict_what_is_asked_for() -> None:
 
 def test_two_ports_of_one_project_never_get_the_same_one() -> None:
     requests = [Request("a/1/80/tcp/0", 80), Request("b/1/80/tcp/0", 80), Request("c/1/80/udp/0", 80, protocol="udp")]
-    assert [each.port for each in ports.decide(requests, {}, LEASE, "auto", nobody)] == [10080, 10081, 10080]
+    assert [each.port for each in ports.decide(requests, {}, [LEASE], "auto", nobody)] == [10080, 10081, 10080]
 
 
 def test_a_full_lease_is_an_error() -> None:
@@ -60,7 +60,7 @@ def test_a_full_lease_is_an_error() -> None:
 def test_two_hundred_leases_are_distinct_and_never_ephemeral() -> None:
     leases: list[Lease] = []
     for _ in range(200):
-        leases.append(ports.choose_lease(leases, EPHEMERAL))
+        leases.append(ports.choose_lease(leases, ports.Bounds(ephemeral=EPHEMERAL)))
     taken = [port for lease in leases for port in range(lease.start, lease.start + lease.size)]
     assert len(taken) == len(set(taken))
     assert not any(EPHEMERAL[0] <= port <= EPHEMERAL[1] for port in taken)
@@ -74,8 +74,7 @@ def take(arguments: tuple[str, str]) -> tuple[str, tuple[int, int], int]:
     (given,) = ports.assign(projects, found.id, [Request("web/1/80/tcp/0", 80, 8080)])
     record = identity.read(projects, found.id)
     assert record is not None
-    lease = ports.lease_of(record)
-    assert lease is not None
+    (lease,) = ports.leases_of(record)
     return found.id, (lease.start, lease.size), given.port
 
 
@@ -114,3 +113,70 @@ def test_a_second_replica_does_not_get_the_first_ones_port(tmp_path: Path) -> No
 def test_an_unknown_policy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HyperBoxError, match="unknown port policy"):
         ports.assign(str(tmp_path), "shop", [], policy="maybe")
+
+
+def test_one_port_on_two_addresses_is_no_collision_and_on_all_addresses_it_is() -> None:
+    requests = [
+        Request("a/1/80/tcp/0/127.0.0.1", 80, 8080, address="127.0.0.1"),
+        Request("a/1/80/tcp/1/[::1]", 80, 8080, address="[::1]"),
+        Request("b/1/80/tcp/0/127.0.0.2", 80, 8080, address="127.0.0.2"),
+        Request("c/1/80/tcp/0/0.0.0.0", 80, 8080, address="0.0.0.0"),
+        Request("d/1/80/tcp/0/::", 80, 8080, address="::"),
+    ]
+    assert [each.port for each in ports.decide(requests, {}, [LEASE], "auto", nobody)] == [
+        8080,
+        8080,
+        8080,
+        10080,
+        10080,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one_address", "other", "answer"),
+    [
+        ("", "127.0.0.1", True),
+        ("", "::1", True),
+        ("0.0.0.0", "10.0.0.1", True),
+        ("0.0.0.0", "::1", False),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("[::]", "[::1]", True),
+    ],
+)
+def test_addresses_meet_where_a_packet_could_go_to_both(one_address: str, other: str, answer: bool) -> None:
+    assert ports.meet(one_address, other) is answer
+    assert ports.meet(other, one_address) is answer
+
+
+def test_of_a_range_the_first_free_port_is_taken_and_kept_and_the_lease_comes_last() -> None:
+    request = Request("a/1/80/tcp/0/", 80, 8000, last=8002)
+    assert one(request) == 8000
+    assert one(request, in_use=lambda address, port, protocol: port < 8002) == 8002
+    assert one(request, kept={request.key: 8001}) == 8001
+    (found,) = ports.decide([request], {}, [LEASE], "auto", lambda address, port, protocol: port < 9000)
+    assert (found.port, found.remapped) == (10080, True)
+    assert found.sentence("shop") == "shop: a port 8000-8002 is taken, published on 10080 instead"
+
+
+def test_a_project_whose_lease_is_full_gets_a_further_one(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    identity.resolve(projects, "shop", str(tmp_path), explicit=False)
+    requests = [Request(f"web/{number}/80/tcp/0/", 80) for number in range(1, 13)]
+    bounds = ports.Bounds(10000, 10099, 5, EPHEMERAL)
+    given = [each.port for each in ports.assign(projects, "shop", requests, bounds=bounds)]
+    assert len(set(given)) == 12
+    record = identity.read(projects, "shop")
+    assert record is not None
+    assert record["Leases"] == [[10000, 5], [10005, 5], [10010, 5]]
+    assert [each.port for each in ports.assign(projects, "shop", requests, bounds=bounds)] == given
+    with pytest.raises(HyperBoxError, match="no range of host ports is left to lease in 10000-10099"):
+        ports.assign(projects, "shop", [Request(f"x/{n}/80/tcp/0/", 80) for n in range(200)], bounds=bounds)
+    assert identity.read(projects, "shop") == record
+
+
+def test_a_lease_never_reaches_into_the_kernels_own_range() -> None:
+    bounds = ports.Bounds(30000, 40000, 1000, (30500, 39500))
+    leases: list[Lease] = []
+    for _ in range(25):
+        leases.append(ports.choose_lease(leases, bounds))
+    assert not any(30500 <= port <= 39500 for lease in leases for port in range(lease.start, lease.start + lease.size))

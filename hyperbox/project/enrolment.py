@@ -1,0 +1,91 @@
+"""A project's place on this machine, all of it in one step: its record, its ports, and the names that its file fixes.
+
+`enrol` writes under the lock of all records; where everything is as it was it only reads the project's own record. `preview` says what
+`enrol` would give and writes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hyperbox.project import identity, names, ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperbox.project.ports import Assignment, Bounds, InUse, Request
+
+    Json = dict[str, object]
+
+
+class Wishes(NamedTuple):
+    """What a project asks for: fixed names as "KIND/NAME" (`desired.fixed_names`), ports, and how ports are given."""
+
+    names: Sequence[str]
+    requests: Sequence[Request]
+    policy: str
+    in_use: InUse
+    bounds: Bounds
+
+
+class Enrolment(NamedTuple):
+    """A project's place: who it is, the real name of each fixed one, and the host port of each request by its key."""
+
+    identity: identity.Identity
+    names: dict[str, str]
+    assignments: dict[str, Assignment]
+
+
+def enrol(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment:
+    """Record the project where it is new and give it what it asks for. Raises HyperBoxError when ports run out."""
+    unchanged = _as_before(projects, name, directory, wishes, explicit=explicit)
+    if unchanged is not None:
+        return unchanged
+    with identity.lock(projects):
+        records = identity.read_all(projects)
+        record = identity.find_record(records, name, directory, explicit=explicit)
+        before = None if record is None else dict(record)
+        result, record = _settle(records, record, name, directory, wishes, explicit=explicit)
+        if record != before:
+            identity.write(projects, record)
+        return result
+
+
+def _as_before(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment | None:
+    """Return the enrolment of a project that has all it asks for already, or None."""
+    found = identity.find(projects, name, directory, explicit=explicit)
+    record = None if found is None else identity.read(projects, found.id)
+    if found is None or record is None:
+        return None
+    given, kept, leases = names.names_of(record), ports.ports_of(record), ports.leases_of(record)
+    policy = str(record.get("Policy") or "") or wishes.policy
+    if any(key not in given for key in wishes.names) or any(each.key not in kept for each in wishes.requests):
+        return None
+    try:
+        assignments = ports.decide(wishes.requests, kept, leases, policy, lambda address, port, protocol: False)
+    except ports.Full:
+        return None
+    if any(each.port != kept[each.request.key] for each in assignments):
+        return None
+    return Enrolment(found, given, {each.request.key: each for each in assignments})
+
+
+def preview(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment:
+    """Return what `enrol` would; records nothing."""
+    records = identity.read_all(projects)
+    record = identity.find_record(records, name, directory, explicit=explicit)
+    return _settle(records, record, name, directory, wishes, explicit=explicit)[0]
+
+
+def _settle(
+    records: list[Json], record: Json | None, name: str, directory: str, wishes: Wishes, *, explicit: bool
+) -> tuple[Enrolment, Json]:
+    others = [each for each in records if each is not record]
+    if record is None:
+        record = identity.new_record(records, name, directory, explicit=explicit)
+    policy = str(record.get("Policy") or "") or wishes.policy
+    record["Names"] = names.settle(record, others, wishes.names)
+    assignments = ports.settle(record, others, wishes.requests, policy, wishes.in_use, wishes.bounds)
+    by_key = {each.request.key: each for each in assignments}
+    return Enrolment(identity.record_to_identity(record), names.names_of(record), by_key), record

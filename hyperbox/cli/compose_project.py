@@ -100,6 +100,10 @@ def session(invocation: Invocation, *, scale: dict[str, int] | None = None, serv
     project = load_project(invocation, services)
     engine = engine_for(invocation)
     place = settled(project, invocation, scale)
+    if not invocation.globals.get("dry-run"):
+        from hyperbox.cli.project_place import take_effect
+
+        take_effect(engine, project, place, invocation.path)
     return Session(engine, invocation, project_to_desired(project, place.identity.id, scale, place.names), place)
 
 

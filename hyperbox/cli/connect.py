@@ -37,12 +37,15 @@ def native_engine() -> NativeEngine:
 
     roots = roots_from_environment()
     try:
-        roots.prepare()
+        ready = roots.prepare()
     except PermissionError as error:
         raise Unavailable(
             f"permission denied while making {error.filename}", hint="HyperBox's native engine needs root"
         ) from None
-    return NativeEngine(roots)
+    engine = NativeEngine(roots)
+    if not ready:  # the first command since the machine's start
+        engine.restore()
+    return engine
 
 
 def engine_for(invocation: Invocation) -> Engine:

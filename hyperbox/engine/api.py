@@ -301,3 +301,23 @@ class Engine(Protocol):
 
     def network_prune(self, filters: Filters | None = None) -> Json:
         """{"NetworksDeleted"}."""
+
+    # --- projects: HyperBox's own ---------------------------------------------------------------------------------------------
+    def project_limit(self, project: str, budget: Json) -> None:
+        """Keep a project's budget (see `kernel.cgroups.budget_writes`; io devices as /dev/NAME too) and put it in force at once.
+
+        An empty one takes all limits away. Raises EngineError where this machine can't keep a limit; the budget from before stays then.
+        """
+
+    def project_stats(self, project: str) -> Json:
+        """A project's own counters, {} while none of its containers ever ran since the machine's start.
+
+        {"cpu" (nanoseconds), "memory", "memory_limit", "read", "written" (bytes), "pids", "pids_limit", "oom_kills", "pressure"}; pressure is
+        {"cpu", "memory", "io": {"some", "full": {"avg10", "avg60", "avg300": percent, "total": microseconds}}} where the kernel has it.
+        """
+
+    def project_remove(self, project: str) -> None:
+        """Forget a project's budget and remove its cgroup, if nothing is in it. Idempotent."""
+
+    def restore(self) -> list[str]:
+        """Start the containers that a reboot ended and that their restart policies want back; returns their names. Does it once a boot."""

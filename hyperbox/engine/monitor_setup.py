@@ -31,12 +31,12 @@ def set_up(roots: Roots, container: Container) -> int:
 
     Raises HyperBoxError with docker's words, or OSError.
     """
-    from hyperbox.engine import network, rootfs, spec, spec_host, volumes
+    from hyperbox.engine import network, project_groups, rootfs, spec, spec_host, volumes
     from hyperbox.kernel import cgroups
 
     syscalls.private_mounts()
     cgroups.mend_hierarchies()
-    cgroups.create_project(roots.cgroup, container.project)
+    project_groups.create(roots, container.project)
     netns = network_namespace(roots, container)
     folder = container.folder()
     target = f"{folder}/merged"

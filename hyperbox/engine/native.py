@@ -368,3 +368,24 @@ class NativeEngine:
         from hyperbox.engine.network import network_prune
 
         return network_prune(self.roots, filters)
+
+    # --- projects ---------------------------------------------------------------------------------------------------------
+    def project_limit(self, project: str, budget: Json) -> None:
+        from hyperbox.engine.project_groups import project_limit
+
+        project_limit(self.roots, project, budget)
+
+    def project_stats(self, project: str) -> Json:
+        from hyperbox.engine.project_groups import project_stats
+
+        return project_stats(self.roots, project)
+
+    def project_remove(self, project: str) -> None:
+        from hyperbox.engine.project_groups import project_remove
+
+        project_remove(self.roots, project)
+
+    def restore(self) -> list[str]:
+        from hyperbox.engine.restore import restore
+
+        return restore(self.roots)

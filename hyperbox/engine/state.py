@@ -11,10 +11,11 @@
       containers/ID/ID-json.log         its output
       removing/ID/                      a container that is no more for anybody; its monitor, or the next command, removes the rest
       names/NAME                        claim: symbolic link to the id
-      networks/ volumes/ images/ projects/   the rooms' own, see there
+      networks/ volumes/ images/ projects/ budgets/   the rooms' own, see there
     RUN/                                gone after a reboot
       containers/ID/                    config.json (the OCI bundle), monitor.sock, exec sockets
       events                            one JSON object a line
+      restored                          what came back after the machine's start; see `restore`
 
 Locks, always taken in this order: containers/ID/lock (one container's start and removal; a starting monitor inherits it, so that it outlives
 a command that is killed), containers/ID/state.lock (around reading, changing and writing state.json), then the rooms' own. Names need
@@ -66,12 +67,14 @@ class Roots:
         """Return the path of a container's log."""
         return f"{self.data}/containers/{container_id}/{container_id}-json.log"
 
-    def prepare(self) -> None:
-        """Make the folders where they are missing."""
-        if not os.path.isdir(f"{self.run}/containers") or not os.path.isdir(f"{self.data}/names"):
-            for name in ("making", "containers", "removing", "names", "images"):
-                os.makedirs(f"{self.data}/{name}", 0o711, exist_ok=True)
-            os.makedirs(f"{self.run}/containers", 0o711, exist_ok=True)
+    def prepare(self) -> bool:
+        """Make the folders where they are missing; returns whether all is as the machine's start wants it (see `restore`)."""
+        if os.path.exists(f"{self.run}/restored") and os.path.isdir(f"{self.data}/names"):
+            return True
+        for name in ("making", "containers", "removing", "names", "images"):
+            os.makedirs(f"{self.data}/{name}", 0o711, exist_ok=True)
+        os.makedirs(f"{self.run}/containers", 0o711, exist_ok=True)
+        return False
 
 
 class Container:

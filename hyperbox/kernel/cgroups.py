@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import EngineError
+from hyperbox.files import subfolders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,51 +161,60 @@ def delegate(path: str) -> None:
                     raise
 
 
-# budget key -> v2 file; v1 controller and file
+# budget key -> v2 file, its value for no limit; v1 controller, file, its value for no limit
 BUDGET_FILES = {
-    "memory": ("memory.max", "memory", "memory.limit_in_bytes"),
-    "memory_high": ("memory.high", "memory", "memory.soft_limit_in_bytes"),
-    "pids": ("pids.max", "pids", "pids.max"),
-    "cpu_weight": ("cpu.weight", "cpu", "cpu.shares"),
+    "memory": ("memory.max", "max", "memory", "memory.limit_in_bytes", "-1"),
+    "memory_high": ("memory.high", "max", "", "", ""),
+    "pids": ("pids.max", "max", "pids", "pids.max", "max"),
+    "cpu_weight": ("cpu.weight", "100", "cpu", "cpu.shares", "1024"),
+}
+IO_LIMITS = ("rbps", "wbps", "riops", "wiops")
+# what v1 can't do for a whole project
+V2_ONLY = {
+    "memory_high": "cgroup v1 has no limit that slows a group down",
+    "io": "cgroup v1 limits the input and output of each container by itself only",
 }
 
 
+def check_budget(budget: Mapping[str, object], *, v2: bool) -> None:
+    """Raise EngineError for a limit that this version of cgroups has not. Pure."""
+    for key, why in V2_ONLY.items():
+        if budget.get(key) and not v2:
+            raise EngineError(f"the budget's {key} needs cgroup v2: {why}")
+
+
 def budget_writes(folder: str, budget: Mapping[str, object], *, v2: bool) -> list[tuple[str, str]]:
-    """Return the (file, value) pairs that put a project's budget in force.
+    """Return the (file, value) pairs that put a project's budget in force; a key whose value is None takes its limit away.
 
     Keys: cpus (CPUs, a number), memory and memory_high (bytes), pids, cpu_weight (1-10000), io ({"MAJOR:MINOR": {"rbps": …,
-    "wbps", "riops", "wiops"}}).
+    "wbps", "riops", "wiops"} or None}).
     `folder` is the project's path below each hierarchy. Pure.
     """
     writes = []
-    for key, (file, controller, old_file) in BUDGET_FILES.items():
-        value = budget.get(key)
-        if value is None:
+    for key, (file, unlimited, controller, old_file, old_unlimited) in BUDGET_FILES.items():
+        if key not in budget or not (v2 or controller):
             continue
-        if key == "cpu_weight" and not v2:
+        value = budget[key]
+        if value is None:
+            value = unlimited if v2 else old_unlimited
+        elif key == "cpu_weight" and not v2:
             assert isinstance(value, int)
             value = max(2, value * 1024 // 100)
         writes.append((f"{ROOT}{folder}/{file}" if v2 else f"{ROOT}/{controller}{folder}/{old_file}", str(value)))
-    cpus = budget.get("cpus")
-    if cpus is not None:
-        quota = int(float(str(cpus)) * CPU_PERIOD)
+    if "cpus" in budget:
+        cpus = budget["cpus"]
+        quota = -1 if cpus is None else max(1000, int(float(str(cpus)) * CPU_PERIOD))
         if v2:
-            writes.append((f"{ROOT}{folder}/cpu.max", f"{quota} {CPU_PERIOD}"))
+            writes.append((f"{ROOT}{folder}/cpu.max", f"{'max' if quota < 0 else quota} {CPU_PERIOD}"))
         else:
             writes += [
                 (f"{ROOT}/cpu{folder}/cpu.cfs_period_us", str(CPU_PERIOD)),
                 (f"{ROOT}/cpu{folder}/cpu.cfs_quota_us", str(quota)),
             ]
     limits = budget.get("io")
-    for device, values in limits.items() if isinstance(limits, dict) else ():
-        if v2:
-            writes.append(
-                (f"{ROOT}{folder}/io.max", f"{device} {' '.join(f'{key}={value}' for key, value in values.items())}")
-            )
-            continue
-        for key, file in (("rbps", "read_bps"), ("wbps", "write_bps"), ("riops", "read_iops"), ("wiops", "write_iops")):
-            if key in values:
-                writes.append((f"{ROOT}/blkio{folder}/blkio.throttle.{file}_device", f"{device} {values[key]}"))
+    for device, values in limits.items() if isinstance(limits, dict) and v2 else ():
+        words = " ".join(f"{key}={(values or {}).get(key) or 'max'}" for key in IO_LIMITS)
+        writes.append((f"{ROOT}{folder}/io.max", f"{device} {words}"))
     return writes
 
 
@@ -215,6 +225,7 @@ def create_project(parent: str, project: str, budget: Mapping[str, object] | Non
     """
     folder = f"/{parent.strip('/')}/{project}"
     v2 = is_v2()
+    check_budget(budget or {}, v2=v2)
     if v2:
         delegate(folder)
     else:
@@ -240,6 +251,19 @@ def _inherit_cpuset(hierarchy: str, folder: str) -> None:
         for file in ("cpuset.cpus", "cpuset.mems"):
             if not read(f"{path}/{file}"):
                 write(f"{path}/{file}", read(f"{above}/{file}"))
+
+
+def exists(path: str) -> bool:
+    """Return whether a group is there in any hierarchy."""
+    return any(os.path.isdir(hierarchy + path) for hierarchy in hierarchies())
+
+
+def groups(path: str) -> list[str]:
+    """Return the names of the groups directly below one, over all hierarchies, sorted."""
+    found: set[str] = set()
+    for hierarchy in hierarchies():
+        found.update(subfolders(hierarchy + path))
+    return sorted(found)
 
 
 def remove_project(parent: str, project: str) -> None:

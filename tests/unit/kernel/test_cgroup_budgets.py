@@ -8,7 +8,14 @@ from hyperbox.engine.project_groups import pressure, with_lifted
 from hyperbox.errors import EngineError
 from hyperbox.kernel import cgroups
 
-BUDGET: dict[str, object] = {"cpus": 1.5, "memory": 1 << 20, "memory_high": 1 << 19, "pids": 9, "cpu_weight": 50, "io": {"8:0": {"rbps": 7}}}  # fmt: skip
+BUDGET: dict[str, object] = {
+    "cpus": 1.5,
+    "memory": 1 << 20,
+    "memory_high": 1 << 19,
+    "pids": 9,
+    "cpu_weight": 50,
+    "io": {"8:0": {"rbps": 7}},
+}
 
 
 def test_v2_has_a_file_for_each_limit() -> None:

@@ -210,6 +210,19 @@ class Lock:
         os.close(self.descriptor)
 
 
+def lock_if_free(path: str) -> int:
+    """Take the lock on a file that is there, and return its descriptor; -1 where somebody holds it. Raises FileNotFoundError."""
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
 def subfolders(path: str) -> Iterator[str]:
     """Yield the names of the folders in a folder; nothing when it is not there."""
     try:

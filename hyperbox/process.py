@@ -171,6 +171,26 @@ def start_time(pid: int) -> int | None:
     return int(fields[19])
 
 
+def session_members(leader: int, started: int) -> list[int]:
+    """Return the processes in the session that process `leader` (with its start time) made, itself excepted, zombies excepted."""
+    now_leading = start_time(leader)
+    if now_leading is not None and now_leading != started:
+        return []  # the number is another session's now
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == leader:
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                text = file.read()
+        except OSError:
+            continue
+        fields = text[text.rindex(b")") + 2 :].split()
+        if int(fields[3]) == leader and fields[0] not in (b"Z", b"X"):
+            found.append(int(name))
+    return found
+
+
 def is_alive(pid: int, started: int | None = None) -> bool:
     """Return whether `pid` runs, and, where `started` is given, is still the process that had that start time."""
     ticks = start_time(pid)

@@ -1,6 +1,6 @@
 """Which engine a command talks to; the only reader of HYPERBOX_DATA, HYPERBOX_RUN and HYPERBOX_CGROUP.
 
-HYPERBOX_TEST_KILL_AT names a step (`Roots.reached`) at which the process kills itself, for the tests of crashes.
+HYPERBOX_TEST_KILL_AT names a step (`Roots.reached`) at which the process kills itself, or a file that lists the steps, for tests of crashes.
 
 Hot paths use it: it imports the native engine's facade and nothing below.
 """
@@ -24,10 +24,7 @@ def roots_from_environment() -> Roots:
     data = os.environ.get("HYPERBOX_DATA") or "/var/lib/hyperbox"
     run = os.environ.get("HYPERBOX_RUN") or "/run/hyperbox"
     cgroup = os.environ.get("HYPERBOX_CGROUP") or "hyperbox"
-    kill_at = os.environ.get("HYPERBOX_TEST_KILL_AT")
-    if kill_at:
-        return Roots(data, run, cgroup, lambda step: os.kill(os.getpid(), 9) if step == kill_at else None)
-    return Roots(data, run, cgroup)
+    return Roots(data, run, cgroup, os.environ.get("HYPERBOX_TEST_KILL_AT") or "")
 
 
 def native_engine() -> NativeEngine:

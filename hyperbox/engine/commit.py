@@ -30,7 +30,7 @@ def write_layer(writer: int, upper: str) -> None:
     import tarfile
 
     links: dict[tuple[int, int], str] = {}
-    pending = [(upper, "")]
+    pending = [(upper, "")] if os.path.isdir(upper) else []  # a container that was never started has none
     while pending:
         here, name = pending.pop()
         status = os.lstat(here)

@@ -56,6 +56,7 @@ def want_stopped(container: Container) -> None:
         files.write_atomic(f"{container.folder()}/wanted", "stopped")
     except FileNotFoundError:
         raise NotFound(f"No such container: {container.id}") from None
+    container.roots.reached("stop-wanted")
 
 
 def send_signal(container: Container, number: int) -> bool:
@@ -78,6 +79,7 @@ def send_signal(container: Container, number: int) -> bool:
         return False
     finally:
         os.close(descriptor)
+    container.roots.reached("signalled")
     return True
 
 
@@ -121,11 +123,21 @@ def tell_monitor(container: Container, message: Json) -> None:
 
 
 def wait_for_monitor(container: Container, seconds: float = 20.0) -> None:
-    """Wait until the monitor of a container that has ended has given back what it held. Raises EngineError past `seconds`."""
+    """Wait until the monitor of a container that has ended has given back what it held. Raises EngineError past `seconds`.
+
+    One that is starting the container holds the container's lock and is not waited for: taking the lock does that.
+    """
     container = read_container(container.roots, container.id)
     monitor = container.state.get("Monitor", 0)
-    if not isinstance(monitor, int) or not monitor or container.running:
+    if not isinstance(monitor, int) or not monitor or container.running or not monitor_is_alive(container):
         return
+    try:
+        lock = files.lock_if_free(f"{container.folder()}/lock")
+    except FileNotFoundError:
+        return
+    if lock < 0:
+        return
+    os.close(lock)
     try:
         descriptor = os.pidfd_open(monitor)
     except OSError:

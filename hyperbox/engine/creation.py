@@ -6,7 +6,7 @@ import os
 
 from hyperbox import files, process
 from hyperbox.engine import merge_config
-from hyperbox.engine.state import Container, claim_name, new_id, new_state, now, release_name
+from hyperbox.engine.state import Container, claim_name, new_id, new_state, now
 from hyperbox.errors import Conflict, NotFound
 
 TYPE_CHECKING = False
@@ -26,8 +26,11 @@ def container_create(roots: Roots, spec: ContainerSpec) -> Json:
     return {"Id": container.id, "Warnings": []}
 
 
-def create(roots: Roots, spec: ContainerSpec) -> Container:
-    """Make a container's folder and take its name; the folder appears in one step. Nothing is left where it raises."""
+def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> Container:
+    """Make a container's folder and take its name; the folder appears in one step. Nothing is left where it raises.
+
+    `starts`: the caller starts it at once; where it is killed before, the container is as if it had never been (`state.settled`).
+    """
     from hyperbox.engine.recovery import sweep
     from hyperbox.image.store import ImageStore
 
@@ -55,14 +58,7 @@ def create(roots: Roots, spec: ContainerSpec) -> Container:
         "HostConfig": network_mode_settled(roots, spec.host_config),
         "NetworkingConfig": spec.networking_config,
     }
-    container = Container(roots, container_id, record, new_state())
-    if uses_mounts(config, spec.host_config):
-        from hyperbox.engine import mounts, volumes
-
-        with volumes.lock(roots, shared=True):
-            record["Mounts"] = mounts.settle(roots, container)
-            return record_container(roots, container)
-    return record_container(roots, container)
+    return record_container(roots, Container(roots, container_id, record, new_state()), starts=starts)
 
 
 def uses_mounts(config: Json, host_config: Json) -> bool:
@@ -85,23 +81,41 @@ def network_mode_settled(roots: Roots, host_config: Json) -> Json:
     return {**host_config, "NetworkMode": mode}
 
 
-def record_container(roots: Roots, container: Container) -> Container:
-    """Write a new container's record aside, take its name, and put it in its place. Raises Conflict for a name in use."""
+def record_container(roots: Roots, container: Container, *, starts: bool) -> Container:
+    """Take a new container's name, make its volumes, write its record aside and put it in its place. Raises Conflict for a name in use."""
     pid = os.getpid()
-    aside = f"{roots.data}/making/{container.id}-{pid}-{process.start_time(pid)}"
+    maker = f"{pid}-{process.start_time(pid)}"
+    if starts:
+        container.record["Maker"] = maker
+    aside = f"{roots.data}/making/{container.id}-{maker}"
     os.mkdir(aside, 0o710)
     roots.reached("making")
+    mounts = uses_mounts(container.config, container.host_config)
     try:
         container.record["Name"] = take_name(roots, container)
         roots.reached("named")
-        files.write_json(f"{aside}/container.json", container.record)
-        os.rename(aside, container.folder())
+        if mounts:
+            from hyperbox.engine import mounts as mount_points
+            from hyperbox.engine import volumes
+
+            with volumes.lock(roots, shared=True):
+                container.record["Mounts"] = mount_points.settle(roots, container)
+                put_in_place(container, aside)
+        else:
+            put_in_place(container, aside)
     except BaseException:
-        release_name(roots, container.name, container.id)
-        files.remove_tree(aside)
+        from hyperbox.engine.recovery import forget_making
+
+        forget_making(roots, os.path.basename(aside))
         raise
     roots.reached("created")
     return container
+
+
+def put_in_place(container: Container, aside: str) -> None:
+    """Write a container's record into its folder, and let the folder appear where containers are."""
+    files.write_json(f"{aside}/container.json", container.record)
+    os.rename(aside, container.folder())
 
 
 def take_name(roots: Roots, container: Container) -> str:

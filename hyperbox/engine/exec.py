@@ -45,6 +45,7 @@ def exec_create(roots: Roots, reference: str, config: Json) -> str:
     }
     forget_old(roots, container)
     files.write_json(record_path(roots, container.id, exec_id), record)
+    roots.reached("exec-recorded")
     os.makedirs(f"{roots.run}/execs", 0o700, exist_ok=True)
     files.claim(f"{roots.run}/execs/{exec_id}", container.id)
     return exec_id
@@ -103,6 +104,7 @@ def exec_start(roots: Roots, exec_id: str, *, detach: bool = False) -> StreamAtt
 
         be_child(container, lambda: run_exec(roots, container, exec_id, control.Channel(theirs), their_data))
     theirs.close()
+    roots.reached("exec-forked")
     if their_data is not None:
         their_data.close()
     channel = control.Channel(ours)

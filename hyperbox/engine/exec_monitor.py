@@ -33,6 +33,7 @@ def run_exec(
         join_mounts(container)
         os.chdir(roots.container_run(container.id))
         pid, stdio = begin(roots, container, record)
+        roots.reached("exec-started")
     except (HyperBoxError, OSError) as error:
         starter.send(described(error))
         return
@@ -96,6 +97,7 @@ def serve(
 
     record.update({"Running": True, "Pid": pid})
     files.write_json(path, record)
+    roots.reached("exec-running")
     loop.watch(starter.fileno(), READ, lambda _events: requested())
     loop.on_exit(pid, ended)
     loop.reap()

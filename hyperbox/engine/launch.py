@@ -45,6 +45,7 @@ def container_start(roots: Roots, reference: str) -> None:
                 return
             allow_restarts(container)
             channel = start_monitor(roots, container, lock.descriptor)
+            roots.reached("monitor-forked")
             receive_start(container, channel)
             channel.close()
     except FileNotFoundError:
@@ -59,12 +60,13 @@ def container_run(
     from hyperbox.engine.events import emit
 
     keys = key_bytes(detach_keys)
-    container = create(roots, spec)
+    container = create(roots, spec, starts=True)
     emit(roots, "create", container)
     ours, theirs = control.pair()
     with container.lock() as lock:
         channel = start_monitor(roots, container, lock.descriptor, theirs, stdin=stdin)
         theirs.close()
+        roots.reached("monitor-forked")
         try:
             receive_start(container, channel)
         except EngineError as error:
@@ -132,7 +134,7 @@ def start_interpreter(roots: Roots, words: list[str], descriptors: tuple[int, ..
     given = [(source, FIRST_GIVEN + index) for index, source in enumerate(descriptors)]
     # the targets may be in use as sources: first copies out of their way
     copies = [(os.dup2(source, 100 + target, inheritable=False), target) for source, target in given if source >= 0]
-    argv = [sys.executable, "-I", "-S", "-c", code, roots.data, roots.run, roots.cgroup, *words]
+    argv = [sys.executable, "-I", "-S", "-c", code, roots.data, roots.run, roots.cgroup, roots.test_step, *words]
     argv.append("".join("0" if source < 0 else "1" for source, _target in given))
     try:
         actions = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in copies]

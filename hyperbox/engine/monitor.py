@@ -86,10 +86,11 @@ class Monitor:
         os.chdir(self._folder)  # the console socket's path must be short: unix(7)
         me = os.getpid()
         update_state(container, {"Monitor": me, "MonitorStart": process.start_time(me), "RestartCount": 0, "Error": ""})
+        roots.reached("monitor-recorded")
         try:
+            self._listen()  # first: the socket says that something may be held, see `state.holds_something`
             self._netns = set_up(roots, container)
             self._loop.catch_children()
-            self._listen()
             self._resolve()
             self._take_waiting()
             self._begin()
@@ -121,6 +122,7 @@ class Monitor:
         changes["OOMKilled"] = False
         changes["Health"] = None if self._prober is None else self._prober.health
         update_state(container, changes)
+        self._roots.reached("running")
         emit(self._roots, "start", container)
         self._loop.on_exit(pid, self._process_ended)
         if self._prober is not None:
@@ -210,6 +212,7 @@ class Monitor:
     def _process_ended(self, status: int) -> None:
         if self._prober is not None:
             self._prober.stop()
+        self._roots.reached("reaped")
         self._streams.finish(lambda: self._ended(process.exit_code(status)))
 
     def _ended(self, code: int) -> None:
@@ -293,6 +296,7 @@ class Monitor:
         except OSError:
             pass
         take_down(self._roots, self._container)
+        self._roots.reached("taken-down")
         if removed:
             removal.remove_rest(self._roots, self._container)
         self._loop.stop()

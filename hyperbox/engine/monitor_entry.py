@@ -6,15 +6,15 @@ import os
 
 
 def main(arguments: list[str]) -> None:
-    """Be the monitor that the arguments name: data, run, cgroup, "container" | "exec", its id and options, which descriptors were given."""
+    """Be the monitor that the arguments name: data, run, cgroup, test step, "container" | "exec", its id, options, descriptors given."""
     import _socket
 
     from hyperbox.engine import control
     from hyperbox.engine.launch import FIRST_GIVEN, be_child
     from hyperbox.engine.state import Roots, read_container
 
-    data_root, run_root, cgroup, kind, container_id, *options, given = arguments
-    roots = Roots(data_root, run_root, cgroup)
+    data_root, run_root, cgroup, test_step, kind, container_id, *options, given = arguments
+    roots = Roots(data_root, run_root, cgroup, test_step)
     container = read_container(roots, container_id)
     for offset, bit in enumerate(given):
         if bit == "1":

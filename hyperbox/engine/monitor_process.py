@@ -57,7 +57,7 @@ def start_process(roots: Roots, container: Container) -> tuple[int, Stdio]:
     Raises EngineError with docker's words.
     """
     folder = roots.container_run(container.id)
-    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots))
+    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots), roots.reached)
     tty, stdin = bool(container.config.get("Tty")), bool(container.config.get("OpenStdin"))
     return with_streams(
         lambda ends, console: runtime.run(
@@ -80,7 +80,7 @@ def start_exec(
 
     `console` names a socket in the present folder where the process has a TTY.
     """
-    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots))
+    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots), roots.reached)
     pid_file = f"{process_file}.pid"
     try:
         return with_streams(

@@ -103,7 +103,19 @@ def take_down(roots: Roots, container: Container) -> None:
         pass
     cgroups.remove_group(cgroup_path(roots, container))
     forget_runtime_state(roots, container)
+    forget_execs(roots, container.id)
     files.remove_tree(roots.container_run(container.id))
+
+
+def forget_execs(roots: Roots, container_id: str) -> None:
+    """Give back the claims of a container's execs, whose records lie in its runtime folder."""
+    try:
+        names = os.listdir(roots.container_run(container_id))
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.startswith("exec."):
+            files.remove_tree(f"{roots.run}/execs/{name[5:]}")
 
 
 def killed_for_memory(roots: Roots, container: Container) -> bool:

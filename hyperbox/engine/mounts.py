@@ -56,7 +56,7 @@ def settle(roots: Roots, container: Container) -> list[Json]:
         clean = os.path.normpath(target)
         if clean not in found and clean not in _dict(host.get("Tmpfs")):
             found[clean] = volume_point("", clean, "", writable=True)
-    return [_with_volume(roots, point) for point in found.values()]
+    return [_with_volume(roots, point, container.id) for point in found.values()]
 
 
 def _inherited(roots: Roots, text: str) -> list[Json]:
@@ -203,14 +203,14 @@ def _tmpfs_mount_options(options: Json) -> list[str]:
     return output
 
 
-def _with_volume(roots: Roots, point: Json) -> Json:
+def _with_volume(roots: Roots, point: Json, container_id: str) -> Json:
     """Return a mount point with its volume made and its source filled in."""
     if point["Type"] != "volume":
         return point
     name = str(point["Name"])
     if not name or not os.path.exists(f"{volumes.folder(roots, name)}/volume.json"):
         config = _dict(point.get("Create"))
-        name = str(volumes.volume_create(roots, {**config, "Name": name})["Name"])
+        name = str(volumes.volume_create(roots, {**config, "Name": name}, made_for=container_id)["Name"])
     return {**point, "Name": name, "Source": volumes.mountpoint(roots, name)}
 
 

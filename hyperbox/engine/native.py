@@ -29,7 +29,7 @@ class NativeEngine:
         """Return the image store."""
         from hyperbox.image.store import ImageStore
 
-        return ImageStore(f"{self.roots.data}/images")
+        return ImageStore(f"{self.roots.data}/images", self.roots.reached)
 
     def _image_users(self) -> dict[str, list[str]]:
         """Return which containers hold which image."""

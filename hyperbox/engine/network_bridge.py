@@ -64,6 +64,7 @@ def _make(roots: Roots, record: Json, route: Socket, rules: Rules, link: links.L
     if link is None:
         mac = "02:42:" + ":".join(f"{byte:02x}" for byte in bytes.fromhex(str(record["Id"])[:8]))
         route.send([links.bridge_add(name, group=network_rules.group(roots, flags), mtu=mtu(record), mac=mac)])
+    roots.reached("bridge-made")
     index = links.link_index(name)
     ipv6 = bool(record["EnableIPv6"])
     if not ipv6:

@@ -125,6 +125,7 @@ def network_create(roots: Roots, config: Json) -> Json:
     options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
     check_options(driver, options)
     with files.Lock(f"{network_store.folder(roots)}/lock"):
+        network_store.forget_nameless(roots)
         if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
             raise Conflict(f"network with name {name} already exists")
         record = network_store.new_record(
@@ -281,12 +282,15 @@ def network_inspect(roots: Roots, reference: str, *, verbose: bool = False) -> J
 
 def network_remove(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.network_remove`."""
+    from hyperbox.engine import recovery
     from hyperbox.engine.network_sweep import sweep_network
 
+    recovery.sweep(roots)
     record = network_store.find(roots, reference)
     if record["Name"] in network_store.PREDEFINED:
         raise Forbidden(f"{record['Name']} is a pre-defined network and cannot be removed")
     with files.Lock(f"{network_store.folder(roots)}/lock"):
+        network_store.forget_nameless(roots)
         sweep_network(roots, record)
         active = endpoints(roots, record)
         if active:
@@ -296,6 +300,7 @@ def network_remove(roots: Roots, reference: str) -> None:
             )
             raise Forbidden(f"error while removing network: network {record['Name']} has active endpoints ({named})")
         network_bridge.remove(record)
+        roots.reached("bridge-removed")
         network_store.forget(roots, record)
     emit_any(
         roots, "network", "destroy", str(record["Id"]), {"name": str(record["Name"]), "type": str(record["Driver"])}

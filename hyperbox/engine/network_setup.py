@@ -126,8 +126,10 @@ def _set_up(
             interface = (f"eth{index}", 2 + index)
             endpoints[name]["Interface"] = interface[0]
             network_bridge.plug(roots, record, endpoints[name], interface, netns, route, inner, rules)
+    roots.reached("network-plugged")
     set_default_route(inner, endpoints, gateway)
     rules.add(elements(held))
+    roots.reached("network-published")
     files.write_json(held_path(roots, container.id), held)
     for name, record, _ in wanted:
         write_endpoint(roots, container.id, record, endpoints[name], owner, container.name)

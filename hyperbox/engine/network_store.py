@@ -90,16 +90,28 @@ def all_networks(roots: Roots) -> list[Json]:
     found = []
     for network_id in identifiers(roots):
         try:
-            found.append(read(roots, network_id))
+            record = read(roots, network_id)
         except NotFound:
             continue
+        if files.claim_owner(f"{folder(roots)}/names/{record['Name']}") == network_id:
+            found.append(record)
     return found
+
+
+def forget_nameless(roots: Roots) -> None:
+    """Remove the records of networks whose making or removal was killed half-way; the caller holds DATA/networks/lock."""
+    whole = {record["Id"] for record in all_networks(roots)}
+    for network_id in identifiers(roots):
+        if network_id not in whole:
+            files.remove_tree(f"{folder(roots)}/{network_id}.json")
+            files.remove_tree(run_folder(roots, network_id))
 
 
 def write(roots: Roots, record: Json) -> None:
     """Keep a network, then give it its name; the caller holds DATA/networks/lock and knows that the name is free."""
     path = f"{folder(roots)}/{record['Id']}.json"
     files.write_json(path, record, durable=True)
+    roots.reached("network-recorded")
     files.claim(f"{folder(roots)}/names/{record['Name']}", str(record["Id"]))
 
 
@@ -108,6 +120,7 @@ def forget(roots: Roots, record: Json) -> None:
     name = f"{folder(roots)}/names/{record['Name']}"
     if files.claim_owner(name) == record["Id"]:
         os.unlink(name)
+    roots.reached("network-unnamed")
     files.remove_tree(f"{folder(roots)}/{record['Id']}.json")
     files.remove_tree(run_folder(roots, str(record["Id"])))
 

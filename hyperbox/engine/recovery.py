@@ -2,7 +2,8 @@
 
 making/ID-PID-START   whose maker is dead: the name is given back, the folder goes
 removing/ID           whose monitor is dead: what the container held is given back, the folder goes
-containers/ID         that says running and whose monitor is dead: what still runs in it is killed, the state becomes exited (137)
+containers/ID         that says running and whose monitor is dead: what still runs in it is killed, the state becomes exited (137);
+                      that was being started when its monitor died: created again; that a killed `run` had made: removed
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 import os
 import time
 
-from hyperbox import files
+from hyperbox import files, process
 from hyperbox.engine.state import (
     Container,
     Roots,
+    is_settled,
     maker_is_alive,
     monitor_is_alive,
+    new_state,
     now,
     read_container,
     release_name,
     update_state,
 )
+from hyperbox.engine.volumes import forget_made_for
 from hyperbox.errors import HyperBoxError, NotFound
 
 TYPE_CHECKING = False
@@ -28,6 +32,14 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 KILLED = 137
+STOPPED: Json = {
+    "Monitor": 0,
+    "MonitorStart": 0,
+    "Pid": 0,
+    "PidStart": 0,
+    "Error": "the container's monitor was killed",
+}
+ENDED: Json = {"Status": "exited", "ExitCode": KILLED, "Error": ""}
 
 
 def sweep(roots: Roots) -> None:
@@ -40,53 +52,68 @@ def sweep(roots: Roots) -> None:
     for entry in making:
         if not maker_is_alive(entry):
             forget_making(roots, entry)
+            sweep_temporaries(roots)
     for container_id in removing:
         finish_removal(roots, container_id)
 
 
 def forget_making(roots: Roots, entry: str) -> None:
-    """Remove a half-made container and the claim on its name."""
+    """Remove a half-made container, the claim on its name, and its anonymous volumes."""
     container_id = entry.partition("-")[0]
     for name in os.listdir(f"{roots.data}/names"):
         release_name(roots, name, container_id)
+    forget_made_for(roots, container_id)
     files.remove_tree(f"{roots.data}/making/{entry}")
 
 
 def finish_removal(roots: Roots, container_id: str) -> None:
-    """Finish a removal whose process died; one that is under way is left alone."""
+    """Finish a removal whose process died; one that is under way (its monitor lives, or its lock is held) is left alone."""
     from hyperbox.engine import removal
 
     folder = f"{roots.data}/removing/{container_id}"
     try:
-        record = files.read_json(f"{folder}/container.json")
-        state = files.read_json(f"{folder}/state.json")
+        descriptor = files.lock_if_free(f"{folder}/lock")
     except FileNotFoundError:
-        record, state = None, {}
-    except ValueError:
-        record, state = None, {}
-    assert isinstance(state, dict)
-    if not isinstance(record, dict):
-        if time.time() - modified(folder) > 2:
-            files.remove_tree(folder)
+        forget_empty(folder)
         return
-    container = Container(roots, container_id, record, state)
-    if monitor_is_alive(container) or time.time() - modified(folder) < 2:
+    if descriptor < 0:
         return
-    end_processes(roots, container)
-    release_name(roots, container.name, container_id)
-    removal.remove_rest(roots, container, volumes=bool(container.host_config.get("AutoRemove")))
-
-
-def modified(path: str) -> float:
-    """Return when something in a folder last came or went; now, where it is gone."""
     try:
-        return os.stat(path).st_ctime
-    except FileNotFoundError:
-        return time.time()
+        record, state = read_or_nothing(f"{folder}/container.json"), read_or_nothing(f"{folder}/state.json")
+        container = Container(roots, container_id, record, {**new_state(), **state})
+        if monitor_is_alive(container):
+            return
+        if record:
+            end_processes(roots, container)
+            release_name(roots, container.name, container_id)
+            with_volumes = bool(container.host_config.get("AutoRemove")) or removal.wants_volumes_removed(folder)
+            removal.remove_rest(roots, container, volumes=with_volumes)
+        else:
+            removal.remove_folder(folder)
+        sweep_temporaries(roots)
+    finally:
+        os.close(descriptor)
+
+
+def forget_empty(folder: str) -> None:
+    """Remove the folder of a removal that was killed just before its last act."""
+    try:
+        os.rmdir(folder)
+    except OSError:  # gone, or not empty: its lock is about to be made or taken
+        return
+
+
+def read_or_nothing(path: str) -> Json:
+    """Return a record, empty where it is gone or was half-written by a full disk."""
+    try:
+        value = files.read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def recover(container: Container) -> Container:
-    """Bring a container whose monitor died to its end, and return it as it is then."""
+    """Bring a container whose monitor died to its end, and return it as it is then. Raises NotFound where it is gone then."""
     from hyperbox.engine import removal
     from hyperbox.engine.events import emit
 
@@ -94,38 +121,89 @@ def recover(container: Container) -> Container:
     try:
         with container.lock():
             container = read_container(roots, container.id)
-            if not container.running or monitor_is_alive(container):
+            if is_settled(container):
                 return container
+            ran, ended = container.running, container.status == "exited"
             end_processes(roots, container)
-            changes: Json = {"Status": "exited", "Pid": 0, "PidStart": 0, "Monitor": 0, "MonitorStart": 0}
-            update_state(container, {**changes, "ExitCode": KILLED, "FinishedAt": now()})
-            emit(roots, "die", container, {"exitCode": str(KILLED)})
-            removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(roots, container)
+            roots.reached("recovering")
+            sweep_temporaries(roots)
+            if not ended:
+                update_state(container, STOPPED if not ran else {**STOPPED, **ENDED, "FinishedAt": now()})
+            if ran:
+                emit(roots, "die", container, {"exitCode": str(KILLED)})
+            if never_was(container) or container.host_config.get("AutoRemove"):
+                removal.set_aside(roots, container)
+                removal.remove_rest(roots, container)
+                raise NotFound(f"No such container: {container.id}")
     except FileNotFoundError:
         raise NotFound(f"No such container: {container.id}") from None
-    if removed:
-        removal.remove_rest(roots, container)
-        raise NotFound(f"No such container: {container.id}")
     return container
 
 
+def never_was(container: Container) -> bool:
+    """Return whether a container was to be started at once by a command that was killed before it ran."""
+    pid, _, started = str(container.record.get("Maker") or "0-0").partition("-")
+    return container.status == "created" and int(pid) > 0 and not process.is_alive(int(pid), int(started))
+
+
 def end_processes(roots: Roots, container: Container) -> None:
-    """Kill what still runs in a container that has no monitor any more, and give back what it held."""
+    """Kill what still runs in a container that has no monitor any more, and give back what it held.
+
+    An OCI runtime that the monitor was waiting for is in the monitor's session, and would go on to start the container.
+    """
     from hyperbox.engine.monitor_setup import cgroup_path, take_down
     from hyperbox.kernel import cgroups
 
     path = cgroup_path(roots, container)
+    monitor, started = container.state["Monitor"], container.state["MonitorStart"]
+    assert isinstance(monitor, int)
+    assert isinstance(started, int)
+    quiet = 0
     for _ in range(200):
-        pids = cgroups.processes(path)
+        pids = [*(process.session_members(monitor, started) if monitor else ()), *cgroups.processes(path)]
         for pid in pids:
             try:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 continue
-        if not pids:
+        quiet = 0 if pids else quiet + 1
+        if quiet == 2:  # what left the session between the two looks is in the group now
             break
         time.sleep(0.005)
     try:
         take_down(roots, container)
+        sweep_claims(roots, container.id)
     except (HyperBoxError, OSError):
         return
+
+
+def sweep_claims(roots: Roots, container_id: str) -> None:
+    """Give back addresses that a monitor had claimed and not yet recorded when it was killed."""
+    base = f"{roots.run}/networks"
+    for network in files.subfolders(base):
+        for name in os.listdir(f"{base}/{network}"):
+            path = f"{base}/{network}/{name}"
+            if (files.claim_owner(path) or "").partition(" ")[0] == container_id:
+                try:
+                    os.unlink(path)
+                except FileNotFoundError:
+                    continue
+
+
+def sweep_temporaries(roots: Roots) -> None:
+    """Remove the temporary files of `files.write_atomic` and half-made claims whose writers were killed."""
+    folders = [f"{roots.data}/networks", f"{roots.data}/projects", f"{roots.run}/networks"]
+    folders += [f"{roots.run}/networks/{name}" for name in files.subfolders(f"{roots.run}/networks")]
+    folders += [f"{roots.data}/containers/{name}" for name in files.subfolders(f"{roots.data}/containers")]
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            before, _, pid = name.rpartition(".")
+            if before.endswith(".tmp") and pid.isdigit() and not process.is_alive(int(pid)):
+                try:
+                    os.unlink(f"{folder}/{name}")
+                except FileNotFoundError:
+                    continue

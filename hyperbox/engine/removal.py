@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     Json = dict[str, object]
     Filters = dict[str, list[str]]
 
+WITHOUT_VOLUMES = "removed with its volumes"
+LAST = ("wanted", "state.json", "container.json", "lock")
+
 
 def container_remove(
     roots: Roots, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
 ) -> None:
     """See `engine.api.Engine.container_remove`."""
     from hyperbox.engine.containers import end_now, wait_for_monitor
+    from hyperbox.engine.recovery import sweep
+
+    sweep(roots)
 
     if link:
         raise Conflict("legacy links between containers are not kept: there is none to remove")
@@ -45,10 +51,12 @@ def container_remove(
             container = read_container(roots, container.id)
             if container.running:
                 raise Conflict(f"container {container.id} was started again meanwhile")
+            if volumes:
+                files.write_atomic(f"{container.folder()}/wanted", WITHOUT_VOLUMES)
             set_aside(roots, container)
+            remove_rest(roots, container, volumes=volumes)
     except (FileNotFoundError, NotFound):
         raise Conflict(f"removal of container {container.id} is already in progress") from None
-    remove_rest(roots, container, volumes=volumes)
 
 
 def present_folder(roots: Roots, container: Container) -> str:
@@ -63,6 +71,7 @@ def set_aside(roots: Roots, container: Container) -> bool:
         os.rename(container.folder(), f"{roots.data}/removing/{container.id}")
     except FileNotFoundError:
         return False
+    roots.reached("set-aside")
     release_name(roots, container.name, container.id)
     return True
 
@@ -75,9 +84,33 @@ def remove_rest(roots: Roots, container: Container, *, volumes: bool = True) -> 
         from hyperbox.engine.monitor_setup import take_down
 
         take_down(roots, container)
+    roots.reached("removing")
     release_volumes(roots, container, remove=volumes)
+    roots.reached("volumes-released")
     emit(roots, "destroy", container)
-    files.remove_tree(f"{roots.data}/removing/{container.id}")
+    remove_folder(f"{roots.data}/removing/{container.id}")
+
+
+def wants_volumes_removed(folder: str) -> bool:
+    """Return whether a container that was set aside is removed with its anonymous volumes (`rm -v`)."""
+    try:
+        return files.read_text(f"{folder}/wanted") == WITHOUT_VOLUMES
+    except OSError:
+        return False
+
+
+def remove_folder(folder: str) -> None:
+    """Remove the folder of a container that was set aside; what says what it was, and the lock, go last."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name not in LAST:
+            files.remove_tree(f"{folder}/{name}")
+    for name in LAST:
+        files.remove_tree(f"{folder}/{name}")
+    files.remove_tree(folder)
 
 
 def container_prune(roots: Roots, filters: Filters | None = None) -> Json:

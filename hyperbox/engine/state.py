@@ -32,7 +32,7 @@ from hyperbox.errors import Conflict, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     Json = dict[str, object]
 
@@ -40,16 +40,24 @@ if TYPE_CHECKING:
 class Roots:
     """Where an engine keeps things: the data folder, the runtime folder, and the name of its cgroup parent.
 
-    `reached` is called with the name of each step that leaves something behind; it does nothing. Tests give one that kills the process.
+    `test_step` is empty but in tests of crashes; see `reached`.
     """
 
-    __slots__ = ("cgroup", "data", "reached", "run")
+    __slots__ = ("cgroup", "data", "run", "test_step")
 
-    def __init__(self, data: str, run: str, cgroup: str, reached: Callable[[str], None] = lambda step: None) -> None:
+    def __init__(self, data: str, run: str, cgroup: str, test_step: str = "") -> None:
         self.data = data
         self.run = run
         self.cgroup = cgroup
-        self.reached = reached
+        self.test_step = test_step
+
+    def reached(self, step: str) -> None:
+        """Called between two changes to the machine, with the name of the first; does nothing but in tests.
+
+        There `test_step` names the step at which the process is to kill itself, or a file (with "/") to which the steps are appended.
+        """
+        if self.test_step:
+            test_reached(self.test_step, step)
 
     def container(self, container_id: str) -> str:
         """Return a container's data folder."""
@@ -131,6 +139,16 @@ class Container:
     def folder(self) -> str:
         """Return its data folder."""
         return self.roots.container(self.id)
+
+
+def test_reached(wish: str, step: str) -> None:
+    """Die by SIGKILL where `step` is the one that a test wishes for, or note the step in the file that it names."""
+    if wish == step:
+        os.kill(os.getpid(), 9)
+    elif "/" in wish:
+        descriptor = os.open(wish, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(descriptor, f"{step}\n".encode())
+        os.close(descriptor)
 
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -240,15 +258,39 @@ def monitor_is_alive(container: Container) -> bool:
     return monitor > 0 and process.is_alive(monitor, started or None)
 
 
+def is_settled(container: Container) -> bool:
+    """Return whether a container's state is true; see `settled`."""
+    status = container.status
+    if status == "exited":  # all but the monitor's last steps may be done, or a new one may have died in its first
+        return not holds_something(container) or monitor_is_alive(container)
+    if status != "created" or container.state["Monitor"]:
+        return monitor_is_alive(container)
+    maker = container.record.get("Maker")
+    if maker is None or container.state["Error"]:
+        return True
+    pid, _, started = str(maker).partition("-")
+    return process.is_alive(int(pid), int(started))
+
+
+def holds_something(container: Container) -> bool:
+    """Return whether a monitor's socket or bundle is there; the sockets of those who wait for a start (`attach`) are no monitor's."""
+    try:
+        names = os.listdir(container.roots.container_run(container.id))
+    except FileNotFoundError:
+        return False
+    return any(not name.startswith("waiting.") for name in names)
+
+
 def settled(container: Container) -> Container:
     """Return the container with a state that is true: one whose monitor died is brought to its end first.
 
-    A container never outlives its monitor for long: its output would go nowhere and its exit code would be lost.
+    A container never outlives its monitor for long: its output would go nowhere and its exit code would be lost. One that was made to
+    be started at once, by a command that was killed before it could, has never been. Raises NotFound where the container is gone then.
     """
-    if not container.running or monitor_is_alive(container):
+    if is_settled(container):
         return container
     again = read_container(container.roots, container.id)
-    if not again.running or monitor_is_alive(again):
+    if is_settled(again):
         return again
     from hyperbox.engine.recovery import recover
 
@@ -262,13 +304,22 @@ def claim_name(roots: Roots, name: str, container_id: str) -> None:
         owner = files.claim(path, container_id)
         if owner is None or owner == container_id:
             return
-        if os.path.exists(roots.container(owner)) or is_being_made(roots, owner):
+        if is_there(roots, owner) or is_being_made(roots, owner):
             raise Conflict(
                 f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
         release_name(roots, name, owner)
     raise EngineError(f"the name {name} could not be taken")
+
+
+def is_there(roots: Roots, container_id: str) -> bool:
+    """Return whether there is a container of this id, once what killed commands left of it is gone."""
+    try:
+        settled(read_container(roots, container_id))
+    except NotFound:
+        return os.path.exists(roots.container(container_id))
+    return True
 
 
 def is_being_made(roots: Roots, container_id: str) -> bool:

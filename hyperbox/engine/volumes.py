@@ -11,9 +11,10 @@ Lock order: volumes.lock before any container's lock. A container's mount points
 
 from __future__ import annotations
 
+import errno
 import os
 
-from hyperbox import files
+from hyperbox import files, process
 from hyperbox.errors import Conflict, InvalidParameter, NotFound
 
 TYPE_CHECKING = False
@@ -89,12 +90,14 @@ def _text_map(value: object) -> dict[str, str] | None:
     return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) and value else None
 
 
-def volume_create(roots: Roots, config: Json) -> Json:
-    """See `engine.api.Engine.volume_create`."""
+def volume_create(roots: Roots, config: Json, *, made_for: str = "") -> Json:
+    """See `engine.api.Engine.volume_create`. `made_for`: the container whose anonymous volume it is, with which it goes if that fails."""
     name = str(config.get("Name") or "")
     driver = str(config.get("Driver") or "local")
     labels = _text_map(config.get("Labels"))
-    if not name:
+    if name:
+        made_for = ""
+    else:
         name = os.urandom(32).hex()
         labels = {**(labels or {}), ANONYMOUS: ""}
     if driver != "local":
@@ -109,28 +112,64 @@ def volume_create(roots: Roots, config: Json) -> Json:
     try:
         return describe(roots, read(roots, name))
     except NotFound:
-        return make(roots, name, labels, options)
+        return make(roots, name, labels, options, made_for)
 
 
-def make(roots: Roots, name: str, labels: dict[str, str] | None, options: dict[str, str] | None) -> Json:
+def make(
+    roots: Roots, name: str, labels: dict[str, str] | None, options: dict[str, str] | None, made_for: str = ""
+) -> Json:
     """Make a volume in one step: whole, or not there; of two at once, both get the one that was first."""
-    base = f"{roots.data}/volumes"
-    os.makedirs(base, 0o711, exist_ok=True)
-    aside = f"{base}/.making-{os.getpid()}-{os.urandom(6).hex()}"
-    os.mkdir(aside, 0o711)
-    os.mkdir(f"{aside}/_data", 0o755)
     from hyperbox.engine.state import now
 
+    base = f"{roots.data}/volumes"
+    os.makedirs(base, 0o711, exist_ok=True)
+    sweep_asides(roots)
+    aside = f"{base}/.making-{os.getpid()}-{os.urandom(6).hex()}"
     created = now().partition(".")[0].removesuffix("Z") + "Z"
     record: Json = {"Name": name, "CreatedAt": created, "Labels": labels, "Options": options}
-    files.write_json(f"{aside}/volume.json", record)
+    if made_for:
+        record["For"] = made_for
     try:
-        os.rename(aside, folder(roots, name))
-    except OSError:
+        os.mkdir(aside, 0o711)
+        os.mkdir(f"{aside}/_data", 0o755)
+        files.write_json(f"{aside}/volume.json", record)
+        roots.reached("volume-making")
+        try:
+            os.rename(aside, folder(roots, name))
+        except FileExistsError:
+            record = read(roots, name)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            record = read(roots, name)
+    finally:
         files.remove_tree(aside)
-        record = read(roots, name)
     roots.reached("volume")
     return describe(roots, record)
+
+
+def sweep_asides(roots: Roots) -> None:
+    """Remove the volumes that killed commands were making or removing; the maker's pid is in the name."""
+    for name in files.subfolders(f"{roots.data}/volumes"):
+        if name[0] == "." and not process.is_alive(int(name.split("-")[1])):
+            files.remove_tree(f"{roots.data}/volumes/{name}")
+
+
+def forget_made_for(roots: Roots, container_id: str) -> None:
+    """Remove the anonymous volumes of a container that never came to be."""
+    mine = []
+    for name in names(roots):
+        try:
+            if read(roots, name).get("For") == container_id:
+                mine.append(name)
+        except (NotFound, ValueError):
+            continue
+    if mine:
+        with lock(roots, shared=False):
+            used = users(roots)
+            for name in mine:
+                if name not in used and os.path.isdir(folder(roots, name)):
+                    delete(roots, name)
 
 
 def names(roots: Roots) -> Iterator[str]:
@@ -141,11 +180,15 @@ def names(roots: Roots) -> Iterator[str]:
 
 
 def users(roots: Roots) -> dict[str, list[str]]:
-    """Return volume name -> ids of the containers that use it."""
-    from hyperbox.engine.state import all_containers
+    """Return volume name -> ids of the containers that use it. It settles none of them: the caller may hold the volumes' lock."""
+    from hyperbox.engine.state import container_ids, read_container
 
     found: dict[str, list[str]] = {}
-    for container in all_containers(roots):
+    for container_id in container_ids(roots):
+        try:
+            container = read_container(roots, container_id)
+        except NotFound:
+            continue
         for point in points(container):
             if point.get("Type") == "volume":
                 found.setdefault(str(point["Name"]), []).append(container.id)
@@ -201,8 +244,10 @@ def matches(record: Json, filters: Filters, *, in_use: bool) -> bool:
 
 def delete(roots: Roots, name: str) -> None:
     """Take a volume away in one step and remove its content."""
+    sweep_asides(roots)
     aside = f"{roots.data}/volumes/.removing-{os.getpid()}-{os.urandom(6).hex()}"
     os.rename(folder(roots, name), aside)
+    roots.reached("volume-removing")
     files.remove_tree(aside)
 
 

@@ -47,6 +47,7 @@ def add_stream(store: ImageStore, source: BinaryIO, *, expected: str = "", limit
                     raise EngineError(f"blob is larger than {limit} bytes")
                 hasher.update(chunk)
                 file.write(chunk)
+        store.reached("blob-written")
         digest = f"sha256:{hasher.hexdigest()}"
         if expected and digest != expected:
             raise EngineError(f"filesystem layer verification failed for digest {expected}")
@@ -66,6 +67,7 @@ def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -
     os.mkdir(staging, 0o755)
     try:
         diff_id, size = extract_layer(store.blob(blob_digest), staging)
+        store.reached("layer-unpacked")
         if expected_diff_id and diff_id != expected_diff_id:
             raise EngineError(
                 f"layers from manifest don't match image configuration: {diff_id} is not {expected_diff_id}"
@@ -86,6 +88,7 @@ def keep_layer(store: ImageStore, staging: str, diff_id: str, size: int, blob_di
         except OSError:
             # a leftover without a record, or another command's that is about to be recorded: the content is the same
             files.remove_tree(staging)
+        store.reached("layer-placed")
         record = {"diff_id": diff_id, "size": size, "blob": blob_digest}
         files.write_json(f"{folder}.json", record)
     else:

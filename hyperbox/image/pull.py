@@ -105,6 +105,7 @@ def fetch_blob(
                     break
         if f"sha256:{hasher.hexdigest()}" != digest:
             raise EngineError(f"filesystem layer verification failed for digest {digest}")
+        store.reached("blob-fetched")
         os.rename(path, store.blob(digest))
     except OSError as error:
         raise EngineError(f"write {store.path}: {(error.strerror or str(error)).lower()}") from None

@@ -24,11 +24,13 @@ from hyperbox.image.reference import HEX, Reference, parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Json = dict[str, object]
 
 KEY_LENGTH = 24
+# folder -> what comes before ".PID" in the names of temporary files (None: nothing at all)
+STAGED = {"staging": "", "records": ".tmp", "layers": ".json.tmp", "blobs/sha256": ".tmp", "names": None}
 
 
 class Launch:
@@ -48,12 +50,13 @@ def file_name(reference: Reference) -> str:
 
 
 class ImageStore:
-    """The store in one folder; see the module's docstring for the tree and its locks."""
+    """The store in one folder; see the module's docstring for the tree and its locks. `reached`: see `engine.state.Roots`."""
 
-    __slots__ = ("path",)
+    __slots__ = ("path", "reached")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, reached: Callable[[str], None] = lambda step: None) -> None:
         self.path = path
+        self.reached = reached
 
     def prepare(self) -> None:
         """Make the folders where they are missing."""
@@ -61,8 +64,9 @@ class ImageStore:
             os.makedirs(f"{self.path}/{name}", 0o700, exist_ok=True)
 
     def shared_lock(self) -> files.Lock:
-        """Return the lock under which images are added."""
+        """Return the lock under which images are added; what killed commands were making is removed first."""
         self.prepare()
+        self.sweep_staging()
         return files.Lock(f"{self.path}/lock", shared=True)
 
     def blob(self, digest: str) -> str:
@@ -188,7 +192,9 @@ class ImageStore:
         except FileNotFoundError:
             pass
         os.symlink(image_id, temporary)
+        self.reached("image-naming")
         os.rename(temporary, f"{self.path}/names/{file_name(reference)}")
+        self.reached("image-named")
 
     def remove_name(self, reference: Reference) -> None:
         """Forget a name; nothing there is no error."""
@@ -223,6 +229,7 @@ class ImageStore:
             "Size": size,
         }
         files.write_json(self.record_path(image_id), record, durable=durable)
+        self.reached("image-recorded")
 
     def collect_garbage(self) -> int:
         """Remove layers, blobs and staging leftovers that no image needs; returns the bytes that were freed."""
@@ -240,10 +247,17 @@ class ImageStore:
                 if f"sha256:{name}" not in blobs:
                     freed += os.path.getsize(self.blob(name))
                     os.unlink(self.blob(name))
-            for name in os.listdir(f"{self.path}/staging"):
-                if not process.is_alive(int(name.rpartition(".")[2] or 0)):
-                    files.remove_tree(f"{self.path}/staging/{name}")
+            self.sweep_staging()
         return freed
+
+    def sweep_staging(self) -> None:
+        """Remove what commands that are gone were making; the maker's pid is the last part of each such name."""
+        for folder, mark in STAGED.items():
+            for name in os.listdir(f"{self.path}/{folder}"):
+                before, _, pid = name.rpartition(".")
+                made = before == "" if mark is None else before.endswith(mark)
+                if made and pid.isdigit() and not process.is_alive(int(pid)):
+                    files.remove_tree(f"{self.path}/{folder}/{name}")
 
     def _sweep_layers(self, keys: set[str]) -> int:
         freed = 0

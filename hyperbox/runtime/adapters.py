@@ -15,7 +15,7 @@ from hyperbox.runtime.words import exec_failure, start_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Json = dict[str, object]
 
@@ -44,8 +44,9 @@ def runtime_names() -> list[str]:
     return [name for name in DEFAULT_ORDER if process.find_program(KINDS[name].program)]
 
 
-def adapter(name: str, state_folder: str) -> Adapter:
-    """Return the adapter of a runtime ("" for the first one installed); `state_folder` is where it keeps its state.
+def adapter(name: str, state_folder: str, reached: Callable[[str], None] = lambda step: None) -> Adapter:
+    """Return the adapter of a runtime ("" for the first one installed); `state_folder` is where it keeps its state, `reached` hears of
+    steps (`engine.state.Roots.reached`).
 
     Raises Unavailable where it is not installed, EngineError with docker's words for a name that nobody knows.
     """
@@ -55,7 +56,7 @@ def adapter(name: str, state_folder: str) -> Adapter:
     for candidate in (wanted,) if wanted else DEFAULT_ORDER:
         path = process.find_program(KINDS[candidate].program)
         if path is not None:
-            return Adapter(candidate, path, f"{state_folder}/{candidate}")
+            return Adapter(candidate, path, f"{state_folder}/{candidate}", reached)
     missing = wanted or DEFAULT_ORDER[0]
     raise Unavailable(
         f"the OCI runtime {missing} is not installed", hint=f"install it, on Debian and Ubuntu: apt install {missing}"
@@ -67,9 +68,10 @@ class Adapter:
     where the caller is a subreaper (`syscalls.become_subreaper`).
     """
 
-    __slots__ = ("kind", "name", "path", "state_folder")
+    __slots__ = ("kind", "name", "path", "reached", "state_folder")
 
-    def __init__(self, name: str, path: str, state_folder: str) -> None:
+    def __init__(self, name: str, path: str, state_folder: str, reached: Callable[[str], None]) -> None:
+        self.reached = reached
         self.name = name
         self.path = path
         self.state_folder = state_folder
@@ -135,7 +137,9 @@ class Adapter:
         return int(files.read_text(pid_file))
 
     def _spawned(self, argv: list[str], stdin: int | None, stdout: int | None, stderr: int | None) -> int:
-        return process.wait(process.spawn(argv, env=_environment(), stdin=stdin, stdout=stdout, stderr=stderr))
+        pid = process.spawn(argv, env=_environment(), stdin=stdin, stdout=stdout, stderr=stderr)
+        self.reached("runtime-spawned")
+        return process.wait(pid)
 
     def kill(self, container_id: str, signal: int, *, everything: bool = False) -> None:
         """Send a signal to the container's first process, or to all of them. Raises EngineError where it does not run."""

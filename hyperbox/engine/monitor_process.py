@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperbox.runtime.adapters import Adapter
+
 
 class Ends:
     """Both ends of a process's streams. `theirs` are what the process gets; closed by `close_theirs` once it has them."""
@@ -57,7 +59,7 @@ def start_process(roots: Roots, container: Container) -> tuple[int, Stdio]:
     Raises EngineError with docker's words.
     """
     folder = roots.container_run(container.id)
-    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots), roots.reached)
+    runtime = runtime_of(roots, container)
     tty, stdin = bool(container.config.get("Tty")), bool(container.config.get("OpenStdin"))
     return with_streams(
         lambda ends, console: runtime.run(
@@ -80,7 +82,7 @@ def start_exec(
 
     `console` names a socket in the present folder where the process has a TTY.
     """
-    runtime = adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots), roots.reached)
+    runtime = runtime_of(roots, container)
     pid_file = f"{process_file}.pid"
     try:
         return with_streams(
@@ -119,6 +121,11 @@ def with_streams(start: Callable[[Ends, str], int], console: str, *, stdin: bool
     stdio = ends.ours if listener is None else receive_terminal(listener)
     forget(console)
     return pid, stdio
+
+
+def runtime_of(roots: Roots, container: Container) -> Adapter:
+    """Return the adapter of the container's OCI runtime. Raises Unavailable, EngineError."""
+    return adapter(str(container.host_config.get("Runtime") or ""), runtime_folder(roots), roots.reached)
 
 
 def runtime_folder(roots: Roots) -> str:

@@ -31,7 +31,7 @@ def set_up(roots: Roots, container: Container) -> int:
 
     Raises HyperBoxError with docker's words, or OSError.
     """
-    from hyperbox.engine import network, project_groups, rootfs, spec, spec_host, volumes
+    from hyperbox.engine import monitor_process, network, project_groups, rootfs, spec, spec_host, volumes
     from hyperbox.kernel import cgroups
 
     syscalls.private_mounts()
@@ -65,7 +65,7 @@ def set_up(roots: Roots, container: Container) -> int:
         cgroup_path=cgroup_path(roots, container),
         host=spec_host.read_host(container, target),
     )
-    files.write_json(f"{roots.container_run(container.id)}/config.json", bundle)
+    monitor_process.runtime_of(roots, container).write_bundle(roots.container_run(container.id), bundle)
     roots.reached("bundled")
     return netns
 

@@ -14,6 +14,7 @@
       networks/ volumes/ images/ projects/ budgets/   the rooms' own, see there
     RUN/                                gone after a reboot
       containers/ID/                    config.json (the OCI bundle), monitor.sock, exec sockets
+      runtime/NAME/                     an OCI runtime's own state; runtime/NAME-filters/ what `runtime/filters` keeps for it
       events                            one JSON object a line
       restored                          what came back after the machine's start; see `restore`
 

@@ -11,6 +11,7 @@ import os
 
 from hyperbox import files, process
 from hyperbox.errors import EngineError, Unavailable
+from hyperbox.runtime import filters
 from hyperbox.runtime.words import exec_failure, start_failure
 
 TYPE_CHECKING = False
@@ -21,18 +22,27 @@ if TYPE_CHECKING:
 
 
 class Kind:
-    """What is particular to one runtime: its program, its options before the verb, whether `run --detach` shows exec errors."""
+    """What is particular to one runtime: its program, its options before the verb, the option of `update` that takes limits, and the
+    annotation in which it takes a compiled seccomp filter ("" for none)."""
 
-    __slots__ = ("options", "program", "update_option")
+    __slots__ = ("filter_annotation", "options", "program", "update_option")
 
-    def __init__(self, program: str, options: tuple[str, ...], update_option: str) -> None:
+    def __init__(
+        self, program: str, options: tuple[str, ...], update_option: str, *, filter_annotation: str = ""
+    ) -> None:
         self.program = program
         self.options = options
         self.update_option = update_option
+        self.filter_annotation = filter_annotation
 
 
 KINDS = {
-    "crun": Kind("crun", ("--cgroup-manager=cgroupfs", "--log-format=text"), "--resources"),
+    "crun": Kind(
+        "crun",
+        ("--cgroup-manager=cgroupfs", "--log-format=text"),
+        "--resources",
+        filter_annotation="run.oci.seccomp_bpf_data",
+    ),
     "runc": Kind("runc", ("--log-format=text",), "--resources"),
 }
 DEFAULT_ORDER = ("crun", "runc")
@@ -81,6 +91,32 @@ class Adapter:
         """Return the command line of a verb; messages are appended to the file `log` where it is given."""
         return [self.path, *self.kind.options, *((f"--log={log}",) if log else ()), "--root", self.state_folder, *words]
 
+    def write_bundle(self, bundle: str, config: Json) -> None:
+        """Write `config` (OCI) to `bundle`/config.json, with its seccomp profile compiled already where that was done before.
+
+        Where it was not, `run` keeps what the runtime compiles: the link `bundle`/filter says under which key.
+        """
+        linux = config.get("linux")
+        profile = linux.get("seccomp") if isinstance(linux, dict) else None
+        if isinstance(linux, dict) and isinstance(profile, dict) and self.kind.filter_annotation:
+            name = filters.key(profile, self.path)
+            program = filters.compiled(self.state_folder, name)
+            _forget(f"{bundle}/filter")
+            if program:
+                annotations = config.get("annotations")
+                others = annotations if isinstance(annotations, dict) else {}
+                linux = {key: value for key, value in linux.items() if key != "seccomp"}
+                config = {**config, "linux": linux, "annotations": {**others, self.kind.filter_annotation: program}}
+            elif name:
+                os.symlink(name, f"{bundle}/filter")
+        files.write_json(f"{bundle}/config.json", config)
+
+    def _keep_filter(self, bundle: str, container_id: str) -> None:
+        name = files.claim_owner(f"{bundle}/filter")
+        if name is not None:
+            filters.keep(self.state_folder, name, f"{self.state_folder}/{container_id}/seccomp.bpf")
+            _forget(f"{bundle}/filter")
+
     def run(
         self,
         bundle: str,
@@ -105,6 +141,7 @@ class Adapter:
         if code != 0:
             self.delete(container_id, force=True)
             raise start_failure(_read(log), _arguments(f"{bundle}/config.json"))
+        self._keep_filter(bundle, container_id)
         return int(files.read_text(pid_file))
 
     def exec(

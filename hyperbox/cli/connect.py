@@ -45,6 +45,13 @@ def native_engine() -> NativeEngine:
     return engine
 
 
+def expect_start() -> None:
+    """Say that this command will start a process in a container: what the kernel takes long over begins now, beside all else."""
+    from hyperbox.kernel.cgroups import hasten_moves
+
+    hasten_moves()
+
+
 def engine_for(invocation: Invocation) -> Engine:
     """Return the engine for a command. Only the native one is built in, so every command has that one.
 

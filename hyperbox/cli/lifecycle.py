@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.connect import engine_for
+from hyperbox.cli.connect import engine_for, expect_start
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound
 
 TYPE_CHECKING = False
@@ -52,6 +52,7 @@ def start(invocation: Invocation) -> int:
     for name in ("checkpoint", "checkpoint-dir"):
         if flags.get(name):
             raise HyperBoxError(f"--{name} is not supported yet", exit_code=125)
+    expect_start()
     engine = engine_for(invocation)
     if flags["attach"] or flags["interactive"]:
         if len(names) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hyperbox.cli.connect import native_engine
+from hyperbox.cli.connect import expect_start, native_engine
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound, UsageError
 
 TYPE_CHECKING = False
@@ -23,6 +23,7 @@ NOT_EXECUTABLE_WORDS = ("permission denied", "is a directory")
 
 def run(invocation: Invocation) -> int:
     """`docker run`: returns the container's exit code, or 125, 126, 127 where it could not be started."""
+    expect_start()
     from hyperbox.cli.container_spec import container_spec
 
     flags = invocation.flags

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.connect import engine_for
+from hyperbox.cli.connect import engine_for, expect_start
 from hyperbox.errors import EngineError, HyperBoxError
 
 TYPE_CHECKING = False
@@ -49,6 +49,7 @@ def attach(invocation: Invocation) -> int:
 
 def execute(invocation: Invocation) -> int:
     """`docker exec`: returns the process's exit code; 126 or 127 where it could not be started."""
+    expect_start()
     flags = invocation.flags
     name, *words = invocation.arguments
     engine = engine_for(invocation)

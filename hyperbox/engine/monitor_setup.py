@@ -34,7 +34,9 @@ def set_up(roots: Roots, container: Container) -> int:
     from hyperbox.engine import monitor_process, network, project_groups, rootfs, spec, spec_host, volumes
     from hyperbox.kernel import cgroups
 
+    runtime = monitor_process.runtime_of(roots, container)
     syscalls.private_mounts()
+    runtime.shield()
     cgroups.mend_hierarchies()
     project_groups.create(roots, container.project)
     netns = network_namespace(roots, container)
@@ -65,7 +67,7 @@ def set_up(roots: Roots, container: Container) -> int:
         cgroup_path=cgroup_path(roots, container),
         host=spec_host.read_host(container, target),
     )
-    monitor_process.runtime_of(roots, container).write_bundle(roots.container_run(container.id), bundle)
+    runtime.write_bundle(roots.container_run(container.id), bundle)
     roots.reached("bundled")
     return netns
 

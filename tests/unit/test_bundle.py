@@ -1,0 +1,58 @@
+"""The one file of all modules' code: found by imports, and set aside wherever a source has changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from hyperbox import bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def package(folder: Path) -> Path:
+    """Return a package with the bundle's loader and two modules of its own."""
+    place = folder / "hyperbox"
+    (place / "room").mkdir(parents=True)
+    (place / "__init__.py").write_text('"""Package."""\n')
+    (place / "room" / "__init__.py").write_text('"""Room."""\n')
+    (place / "room" / "thing.py").write_text("from __future__ import annotations\nVALUE = 'bundled'\n")
+    (place / "bundle.py").write_text((ROOT / "hyperbox" / "bundle.py").read_text())
+    return place
+
+
+def value(place: Path) -> str:
+    """Return what a fresh interpreter imports, started as bin/hyperbox starts one: what it found, and by which loader."""
+    script = (ROOT / "bin" / "hyperbox").read_text()
+    head = script.partition("bundle = f")[2].partition("    elif")[0]
+    lines = "\n".join(line.removeprefix(" " * 8) for line in f"        bundle = f{head}".splitlines())
+    program = (
+        f"import os, sys\npackages = {str(place.parent)!r}\nsys.path.append(packages)\n{lines}\n"
+        "import hyperbox.room.thing as thing, __future__ as future\n"
+        "print(thing.VALUE, type(thing.__loader__).__name__, type(future.__loader__).__name__, thing.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_modules_come_from_the_bundle(tmp_path: Path) -> None:
+    place = package(tmp_path)
+    bundle.write(str(place))
+    assert value(place) == f"bundled Finder Finder {place}/room/thing.py"
+
+
+def test_a_changed_source_is_what_is_imported(tmp_path: Path) -> None:
+    place = package(tmp_path)
+    bundle.write(str(place))
+    (place / "room" / "thing.py").write_text("VALUE = 'changed'\n")
+    assert value(place).startswith("changed SourceFileLoader Finder ")
+
+
+def test_a_bundle_of_another_interpreter_is_left_alone(tmp_path: Path) -> None:
+    place = package(tmp_path)
+    bundle.write(str(place))
+    path = place / bundle.NAME
+    path.write_bytes(b"\0\0\0\0" + path.read_bytes()[4:])
+    assert value(place).startswith("bundled SourceFileLoader ")

@@ -43,7 +43,7 @@ def test_a_profile_with_flags_or_a_listener_has_no_key() -> None:
 
 
 def test_the_second_container_with_a_profile_gets_the_filter_of_the_first(tmp_path: Path) -> None:
-    crun = Adapter("crun", "/bin/sh", f"{tmp_path}/crun")
+    crun = Adapter("crun", "/bin/sh", f"{tmp_path}/crun", lambda step: None)
     (tmp_path / "crun" / "one").mkdir(parents=True)
     (tmp_path / "crun" / "one" / "seccomp.bpf").write_bytes(PROGRAM)
     crun.write_bundle(str(tmp_path), config(profile()))
@@ -60,7 +60,7 @@ def test_the_second_container_with_a_profile_gets_the_filter_of_the_first(tmp_pa
 
 
 def test_runc_always_gets_the_profile(tmp_path: Path) -> None:
-    runc = Adapter("runc", "/bin/sh", f"{tmp_path}/runc")
+    runc = Adapter("runc", "/bin/sh", f"{tmp_path}/runc", lambda step: None)
     filters.folder(runc.state_folder)
     for _ in range(2):
         runc.write_bundle(str(tmp_path), config(profile()))

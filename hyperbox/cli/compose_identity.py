@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # the verbs that make something: the project is recorded then, with its folder
 RECORDING = frozenset(
-    {"compose up", "compose create", "compose run", "compose scale", "compose watch", "compose build"}
+    {"compose up", "compose create", "compose run", "compose scale", "compose watch", "compose build", "hyperbox env"}
 )
 # those of them that publish ports
 PUBLISHING = RECORDING - {"compose build"}
@@ -53,16 +53,31 @@ def port_requests(project: Project, scale: Mapping[str, int] | None = None) -> I
                 yield port_request(name, ordinal, position, port)
 
 
+def own_ports(project: Project) -> dict[str, list[tuple[int, str, int]]]:
+    """Return (number on the project's own address, protocol, container port) of each service's ports, whether it is enabled or not."""
+    from hyperbox.project.address import published_ports
+
+    everything = {**project.services, **project.disabled_services}
+    return published_ports({name: service_ports(everything[name]) for name in sorted(everything)})
+
+
 def settle(project: Project, *, explicit: bool, path: str, scale: Mapping[str, int] | None = None) -> Enrolment:
     """Return the project's place on this machine for the command `path`; one that makes something records it.
 
     `explicit`: the user gave the name on purpose. Raises HyperBoxError when ports run out, ComposeError for an `x-hyperbox` that is wrong.
     """
-    from hyperbox.cli.project_settings import port_wishes
+    from hyperbox.cli.project_settings import declared_budget, port_wishes
     from hyperbox.project.desired import fixed_names
 
-    requests = list(port_requests(project, scale)) if path in PUBLISHING else []
-    wishes = Wishes(fixed_names(project), requests, *port_wishes(project))
+    requests: list[Request] = []
+    fields: Json = {}
+    if path in PUBLISHING:
+        requests = list(port_requests(project, scale))
+        own = own_ports(project)
+        known = sorted({*project.services, *project.disabled_services})
+        fields["Declared"] = declared_budget(project)
+        fields["Services"] = {name: [list(port) for port in own.get(name, ())] for name in known}
+    wishes = Wishes(fixed_names(project), requests, *port_wishes(project), fields)
     if path in RECORDING:
         return enrol(projects_folder(), project.name, project.working_dir, wishes, explicit=explicit)
     return preview(projects_folder(), project.name, project.working_dir, wishes, explicit=explicit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.compose_identity import port_request, projects_folder, service_ports
+from hyperbox.cli.compose_identity import own_ports, port_request, projects_folder, service_ports
 from hyperbox.cli.compose_project import Session
 
 TYPE_CHECKING = False
@@ -65,9 +65,8 @@ def add_address(session: Session, service: str, ordinal: int, spec: ContainerSpe
     bindings = spec.host_config.get("PortBindings")
     if session.place is None or ordinal != 1 or not isinstance(bindings, dict):
         return
-    wanted = address.published_ports(
-        {name: service_ports(wish.definition) for name, wish in session.desired.services.items()}
-    )
+    assert session.desired.project is not None
+    wanted = own_ports(session.desired.project)
     own = address.address(session.place.identity.number)
     for number, protocol, target in wanted.get(service, ()):
         key = f"{target}/{protocol}"

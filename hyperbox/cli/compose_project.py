@@ -7,6 +7,7 @@ import sys
 from typing import NamedTuple
 
 from hyperbox.cli.connect import engine_for
+from hyperbox.compose.load import load
 from hyperbox.compose.model import LoadOptions, Project
 from hyperbox.errors import ComposeError
 from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
@@ -14,7 +15,7 @@ from hyperbox.project.desired import Desired, project_to_desired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from hyperbox.engine.api import Engine
     from hyperbox.grammar.parse import Invocation
@@ -85,13 +86,33 @@ def load_options(invocation: Invocation, services: Sequence[str] = ()) -> LoadOp
         stdin=sys.stdin.buffer.read() if "-" in files else "",
         services=tuple(services),
         warn=warn,
+        own_variables=own_variables(invocation),
     )
+
+
+def is_explicit(invocation: Invocation) -> bool:
+    """Return whether the user gave the project's name on purpose."""
+    return bool(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME"))
+
+
+def own_variables(invocation: Invocation) -> Callable[[str, str, Collection[str]], dict[str, str]]:
+    """Return the function that gives the project's own variables; a port that is not assigned yet is 0 there."""
+
+    def given(name: str, folder: str, mentioned: Collection[str]) -> dict[str, str]:
+        from hyperbox.cli.compose_identity import projects_folder
+        from hyperbox.cli.project_view import variables
+        from hyperbox.project import identity
+
+        records = identity.read_all(projects_folder())
+        record = identity.find_record(records, name, folder, explicit=is_explicit(invocation))
+        record = record or identity.new_record(records, name, folder, explicit=is_explicit(invocation))
+        return {**{each: "0" for each in mentioned if each.startswith("HYPERBOX_PORT_")}, **variables(record)}
+
+    return given
 
 
 def load_project(invocation: Invocation, services: Sequence[str] = ()) -> Project:
     """Load the compose files. Raises ComposeError with docker compose's words."""
-    from hyperbox.compose.load import load
-
     return load(load_options(invocation, services))
 
 
@@ -100,6 +121,10 @@ def session(invocation: Invocation, *, scale: dict[str, int] | None = None, serv
     project = load_project(invocation, services)
     engine = engine_for(invocation)
     place = settled(project, invocation, scale)
+    if project.uses_own and changed(project, place):  # its ports are known only now
+        options = load_options(invocation, services)._replace(warn=lambda text: None)
+        project = load(options)
+        place = settled(project, invocation, scale)
     if not invocation.globals.get("dry-run"):
         from hyperbox.cli.project_place import take_effect
 
@@ -123,9 +148,19 @@ def settled(project: Project, invocation: Invocation, scale: dict[str, int] | No
     """Return the project's place on this machine: its real name, with a suffix where another folder has the same one, its names and ports."""
     from hyperbox.cli.compose_identity import settle
 
-    explicit = bool(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME"))
+    explicit = is_explicit(invocation)
     path = "" if invocation.globals.get("dry-run") else invocation.path
     return settle(project, explicit=explicit, path=path, scale=scale)
+
+
+def changed(project: Project, place: Enrolment) -> bool:
+    """Return whether a project was loaded with other variables of its own than it has now."""
+    from hyperbox.cli.compose_identity import projects_folder
+    from hyperbox.cli.project_view import variables
+    from hyperbox.project import identity
+
+    record = identity.read(projects_folder(), place.identity.id)
+    return record is not None and any(project.environment.get(key) != value for key, value in variables(record).items())
 
 
 def timeout_of(invocation: Invocation) -> int | None:

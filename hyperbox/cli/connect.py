@@ -24,7 +24,18 @@ def roots_from_environment() -> Roots:
     data = os.environ.get("HYPERBOX_DATA") or "/var/lib/hyperbox"
     run = os.environ.get("HYPERBOX_RUN") or "/run/hyperbox"
     cgroup = os.environ.get("HYPERBOX_CGROUP") or "hyperbox"
-    return Roots(data, run, cgroup, os.environ.get("HYPERBOX_TEST_KILL_AT") or "")
+    return Roots(data, run, cgroup, os.environ.get("HYPERBOX_TEST_KILL_AT") or "", network_pool)
+
+
+def network_pool() -> tuple[str, int, int]:
+    """Return the settings' pool of subnets: address, prefix length, and the prefix length of one network."""
+    from hyperbox.cli import settings
+
+    found = settings.values()
+    address, _, length = str(found["networks.pool"]).partition("/")
+    size = found["networks.size"]
+    assert isinstance(size, int)
+    return address, int(length), size
 
 
 def native_engine() -> NativeEngine:

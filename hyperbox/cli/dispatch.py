@@ -122,6 +122,10 @@ VERBS: dict[str, str] = {
     "completion powershell": "completion:show_script",
     "completion zsh": "completion:show_script",
     "hyperbox bench": "own_verbs:bench",
+    "hyperbox config": "own_verbs:config",
+    "hyperbox doctor": "own_verbs:doctor",
+    "hyperbox env": "own_verbs:env",
+    "hyperbox project": "own_verbs:project",
     "hyperbox compat": "compat:show_table",
 }
 

@@ -23,3 +23,31 @@ def bench(invocation: Invocation) -> int:
     from hyperbox.cli.bench import bench as command
 
     return run_command(command, invocation)
+
+
+def project(invocation: Invocation) -> int:
+    """`hyperbox project`."""
+    from hyperbox.cli.project import project as command
+
+    return run_command(command, invocation)
+
+
+def env(invocation: Invocation) -> int:
+    """`hyperbox env`."""
+    from hyperbox.cli.environment import env as command
+
+    return run_command(command, invocation)
+
+
+def config(invocation: Invocation) -> int:
+    """`hyperbox config`."""
+    from hyperbox.cli.configuration import config as command
+
+    return run_command(command, invocation)
+
+
+def doctor(invocation: Invocation) -> int:
+    """`hyperbox doctor`."""
+    from hyperbox.cli.doctor import doctor as command
+
+    return run_command(command, invocation)

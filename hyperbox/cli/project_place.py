@@ -6,7 +6,7 @@ import sys
 
 from hyperbox.cli import settings
 from hyperbox.cli.compose_identity import PUBLISHING, projects_folder
-from hyperbox.cli.project_settings import budget
+from hyperbox.cli.project_settings import budget, declared_budget
 from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False
@@ -28,7 +28,8 @@ def take_effect(engine: Engine, project: Project, place: Enrolment, path: str) -
     from hyperbox.project import identity
 
     record = identity.read(projects_folder(), place.identity.id)
-    engine.project_limit(place.identity.id, budget(project, record.get("Limit") if record is not None else None))
+    limit = record.get("Limit") if record is not None else None
+    engine.project_limit(place.identity.id, budget(declared_budget(project), limit))
     services = [*project.services, *project.disabled_services]
     try:
         write_names(place.identity.number, place.identity.id, services)

@@ -49,12 +49,16 @@ def port_wishes(project: Project) -> tuple[str, InUse, Bounds]:
     return policy, host_in_use, bounds()
 
 
-def budget(project: Project | None, limit: object) -> Json:
-    """Return a project's budget: the settings', over it the files', over it what `hyperbox project limit` set."""
+def declared_budget(project: Project) -> Json:
+    """Return the budget that a project's files declare. Raises ComposeError."""
+    return {key: value for key, value in extension(project).items() if key != "ports"}
+
+
+def budget(declared: object, limit: object) -> Json:
+    """Return a project's budget: the settings', over it what its files declare, over it what `hyperbox project limit` set."""
     found = settings.values()
     wanted: Json = {name: value for name in settings.BUDGET if (value := found[f"budget.{name}"]) is not None}
-    if project is not None:
-        wanted.update({key: value for key, value in extension(project).items() if key != "ports"})
-    if isinstance(limit, dict):
-        wanted.update(limit)
-    return {key: value for key, value in wanted.items() if value is not None}
+    for each in (declared, limit):
+        if isinstance(each, dict):
+            wanted.update(each)
+    return wanted

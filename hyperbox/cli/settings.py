@@ -164,6 +164,11 @@ def read(environment: Mapping[str, str] | None = None) -> dict[str, Source]:
     first, last = found["ports.first"], found["ports.last"]
     assert isinstance(first.value, int)
     assert isinstance(last.value, int)
+    pool, length = found["networks.pool"], found["networks.size"]
+    if int(str(pool.value).partition("/")[2]) > int(str(length.value)):
+        raise HyperBoxError(
+            f"networks.size ({length.value}) is larger than networks.pool ({pool.value}): {length.origin}"
+        )
     if first.value > last.value:
         raise HyperBoxError(f"ports.first ({first.value}) is above ports.last ({last.value})")
     return found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -29,23 +30,31 @@ from hyperbox.errors import ComposeError
 
 # how many inclusions a project may have, however nested
 INCLUSIONS = 1000
+# the variables that tell a project's own address and ports
+_OWN = re.compile(rb"HYPERBOX_[A-Z0-9_]+")
 
 
 class Reads:
-    """What one load has read: streams by file, extended documents by file and folder, and how often something was included."""
+    """What one load has read: streams by file, extended documents by file and folder, and how often something was included.
 
-    __slots__ = ("extended", "inclusions", "streams")
+    `uses_own`: one of the files names a variable that tells the project's own address or ports.
+    """
+
+    __slots__ = ("extended", "inclusions", "streams", "uses_own")
 
     def __init__(self, streams: dict[str, yaml_nodes.Stream]) -> None:
         self.streams = streams
         self.extended: dict[tuple[str, str, int], tuple[Json, Resets]] = {}
         self.inclusions = 0
+        self.uses_own = False
 
     def stream(self, name: str) -> yaml_nodes.Stream:
         """Return a file's YAML stream, read once."""
         stream = self.streams.get(name)
         if stream is None:
-            stream = self.streams[name] = yaml_nodes.read_stream(read_bytes(name))
+            content = read_bytes(name)
+            self.uses_own = self.uses_own or _OWN.search(content) is not None
+            stream = self.streams[name] = yaml_nodes.read_stream(content)
         return stream
 
 
@@ -74,8 +83,8 @@ class Context(NamedTuple):
 def load(options: LoadOptions) -> Project:
     """Load a project. Raises ComposeError with docker compose's words; UnsupportedError for remote files."""
     found = discover(options)
-    document, name, variables = _load_document(options, found)
-    project = _to_project(document, options, found, name, variables)
+    document, name, variables, uses_own = _load_document(options, found)
+    project = _to_project(document, options, found, name, variables)._replace(uses_own=uses_own)
     project = split_by_profiles(project, found.profiles)
     if options.check_consistency:
         check_project(project)
@@ -93,20 +102,27 @@ def load(options: LoadOptions) -> Project:
 
 def load_model(options: LoadOptions) -> tuple[Json, dict[str, str]]:
     """Return the merged document before it is decoded, and the variables: what `config --no-interpolate` shows. Raises as `load`."""
-    document, _, variables = _load_document(options, discover(options), bare=True)
+    document, _, variables, _ = _load_document(options, discover(options), bare=True)
     return document, variables
 
 
-def _load_document(options: LoadOptions, found: Found, *, bare: bool = False) -> tuple[Json, str, dict[str, str]]:
-    """Return the merged, validated and normalized document, the project's name, and the variables with that name.
+def _load_document(options: LoadOptions, found: Found, *, bare: bool = False) -> tuple[Json, str, dict[str, str], bool]:
+    """Return the merged, validated and normalized document, the project's name, the variables with that name, and whether own ones are named.
 
     `bare`: nothing in the document takes its value from a variable, not even names that stand alone.
     """
     streams = {source.name: yaml_nodes.read_stream(source.content) for source in found.sources}
     name, variables = _project_name(options, found, streams)
     names = [source.name for source in found.sources]
+    reads = Reads(streams)
+    own = {match.decode() for source in found.sources for match in _OWN.findall(source.content)}
+    reads.uses_own = bool(own)
+    if options.own_variables is not None and (
+        own or any(b"include" in each.content or b"extends" in each.content for each in found.sources)
+    ):
+        variables.update(options.own_variables(name, found.working_dir, own))
     seen = {"COMPOSE_PROJECT_NAME": name} if bare else variables
-    context = Context(options, found.working_dir, found.working_dir, seen, Reads(streams))
+    context = Context(options, found.working_dir, found.working_dir, seen, reads)
     document = _load_files(names, context, options.resolve_paths)
     if not document:
         raise ComposeError("empty compose file")
@@ -115,7 +131,7 @@ def _load_document(options: LoadOptions, found: Found, *, bare: bool = False) ->
     if options.normalize:
         document["name"] = name
         document = normalize(document, seen)
-    return document, name, variables
+    return document, name, variables, reads.uses_own
 
 
 def _load_files(names: list[str], context: Context, make_absolute: bool) -> Json:

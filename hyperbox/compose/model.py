@@ -24,7 +24,7 @@ comes from the environment has its value in `content`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 Json = dict[str, object]
@@ -46,6 +46,7 @@ class LoadOptions(NamedTuple):
     profiles           as given by --profile; empty: COMPOSE_PROFILES
     services           restrict the project to these and what they depend on (they are enabled whatever their profiles)
     warn               called with each warning's text, without "time=… level=warning"
+    own_variables      (project's name, its folder, names that the files mention) -> variables of the project itself, above all others
     """
 
     files: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class LoadOptions(NamedTuple):
     resolve_environment: bool = True
     all_resources: bool = False
     warn: Callable[[str], None] = ignore_warning
+    own_variables: Callable[[str, str, Collection[str]], Mapping[str, str]] | None = None
 
 
 class Project(NamedTuple):
@@ -73,6 +75,7 @@ class Project(NamedTuple):
     disabled_services  the others
     environment        the variables that interpolation saw: the process's, .env files', COMPOSE_PROJECT_NAME
     compose_files      absolute paths (or "-"), in the order of merging
+    uses_own           whether a file names one of the variables that `LoadOptions.own_variables` gives
     """
 
     name: str
@@ -88,3 +91,4 @@ class Project(NamedTuple):
     compose_files: tuple[str, ...]
     environment: dict[str, str]
     profiles: tuple[str, ...]
+    uses_own: bool = False

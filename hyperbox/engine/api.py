@@ -321,3 +321,6 @@ class Engine(Protocol):
 
     def restore(self) -> list[str]:
         """Start the containers that a reboot ended and that their restart policies want back; returns their names. Does it once a boot."""
+
+    def restore_failures(self) -> dict[str, str]:
+        """Which containers could not come back, by name, and why."""

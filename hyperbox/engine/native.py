@@ -389,3 +389,8 @@ class NativeEngine:
         from hyperbox.engine.restore import restore
 
         return restore(self.roots)
+
+    def restore_failures(self) -> dict[str, str]:
+        from hyperbox.engine.restore import failures
+
+        return failures(self.roots)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 from hyperbox import files
 from hyperbox.engine import network_bridge, network_store
@@ -12,11 +13,14 @@ from hyperbox.errors import Conflict, EngineError, Forbidden, InvalidParameter, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from hyperbox.engine.state import Roots
 
     Json = dict[str, object]
     Filters = dict[str, list[str]]
 
+SMALL_POOL, SMALL = ("10.90.0.0", 16), 28
 DRIVERS = ("bridge", "macvlan", "ipvlan")
 BRIDGE_OPTIONS = {
     "bridge.name", "bridge.enable_ip_masquerade", "bridge.enable_icc", "bridge.host_binding_ipv4", "driver.mtu",
@@ -33,7 +37,7 @@ def make_predefined(roots: Roots) -> None:
             record = network_store.new_record(name, driver)
             if driver == "bridge":
                 link = "hyperbox0" if roots.cgroup == "hyperbox" else f"br-{str(record['Id'])[:12]}"
-                network, length = free_subnet(roots, [network_store.DEFAULT_BRIDGE_SUBNET, *pool()])
+                network, length = free_subnet(roots, chain([network_store.DEFAULT_BRIDGE_SUBNET], candidates(roots)))
                 record["IPAM"] = ipam([{"Subnet": f"{network}/{length}", "Gateway": first_address(network)}], None)
                 record["Bridge"] = link
                 prefix = network_bridge.OPTION
@@ -55,17 +59,26 @@ def ipam(config: list[Json], options: object) -> Json:
     return {"Driver": "default", "Options": options, "Config": config}
 
 
-def pool() -> list[tuple[str, int]]:
-    """Return the subnets that networks are given, in order: /24s, and when none is free /28s of the last sixteenth."""
-    base = network_store.to_number(network_store.POOL[0])
-    count = 1 << (24 - network_store.POOL[1])
-    return [(network_store.to_text(base + (index << 8), False), 24) for index in range(count)]
+def pools(roots: Roots) -> list[tuple[str, int]]:
+    """Return where networks get their subnets from: the pool, and behind the usual one another for small networks."""
+    address, length, _ = roots.pool()
+    return [(address, length), *([SMALL_POOL] if (address, length) == network_store.POOL else [])]
 
 
-def smaller_pool() -> list[tuple[str, int]]:
-    """Return /28s out of 10.90.0.0/16, for when all /24s are taken."""
-    base = network_store.to_number("10.90.0.0")
-    return [(network_store.to_text(base + (index << 4), False), 28) for index in range(1 << 12)]
+def candidates(roots: Roots) -> Iterator[tuple[str, int]]:
+    """Yield the subnets that a network may have, in order: those of the usual size, then /28s of what is left, then of the second pool."""
+    address, length, size = roots.pool()
+    yield from _parts(address, length, size)
+    for base, bits in pools(roots):
+        if size < SMALL or (base, bits) == SMALL_POOL:
+            yield from _parts(base, bits, SMALL)
+
+
+def _parts(address: str, length: int, size: int) -> Iterator[tuple[str, int]]:
+    """Yield the networks of prefix length `size` in a larger one; itself where that is not larger."""
+    base, size = network_store.to_number(address), max(size, length)
+    for index in range(1 << (size - length)):
+        yield network_store.to_text(base + (index << (32 - size)), False), size
 
 
 def first_address(network: str) -> str:
@@ -93,13 +106,27 @@ def overlaps(one: tuple[str, int], other: tuple[str, int]) -> bool:
     return network_store.to_number(one[0]) >> shift == network_store.to_number(other[0]) >> shift
 
 
-def free_subnet(roots: Roots, candidates: list[tuple[str, int]]) -> tuple[str, int]:
-    """Return the first candidate that overlaps nothing; the caller holds the lock. Raises EngineError with docker's words."""
-    used = used_subnets(roots)
-    for candidate in candidates:
-        if not any(overlaps(candidate, other) for other in used):
+def free_subnet(roots: Roots, wanted: Iterable[tuple[str, int]]) -> tuple[str, int]:
+    """Return the first IPv4 candidate that overlaps nothing; the caller holds the lock. Raises EngineError with docker's words."""
+    from bisect import bisect_right
+
+    used = sorted(_span(other) for other in used_subnets(roots) if ":" not in other[0])
+    starts = [start for start, _ in used]
+    reach = 0
+    ends = [reach := max(reach, end) for _, end in used]  # the furthest end of all that begin no later
+    for candidate in wanted:
+        start, end = _span(candidate)
+        before = bisect_right(starts, end)
+        if before == 0 or ends[before - 1] < start:
             return candidate
     raise EngineError("all predefined address pools have been fully subnetted")
+
+
+def _span(subnet: tuple[str, int]) -> tuple[int, int]:
+    """Return the first and last address of an IPv4 subnet as numbers."""
+    shift = 32 - subnet[1]
+    start = network_store.to_number(subnet[0]) >> shift << shift
+    return start, start + (1 << shift) - 1
 
 
 def check_name(name: str) -> None:
@@ -189,7 +216,7 @@ def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
     if True in families:
         record["EnableIPv6"] = True
     if False not in families and record["EnableIPv4"]:
-        network, length = free_subnet(roots, [*pool(), *smaller_pool()])
+        network, length = free_subnet(roots, candidates(roots))
         chosen.insert(0, {"Subnet": f"{network}/{length}", "Gateway": first_address(network)})
     if record["EnableIPv6"] and True not in families:
         network = local_subnet(str(record["Id"]))

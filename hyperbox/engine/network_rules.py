@@ -140,13 +140,14 @@ def ensure(roots: Roots, rules: Rules) -> bool:
     if rules.has_chain(VERSION):
         return False
     from hyperbox import files
+    from hyperbox.engine import network_firewalls
 
     with files.Lock(f"{roots.run}/networks.lock"):
         if rules.has_chain(VERSION):
             return False
         load(table_text(roots))
         switch_forwarding_on(roots)
-        accept_in_other_firewalls(roots)
+        network_firewalls.accept(roots, group(roots))
     return True
 
 
@@ -177,30 +178,6 @@ def switch_forwarding_on(roots: Roots) -> None:
     if changed:
         with open(f"{roots.run}/forwarding", "a") as file:
             file.write("".join(f"{name}\n" for name in changed))
-
-
-def accept_in_other_firewalls(roots: Roots) -> None:
-    """Let a firewall that drops forwarded packets by default (Docker's, ufw's) accept those of our bridges.
-
-    Docker sets the policy of FORWARD in the table "ip filter" to DROP and asks for exceptions in its chain DOCKER-USER; ufw sets the
-    policy only. Our own table drops what must not pass, whatever these accept. The rules match our link group, so they are added once.
-    """
-    from hyperbox import process
-
-    own = f"{group(roots):#x}/0xffffff00"
-    for program in ("iptables", "ip6tables"):
-        path = process.find_program(program)
-        if path is None:
-            continue
-        listed = process.run([path, "-w", "-S"], timeout=20)
-        lines = listed.out.decode("utf-8", "replace").splitlines()
-        chain = "DOCKER-USER" if "-N DOCKER-USER" in lines else "FORWARD"
-        if listed.code or (chain == "FORWARD" and "-P FORWARD DROP" not in lines):
-            continue
-        for option in ("--src-group", "--dst-group"):
-            rule = [chain, "-m", "devgroup", option, own, "-j", "ACCEPT"]
-            if process.run([path, "-w", "-C", *rule], timeout=20).code:
-                process.run([path, "-w", "-I", *rule], timeout=20)
 
 
 def remove_table(roots: Roots) -> None:

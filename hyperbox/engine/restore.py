@@ -30,6 +30,12 @@ def restore(roots: Roots) -> list[str]:
     return [str(name) for name in started] if isinstance(started, list) else []
 
 
+def failures(roots: Roots) -> dict[str, str]:
+    """See `engine.api.Engine.restore_failures`."""
+    failed = outcome(roots).get("Failed")
+    return {str(name): str(why) for name, why in failed.items()} if isinstance(failed, dict) else {}
+
+
 def outcome(roots: Roots) -> Json:
     """Restore what is to be restored, once since the machine's start, and return {"Started", "Failed"} of that time."""
     deadline = time.monotonic() + LONGEST

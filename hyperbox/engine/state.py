@@ -41,16 +41,25 @@ if TYPE_CHECKING:
 class Roots:
     """Where an engine keeps things: the data folder, the runtime folder, and the name of its cgroup parent.
 
-    `test_step` is empty but in tests of crashes; see `reached`.
+    `test_step` is empty but in tests of crashes; see `reached`. `pool` gives (address, prefix length, prefix length of one network) of what new
+    networks get their subnets from.
     """
 
-    __slots__ = ("cgroup", "data", "run", "test_step")
+    __slots__ = ("cgroup", "data", "pool", "run", "test_step")
 
-    def __init__(self, data: str, run: str, cgroup: str, test_step: str = "") -> None:
+    def __init__(
+        self,
+        data: str,
+        run: str,
+        cgroup: str,
+        test_step: str = "",
+        pool: Callable[[], tuple[str, int, int]] = lambda: ("10.89.0.0", 16, 24),
+    ) -> None:
         self.data = data
         self.run = run
         self.cgroup = cgroup
         self.test_step = test_step
+        self.pool = pool
 
     def reached(self, step: str) -> None:
         """Called between two changes to the machine, with the name of the first; does nothing but in tests.

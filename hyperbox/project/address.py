@@ -57,9 +57,16 @@ def published_ports(services: Mapping[str, Sequence[Mapping[str, object]]]) -> d
     return found
 
 
-def environment(number: int, ports: Mapping[tuple[str, int, str], int]) -> dict[str, str]:
-    """Return HYPERBOX_ADDRESS and HYPERBOX_PORT_<SERVICE>_<PORT>, from (service, container port, protocol) -> host port. Pure."""
-    result = {"HYPERBOX_ADDRESS": address(number)}
+def environment(number: int, ports: Mapping[tuple[str, int, str], int], project_id: str) -> dict[str, str]:
+    """Return HYPERBOX_PROJECT, HYPERBOX_HOST, HYPERBOX_ADDRESS and HYPERBOX_PORT_<SERVICE>_<PORT>. Pure.
+
+    `ports` is (service, container port, protocol) -> host port; a port that is not TCP has _UDP or _SCTP behind it.
+    """
+    result = {
+        "HYPERBOX_PROJECT": project_id,
+        "HYPERBOX_HOST": names(project_id, [])[0],
+        "HYPERBOX_ADDRESS": address(number),
+    }
     for (service, port, protocol), host_port in sorted(ports.items()):
         name = "".join(each if each.isascii() and each.isalnum() else "_" for each in service.upper())
         suffix = "" if protocol == "tcp" else f"_{protocol.upper()}"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hyperbox.project import identity, names, ports
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 
 class Wishes(NamedTuple):
-    """What a project asks for: fixed names as "KIND/NAME" (`desired.fixed_names`), ports, and how ports are given."""
+    """What a project asks for: fixed names as "KIND/NAME" (`desired.fixed_names`), ports, and how ports are given.
+
+    `fields` are kept in its record beside that: what others show of it when its files are not at hand.
+    """
 
     names: Sequence[str]
     requests: Sequence[Request]
     policy: str
     in_use: InUse
     bounds: Bounds
+    fields: Mapping[str, object] = {}
 
 
 class Enrolment(NamedTuple):
@@ -60,6 +65,8 @@ def _as_before(projects: str, name: str, directory: str, wishes: Wishes, *, expl
         return None
     given, kept, leases = names.names_of(record), ports.ports_of(record), ports.leases_of(record)
     policy = str(record.get("Policy") or "") or wishes.policy
+    if any(record.get(key) != value for key, value in wishes.fields.items()):
+        return None
     if any(key not in given for key in wishes.names) or any(each.key not in kept for each in wishes.requests):
         return None
     try:
@@ -84,6 +91,7 @@ def _settle(
     others = [each for each in records if each is not record]
     if record is None:
         record = identity.new_record(records, name, directory, explicit=explicit)
+    record.update(wishes.fields)
     policy = str(record.get("Policy") or "") or wishes.policy
     record["Names"] = names.settle(record, others, wishes.names)
     assignments = ports.settle(record, others, wishes.requests, policy, wishes.in_use, wishes.bounds)

@@ -62,10 +62,10 @@ def read(projects: str, identifier: str) -> Json | None:
 def read_all(projects: str) -> list[Json]:
     """Return the records of all projects, by id."""
     try:
-        names = sorted(name for name in os.listdir(projects) if name.endswith(".json"))
+        names = sorted(name[:-5] for name in os.listdir(projects) if name.endswith(".json"))
     except FileNotFoundError:
         return []
-    return [record for name in names if (record := read(projects, name[:-5])) is not None]
+    return [record for name in names if (record := read(projects, name)) is not None]
 
 
 def write(projects: str, record: Json) -> None:

@@ -21,8 +21,10 @@ def test_names_are_those_of_the_project_and_its_services() -> None:
 
 
 def test_variables_tell_the_address_and_the_real_ports() -> None:
-    found = address.environment(1, {("web-app", 80, "tcp"): 10080, ("dns", 53, "udp"): 10053})
+    found = address.environment(1, {("web-app", 80, "tcp"): 10080, ("dns", 53, "udp"): 10053}, "shop")
     assert found == {
+        "HYPERBOX_PROJECT": "shop",
+        "HYPERBOX_HOST": "shop.hyperbox",
         "HYPERBOX_ADDRESS": "127.89.0.1",
         "HYPERBOX_PORT_DNS_53_UDP": "10053",
         "HYPERBOX_PORT_WEB_APP_80": "10080",

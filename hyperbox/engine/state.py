@@ -33,7 +33,7 @@ from hyperbox.errors import Conflict, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     Json = dict[str, object]
 

@@ -11,9 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
-# the buildx whose flags `docker build` takes
-BUILDX_VERSION = "0.29.1"
-
 
 def show_help(invocation: Invocation) -> int:
     """Print the help of `invocation.typed`; what is wrong, if it was shown for that, follows on stderr. Returns docker's code."""
@@ -35,12 +32,6 @@ def show_version(invocation: Invocation) -> int:
     from hyperbox.cli.version import CLIENT_VERSION, GIT_COMMIT
 
     sys.stdout.write(f"Docker version {CLIENT_VERSION}, build {GIT_COMMIT}\n")
-    return 0
-
-
-def show_buildx_version(invocation: Invocation) -> int:
-    """Print the line by which tools find out which flags `docker build` takes: those of this buildx."""
-    sys.stdout.write(f"github.com/docker/buildx v{BUILDX_VERSION} hyperbox\n")
     return 0
 
 

@@ -134,11 +134,7 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
         return _parse_compose(parser, rest[1:])
     if first == "help":
         return _parse_help(parser, rest[1:])
-    if rest[:2] == ["buildx", "version"]:
-        return parser.invocation("buildx version", "buildx version", rest[2:])
-    if first in ("buildx", "bake"):
-        rest = _without_buildx(rest)
-    return _descend(parser, tables, "", rest)
+    return _descend(parser, tables, "", _to_buildx(rest))
 
 
 def _check_globals(root: FlagSet) -> None:
@@ -151,12 +147,17 @@ def _check_globals(root: FlagSet) -> None:
         raise UsageError("conflicting options: cannot specify both --host and --context", exit_code=1)
 
 
-def _without_buildx(words: list[str]) -> list[str]:
-    """`docker buildx build` is `docker build`; buildx's other verbs are refused."""
-    if words[0] == "buildx" and words[1:2] in (["build"], ["b"]):
-        return ["build", *words[2:]]
-    command = " ".join(words[: 1 if words[0] == "bake" else 2])
-    raise UnsupportedError(f"docker {command}: HyperBox builds with docker build; it has no other command of buildx")
+def _to_buildx(words: list[str]) -> list[str]:
+    """`docker build`, `docker image build`, `docker builder …` and `docker bake` are answered by docker's plugin buildx: return its words."""
+    if words[0] in ("build", "bake"):
+        return ["buildx", *words]
+    if words[:2] == ["image", "build"]:
+        return ["buildx", *words[1:]]
+    if words[0] == "builder":
+        words = ["buildx", *words[1:]]
+    if words[0] == "buildx" and words[1:2] in (["b"], ["f"]):
+        return ["buildx", "build" if words[1] == "b" else "bake", *words[2:]]
+    return words
 
 
 def _parse_help(parser: Parser, words: list[str]) -> Invocation:
@@ -218,6 +219,8 @@ def _group_flags(parser: Parser, table: ModuleType, place: str, words: list[str]
     rest = flags.read(words, interspersed=not compose)
     if compose:
         parser.keep_globals(flags)
+    elif place == "buildx":
+        parser.globals.update(flags.values)
     parser.help = parser.help or flags.help
     return rest
 
@@ -236,7 +239,9 @@ def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> I
     if parser.help:
         return parser.wanted_help(place)
     if not rest or place == "completion":
-        return parser.wanted_help(place, to_stderr=place != "completion")
+        return parser.wanted_help(place, to_stderr=place != "completion" and not place.startswith("buildx"))
+    if place.startswith("buildx"):
+        return parser.wanted_help(place, error=f'ERROR: unknown command: "{rest[0]}"')
     full = f"docker {place}".strip()
     shown = f"\n\nUsage:  {usage}" if place else ""
     raise UsageError(
@@ -302,8 +307,10 @@ def check_count(compose: bool, command: Command, place: str, arguments: list[str
     else:
         reason = f"requires at least {least} and at most {_arguments(most)}"
     usage = usage_line(compose, command, place)
+    prefix = "ERROR: " if place.startswith("buildx ") else ""
     raise UsageError(
-        f"docker: '{name}' {reason}\n\nUsage:  {usage}\n\n{lead} '{name} --help' for more information", exit_code=1
+        f"{prefix}docker: '{name}' {reason}\n\nUsage:  {usage}\n\n{lead} '{name} --help' for more information",
+        exit_code=1,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hyperbox.cli.dispatch import VERBS
 from hyperbox.grammar import tables, tables_compose
 
-OWN = ("help", "--version", "__complete", "buildx version")
+OWN = ("help", "--version", "__complete")
 NATIVE = {path for path, command in tables.COMMANDS.items() if command[5] == "native"} | {
     "compose " + path for path, command in tables_compose.COMMANDS.items() if command[5] == "native"
 }

@@ -1,0 +1,317 @@
+"""`docker build`, `docker image build`, `docker builder build`, `docker buildx build`: from the flags to a build, and what it prints.
+
+Progress and errors go to stderr, the image's id (`--quiet`) and results of `--call` to stdout. Words and exit codes are those of docker's buildx.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox.build.api import BuildFailed, BuildRequest, Ulimit
+from hyperbox.build.api import build as run_build
+from hyperbox.cli import build_inputs, build_outputs
+from hyperbox.cli.build_progress import printer
+from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hyperbox.build.api import BuildResult
+    from hyperbox.cli.build_inputs import Inputs
+    from hyperbox.cli.build_progress import Printer
+    from hyperbox.grammar.parse import Invocation
+
+    Json = dict[str, object]
+
+# flags of docker's former builder: BuildKit has none of these limits and takes them without effect; a user is told
+NO_EFFECT = (
+    "cpu-period",
+    "cpu-quota",
+    "cpu-shares",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "memory",
+    "memory-swap",
+    "isolation",
+    "security-opt",
+    "squash",
+)
+ATTESTATION = "HyperBox makes no attestations: leave out --{} or give false"
+ENTITLEMENTS = ("network.host", "security.insecure", "device")
+
+
+def words_of(value: object) -> list[str]:
+    """Return a flag's list of texts."""
+    return [str(word) for word in value] if isinstance(value, list) else []
+
+
+def build(invocation: Invocation) -> int:
+    """`docker build`."""
+    flags = invocation.flags
+    check_builder(invocation)
+    _refuse(invocation)
+    method = "check" if flags["check"] else str(flags["call"] or "build")
+    mode = "quiet" if flags["quiet"] and flags["progress"] == "auto" else progress_mode(str(flags["progress"]))
+    quiet = bool(flags["quiet"])
+    shown = printer(mode, sys.stderr, quiet=quiet, debug=bool(flags["debug"]) or bool(invocation.globals.get("debug")))
+    inputs = _inputs(invocation)
+    try:
+        request = request_of(invocation, inputs)
+        if method != "build":
+            from hyperbox.cli.build_call import call
+
+            return call(method, request)
+        result = run(invocation, request, shown)
+    finally:
+        for path in inputs.temporary:
+            os.unlink(path)
+    _report(invocation, result, quiet=quiet or flags["progress"] == "quiet")
+    return 0
+
+
+def progress_mode(given: str) -> str:
+    """Return --progress, or BUILDKIT_PROGRESS where it was not given."""
+    if given == "auto":
+        return os.environ.get("BUILDKIT_PROGRESS") or "auto"
+    return given
+
+
+def check_builder(invocation: Invocation) -> None:
+    """Raise HyperBoxError for a builder that is not there: `default` is the only one."""
+    name = str(invocation.flags.get("builder") or os.environ.get("BUILDX_BUILDER") or "default")
+    if name != "default":
+        raise HyperBoxError(f'ERROR: no builder "{name}" found')
+
+
+def _refuse(invocation: Invocation) -> None:
+    """Refuse what HyperBox can't do, and tell of flags that docker takes without effect."""
+    flags, given = invocation.flags, invocation.given
+    for name in ("sbom", "provenance"):
+        if str(flags[name] or "false").lower() not in ("false", "0", "f") and "disabled=true" not in str(flags[name]):
+            raise UnsupportedError(f"ERROR: failed to build: {ATTESTATION.format(name)}")
+    for word in words_of(flags["attest"]):
+        if "disabled=true" not in word:
+            raise UnsupportedError(f"ERROR: failed to build: {ATTESTATION.format('attest')}")
+    if flags["annotation"]:
+        raise UnsupportedError(
+            "ERROR: failed to build: HyperBox keeps no annotations of images: leave out --annotation, or use --label"
+        )
+    for word in words_of(flags["allow"]):
+        kind = word.partition("=")[0]
+        if kind not in ENTITLEMENTS:
+            raise HyperBoxError(f"ERROR: failed to build: unknown entitlement {word}")
+        if kind != "network.host":
+            raise HyperBoxError(
+                f"ERROR: failed to build: failed to solve: granting entitlement {kind} is not allowed by build daemon configuration"
+            )
+    for name in NO_EFFECT:
+        if name in given:
+            print(f"WARNING: --{name} has no effect: builds have no such limit (nor has BuildKit)", file=sys.stderr)
+
+
+def _inputs(invocation: Invocation) -> Inputs:
+    try:
+        return build_inputs.read_inputs(invocation.arguments[0], str(invocation.flags["file"] or ""))
+    except HyperBoxError as error:
+        raise HyperBoxError(_failed(error.message)) from None
+
+
+def _failed(message: str) -> str:
+    return message if message.startswith("ERROR: ") else f"ERROR: failed to build: {message}"
+
+
+def request_of(invocation: Invocation, inputs: Inputs) -> BuildRequest:
+    """Return the build that the flags describe. Raises HyperBoxError with buildx's words."""
+    try:
+        return _request(invocation, inputs)
+    except UnsupportedError:
+        raise
+    except HyperBoxError as error:
+        raise HyperBoxError(_failed(error.message)) from None
+
+
+def _request(invocation: Invocation, inputs: Inputs) -> BuildRequest:
+    flags = invocation.flags
+    environment = os.environ
+    tags = [check_tag(tag) for tag in words_of(flags["tag"])]
+    arguments = build_inputs.build_arguments(words_of(flags["build-arg"]), environment)
+    return BuildRequest(
+        context=inputs.context,
+        dockerfile=inputs.dockerfile,
+        dockerfile_path=inputs.path,
+        ignore=inputs.ignore,
+        target=str(flags["target"] or ""),
+        build_args=(*proxies(invocation, arguments), *arguments),
+        labels=build_inputs.key_values(words_of(flags["label"])),
+        tags=tuple(tags),
+        platforms=platforms(words_of(flags["platform"])),
+        contexts=build_inputs.named_contexts(words_of(flags["build-context"])),
+        secrets=build_inputs.secrets(words_of(flags["secret"]), environment),
+        agents=build_inputs.agents(words_of(flags["ssh"]), environment),
+        no_cache=bool(flags["no-cache"]),
+        no_cache_filter=tuple(words_of(flags["no-cache-filter"])),
+        pull=bool(flags["pull"]),
+        network=check_network(str(flags["network"] or "default")),
+        hosts=hosts(words_of(flags["add-host"])),
+        shm_size=flags["shm-size"] if isinstance(flags["shm-size"], int) else 0,
+        ulimits=ulimits(words_of(flags["ulimit"])),
+        cgroup_parent=str(flags["cgroup-parent"] or ""),
+        allow=tuple(words_of(flags["allow"])),
+        cache_from=tuple(build_outputs.parse_cache(word, export=False) for word in words_of(flags["cache-from"])),
+        cache_to=tuple(build_outputs.parse_cache(word, export=True) for word in words_of(flags["cache-to"])),
+        outputs=build_outputs.outputs(
+            words_of(flags["output"]), tags, push=bool(flags["push"]), load=bool(flags["load"])
+        ),
+        credentials=credentials_of(invocation),
+        source_date_epoch=source_date_epoch(),
+    )
+
+
+def credentials_of(invocation: Invocation) -> Callable[[str], Json | None]:
+    """Return what answers for a registry's credentials from docker's configuration."""
+    from hyperbox.cli.image_transfer import auth_for
+
+    return lambda domain: auth_for(invocation, domain)
+
+
+def source_date_epoch() -> int | None:
+    """Return SOURCE_DATE_EPOCH of the environment. Raises HyperBoxError where it is no number."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise HyperBoxError(f"invalid SOURCE_DATE_EPOCH: {text}") from None
+
+
+def check_tag(tag: str) -> str:
+    """Return a tag. Raises HyperBoxError with buildx's words where it is no reference."""
+    from hyperbox.image.reference import parse_reference
+
+    try:
+        parse_reference(tag)
+    except EngineError as error:
+        reason = error.message
+        if "must be lowercase" in reason:
+            reason = "repository name must be lowercase"
+        raise HyperBoxError(f'invalid tag "{tag}": {reason}') from None
+    return tag
+
+
+def proxies(invocation: Invocation, given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the proxies of docker's configuration as build arguments."""
+    from hyperbox.cli.container_spec import proxy_environment
+
+    lines = proxy_environment(invocation, [f"{name}=" for name, _ in given])
+    return [(name, value) for name, _, value in (line.partition("=") for line in lines)]
+
+
+def platforms(words: Sequence[str]) -> tuple[str, ...]:
+    """Return --platform's platforms. Raises UnsupportedError for more than one."""
+    found = [word for text in words for word in text.split(",") if word]
+    for word in found:
+        if word != "local" and "/" not in word and word not in KNOWN_PARTS:
+            raise HyperBoxError(f'"{word}": unknown operating system or architecture: invalid argument')
+    if len(set(found)) > 1:
+        raise UnsupportedError("ERROR: failed to build: HyperBox builds for one platform at a time, this machine's own")
+    return tuple(word for word in found[:1] if word != "local")
+
+
+KNOWN_PARTS = frozenset(
+    {
+        "linux",
+        "windows",
+        "darwin",
+        "freebsd",
+        "amd64",
+        "arm64",
+        "arm",
+        "386",
+        "x86_64",
+        "aarch64",
+        "ppc64le",
+        "s390x",
+        "riscv64",
+    }
+)
+
+
+def check_network(name: str) -> str:
+    """Return --network. Raises HyperBoxError for one that builds can't have."""
+    if name not in ("default", "none", "host"):
+        raise HyperBoxError(f'network mode "{name}" is not there for builds: default, none and host are')
+    return name
+
+
+def hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return --add-host NAME:ADDRESS (or NAME=ADDRESS) words. Raises HyperBoxError."""
+    import ipaddress
+
+    found = []
+    for word in words:
+        name, mark, address = word.partition("=")
+        if not mark:
+            name, mark, address = word.partition(":")
+        if not mark or not name or not address:
+            raise HyperBoxError(f"invalid host {word}")
+        address = address.removeprefix("[").removesuffix("]")
+        if address != "host-gateway":
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                raise HyperBoxError(f"invalid host {word}") from None
+        found.append((name, address))
+    return tuple(found)
+
+
+def ulimits(words: Sequence[str]) -> tuple[Ulimit, ...]:
+    """Return --ulimit NAME=SOFT[:HARD] words."""
+    found = []
+    for word in words:
+        name, _, limits = word.partition("=")
+        soft, _, hard = limits.partition(":")
+        found.append(Ulimit(name, int(soft), int(hard or soft)))
+    return tuple(found)
+
+
+def run(invocation: Invocation, request: BuildRequest, shown: Printer) -> BuildResult:
+    """Build, with the progress shown. Raises HyperBoxError with docker's closing lines for a build that fails."""
+    from hyperbox.cli.connect import native_engine
+    from hyperbox.cli.context_store import check_endpoint
+
+    check_endpoint(invocation)
+    roots = native_engine().roots
+    try:
+        return run_build(roots, request, shown.event)
+    except BuildFailed as error:
+        raise HyperBoxError(closing(error), exit_code=error.exit_code) from None
+    except EngineError as error:
+        raise HyperBoxError(f"ERROR: failed to build: {error.message}", exit_code=error.exit_code) from None
+    except KeyboardInterrupt:
+        print("ERROR: failed to build: failed to solve: Canceled: context canceled", file=sys.stderr)
+        raise ExitStatus(130) from None
+    finally:
+        shown.close()
+
+
+def closing(error: BuildFailed) -> str:
+    """Return the lines that end a failed build: the excerpt of the Dockerfile and what went wrong."""
+    excerpt = error.excerpt.rstrip("\n") + "\n" if error.excerpt else ""
+    return f"{excerpt}ERROR: failed to build: {error.message}"
+
+
+def _report(invocation: Invocation, result: BuildResult, *, quiet: bool) -> None:
+    """Write the files and lines that follow a build that worked."""
+    flags = invocation.flags
+    if flags["iidfile"]:
+        build_outputs.write_file(str(flags["iidfile"]), result.image_id)
+    if flags["metadata-file"]:
+        from hyperbox.cli.output import indented_json
+
+        facts = build_outputs.metadata(result, build_outputs.new_reference())
+        build_outputs.write_file(str(flags["metadata-file"]), indented_json(facts, indent="  ", sort_keys=True))
+    if quiet and result.image_id:
+        print(result.image_id)

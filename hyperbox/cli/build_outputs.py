@@ -1,0 +1,170 @@
+"""Where a build's result goes: `--output`, `--load`, `--push`, caches in and out, `--iidfile` and `--metadata-file`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hyperbox.build.api import Cache, Output
+from hyperbox.errors import HyperBoxError, UnsupportedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperbox.build.api import BuildResult
+
+    Json = dict[str, object]
+
+ARCHIVES = ("oci", "docker", "tar")
+CACHES = ("registry", "local", "inline")
+
+
+def _fields(word: str) -> list[tuple[str, str]]:
+    from hyperbox.grammar.values import split_commas
+
+    pairs = []
+    for field in split_commas(word):
+        name, equals, value = field.partition("=")
+        if not equals:
+            raise HyperBoxError(f"ERROR: invalid value {field}")
+        pairs.append((name.strip().lower(), value))
+    return pairs
+
+
+def parse_output(word: str) -> Output:
+    """Return one --output. Raises HyperBoxError with buildx's words."""
+    if "=" not in word:
+        return Output("tar", "-") if word == "-" else Output("local", os.path.abspath(word))
+    kind = destination = ""
+    rest = []
+    for name, value in _fields(word):
+        if name == "type":
+            kind = value
+        elif name == "dest":
+            destination = value
+        else:
+            rest.append((name, value))
+    if not kind:
+        raise HyperBoxError("ERROR: type is required for output")
+    if kind == "registry":
+        kind = "image"
+        rest.append(("push", "true"))
+    if kind not in ("image", "local", *ARCHIVES):
+        raise HyperBoxError(f"ERROR: failed to build: failed to solve: exporter {go_quote(kind)} could not be found")
+    if kind == "local" and not destination:
+        raise HyperBoxError("ERROR: failed to build: dest is required for local exporter")
+    if kind == "local" and destination == "-":
+        raise HyperBoxError("ERROR: failed to build: dest cannot be stdout for local exporter")
+    if kind in ARCHIVES:
+        destination = _archive(kind, destination)
+        if not destination:  # type=docker without dest: into the store
+            return Output("image", attributes=tuple(rest))
+    elif kind == "local":
+        destination = os.path.abspath(destination)
+    return Output(kind, destination, tuple(rest))
+
+
+def _archive(kind: str, destination: str) -> str:
+    if not destination and kind == "docker":
+        return ""
+    if destination in ("", "-"):
+        if sys.stdout.isatty():
+            raise HyperBoxError(
+                f"ERROR: failed to build: dest file is required for {kind} exporter. refusing to write to console"
+            )
+        return "-"
+    if os.path.isdir(destination):
+        raise HyperBoxError(f"ERROR: failed to build: destination file {destination} is a directory".replace("  ", " "))
+    return os.path.abspath(destination)
+
+
+def go_quote(text: str) -> str:
+    """Return a text in double quotes."""
+    from hyperbox.grammar.values import quote
+
+    return quote(text)
+
+
+def outputs(words: Sequence[str], tags: Sequence[str], *, push: bool, load: bool) -> tuple[Output, ...]:
+    """Return a build's outputs; without any the image goes into the store. Raises HyperBoxError."""
+    found = [parse_output(word) for word in words]
+    if push:
+        images = [index for index, output in enumerate(found) if output.kind == "image"]
+        for index in images:
+            found[index] = found[index]._replace(attributes=(*found[index].attributes, ("push", "true")))
+        if not images:
+            found.append(Output("image", attributes=(("push", "true"),)))
+    if (load and not any(output.kind == "image" for output in found)) or not found:
+        found.append(Output("image"))
+    if any(output.get("push") == "true" for output in found) and not (
+        tags or any(output.get("name") for output in found)
+    ):
+        raise HyperBoxError("ERROR: failed to build: tag is needed when pushing to registry")
+    if sum(output.destination == "-" for output in found) > 1:
+        raise UnsupportedError("only one output can go to stdout")
+    return tuple(found)
+
+
+def parse_cache(word: str, *, export: bool) -> Cache:
+    """Return one --cache-from or --cache-to. Raises HyperBoxError."""
+    if "=" not in word:
+        return Cache("registry", (("ref", word),))
+    kind = ""
+    attributes = []
+    for name, value in _fields(word):
+        if name == "type":
+            kind = value
+        else:
+            attributes.append((name, value))
+    if not kind:
+        raise HyperBoxError('ERROR: type required form> "' + word + '"')
+    direction = "exporter" if export else "importer"
+    if kind not in CACHES:
+        if kind in ("gha", "s3", "azblob"):
+            raise UnsupportedError(f"build: HyperBox has no cache of type {kind}: registry, local and inline are there")
+        raise HyperBoxError(
+            f"ERROR: failed to build: failed to solve: failed to configure {kind} cache {direction}: unknown cache {direction}: {go_quote(kind)}"
+        )
+    cache = Cache(kind, tuple(attributes))
+    if kind == "registry" and not cache.get("ref"):
+        raise HyperBoxError(f"ERROR: failed to build: registry cache {direction} requires ref")
+    if kind == "local" and not cache.get("dest" if export else "src"):
+        raise HyperBoxError(f"ERROR: failed to build: local cache {direction} requires {'dest' if export else 'src'}")
+    place = "dest" if export else "src"
+    return Cache(
+        kind,
+        tuple(
+            (name, os.path.abspath(value) if kind == "local" and name == place else value) for name, value in attributes
+        ),
+    )
+
+
+def write_file(path: str, text: str) -> None:
+    """Write a small file at once. Raises HyperBoxError naming it."""
+    temporary = f"{path}.tmp.{os.getpid()}"
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise HyperBoxError(f"ERROR: failed to build: open {path}: {(error.strerror or '').lower()}") from None
+
+
+def metadata(result: BuildResult, reference: str) -> Json:
+    """Return what --metadata-file holds: the image's digests and names, and this build's own reference."""
+    found: Json = {"buildx.build.ref": reference}
+    if result.image_id:
+        found["containerimage.config.digest"] = result.image_id
+        found["containerimage.digest"] = result.manifest_digest or result.image_id
+    if result.names:
+        found["image.name"] = ",".join(name.removesuffix(":latest") for name in result.names)
+    return found
+
+
+def new_reference() -> str:
+    """Return a name for one build, as buildx makes them: builder, node, 25 letters and digits."""
+    import secrets
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    return "default/default/" + "".join(secrets.choice(letters) for _ in range(25))

@@ -10,11 +10,11 @@ from hyperbox.errors import EngineError, HyperBoxError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import tarfile
     from collections.abc import Iterator
 
     from hyperbox.engine.api import Engine
     from hyperbox.grammar.parse import Invocation
+    from hyperbox.image.tar_reader import Entry
 
     Json = dict[str, object]
 
@@ -188,7 +188,7 @@ def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_ow
 
     uid, gid = os.getuid(), os.getgid()
 
-    def adapt(member: tarfile.TarInfo) -> None:
+    def adapt(member: Entry) -> None:
         name = member.name.strip("/")
         if new and new != old:
             member.name = rebased(name, old, new)
@@ -197,8 +197,6 @@ def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_ow
         if not keep_owner:
             member.uid, member.gid = uid, gid
 
-    import tarfile as loaded
-
     from hyperbox.image.extract import unpack
 
     sys.stdout.flush()
@@ -206,11 +204,10 @@ def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_ow
     if pid == 0:
         code = 1
         try:
-            loaded.TarInfo("x").tobuf(loaded.PAX_FORMAT)
             os.umask(0)
             os.chdir(folder)
             os.chroot(".")
-            unpack(reader, whiteouts=False, adapt=adapt)
+            unpack(lambda: reader.read(1 << 18), whiteouts=False, adapt=adapt)
             code = 0
         except BaseException as error:
             reason = f"{error.filename}: {error.strerror}".lower() if isinstance(error, OSError) else str(error)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from hyperbox.engine.state import Container, Roots
+    from hyperbox.image.tar_reader import Entry
 
     Json = dict[str, object]
 
@@ -393,7 +394,7 @@ def container_archive_put(
     if container.host_config.get("ReadonlyRootfs"):
         raise InvalidParameter("container rootfs is marked read-only")
 
-    def adapt(member: tarfile.TarInfo) -> None:
+    def adapt(member: Entry) -> None:
         clean = os.path.normpath("/" + member.name.lstrip("/"))
         if no_overwrite and os.path.lexists(clean) and clean != "/":
             there = os.path.isdir(clean) and not os.path.islink(clean)
@@ -413,7 +414,7 @@ def container_archive_put(
                 raise Refused(400, "extraction point is not a directory") from None
             raise Refused(404, f"Could not find the file {path} in container {reference}") from None
         os.chroot(".")
-        unpack(source, whiteouts=False, adapt=adapt)
+        unpack(lambda: source.read(1 << 18), whiteouts=False, adapt=adapt)
         os.write(writer, b"{}\n")
 
     pid, reader = in_child(roots, container, action)

@@ -6,15 +6,19 @@ counts are bounded, and every digest that it states is checked.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
+import queue
 import tarfile
 
 from hyperbox import files
 from hyperbox.errors import EngineError, InvalidParameter
 from hyperbox.image import ingest
-from hyperbox.image.extract import Decompressed
-from hyperbox.image.reference import parse_reference
+from hyperbox.image.decompress import Decompressed
+from hyperbox.image.layer_workers import LayerWorkers, worker_count
+from hyperbox.image.reference import is_digest, parse_reference
+from hyperbox.image.tar_reader import BadArchive, TarReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,13 +37,14 @@ FULL_NAME = "io.containerd.image.name"
 
 
 class Unpacked:
-    """An image archive copied into a folder: member names to files there, and the links among them."""
+    """An image archive copied into a folder: member names to files there with their digests, and the links among them."""
 
-    __slots__ = ("folder", "links", "members")
+    __slots__ = ("digests", "folder", "links", "members")
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.members: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         self.links: dict[str, str] = {}
 
     def path(self, name: str) -> str:
@@ -67,32 +72,39 @@ class Unpacked:
 def unpack_archive(source: BinaryIO, folder: str) -> Unpacked:
     """Copy the members of an archive (plain, gzip or zstd) into `folder`."""
     free = os.statvfs(folder)
-    stream = Decompressed(source, limit=free.f_bavail * free.f_frsize)
+    stream = Decompressed(source, limit=free.f_bavail * free.f_frsize, hashed=False)
     unpacked = Unpacked(folder)
+    reader = TarReader(stream.chunk)
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
-            for count, member in enumerate(archive):
-                if count >= MAXIMUM_MEMBERS:
-                    raise EngineError(f"invalid archive: more than {MAXIMUM_MEMBERS} members")
-                archive.members = []
-                name = posixpath.normpath(member.name)
-                if member.isreg():
-                    path = f"{folder}/{count}"
-                    content = archive.extractfile(member)
-                    assert content is not None
-                    with open(path, "wb") as file:
-                        while chunk := content.read(1 << 20):
-                            file.write(chunk)
-                    unpacked.members[name] = path
-                elif member.issym():
-                    unpacked.links[name] = member.linkname
-                elif member.islnk():
-                    unpacked.links[name] = posixpath.relpath(
-                        posixpath.normpath(member.linkname), posixpath.dirname(name) or "."
-                    )
-    except tarfile.TarError as error:
-        raise EngineError(f"invalid archive: {error}") from None
+        for count, entry in enumerate(reader):
+            if count >= MAXIMUM_MEMBERS:
+                raise EngineError(f"invalid archive: more than {MAXIMUM_MEMBERS} members")
+            name = posixpath.normpath(entry.name)
+            if entry.isreg() and entry.spans is None:
+                path = f"{folder}/{count}"
+                unpacked.digests[path] = copy_member(reader, path)
+                unpacked.members[name] = path
+            elif entry.isreg():
+                raise EngineError(f"invalid archive: {name} is a sparse file")
+            elif entry.issym():
+                unpacked.links[name] = entry.linkname
+            elif entry.islnk():
+                unpacked.links[name] = posixpath.relpath(
+                    posixpath.normpath(entry.linkname), posixpath.dirname(name) or "."
+                )
+    except BadArchive as error:
+        raise EngineError(f"invalid archive: {error.message}") from None
     return unpacked
+
+
+def copy_member(reader: TarReader, path: str) -> str:
+    """Write the present entry's content to a file and return its digest."""
+    hasher = hashlib.sha256()
+    with open(path, "wb") as file:
+        for piece in reader.content():
+            hasher.update(piece)
+            file.write(piece)
+    return f"sha256:{hasher.hexdigest()}"
 
 
 def image_load(
@@ -105,16 +117,81 @@ def image_load(
         os.mkdir(folder, 0o700)
         try:
             unpacked = unpack_archive(source, folder)
+            loading = Loading(store, unpacked)
             if "manifest.json" in unpacked.members:
-                return _load_docker(store, unpacked)
+                return _load_docker(loading)
             if "index.json" in unpacked.members:
-                return _load_oci(store, unpacked, platform)
+                return _load_oci(loading, platform)
             raise EngineError("unrecognized image format")
         finally:
             files.remove_tree(folder)
 
 
-def _load_docker(store: ImageStore, unpacked: Unpacked) -> list[str]:
+class Loading:
+    """An archive's images on their way into the store."""
+
+    def __init__(self, store: ImageStore, unpacked: Unpacked) -> None:
+        self.store = store
+        self.unpacked = unpacked
+
+    def image(self, config_bytes: bytes, layers: Sequence[str]) -> str:
+        """Store an image of a configuration and layer files; returns its id. Raises EngineError."""
+        store = self.store
+        diff_ids = layer_ids(config_bytes, len(layers))
+        digests = [self._blob(path) for path in layers]
+        self._unpack(ingest.layer_tasks(digests, diff_ids))
+        image_id = ingest.add_bytes(store, config_bytes)
+        manifest = ingest.manifest_bytes(store, image_id, len(config_bytes), digests)
+        store.write_record(image_id, ingest.add_bytes(store, manifest), digests)
+        return image_id
+
+    def _blob(self, path: str) -> str:
+        """Move a layer's file among the blobs; returns its digest."""
+        digest = self.unpacked.digests[path]
+        try:
+            os.link(path, self.store.blob(digest))
+        except FileExistsError:
+            pass
+        return digest
+
+    def _unpack(self, layers: dict[str, str]) -> None:
+        """Unpack the layers (digest -> diff id) that are not there. Raises the first failure."""
+        missing = {digest: diff_id for digest, diff_id in layers.items() if not self.store.has_layer(diff_id)}
+        if len(missing) < 2:
+            for digest, diff_id in missing.items():
+                ingest.add_layer(self.store, digest, diff_id)
+            return
+        outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        workers = LayerWorkers(self.store, worker_count(len(missing)), lambda _digest, error: outcomes.put(error))
+        try:
+            for digest, diff_id in missing.items():
+                workers.submit(digest, diff_id)
+            for _ in missing:
+                if (error := outcomes.get()) is not None:
+                    raise error
+        finally:
+            workers.close()
+
+
+def layer_ids(config_bytes: bytes, count: int) -> list[str]:
+    """Return the `count` diff ids that an image configuration states. Raises EngineError with docker's words."""
+    try:
+        config = files.loads(config_bytes.decode())
+    except ValueError as error:
+        raise EngineError(f"invalid archive: image configuration: {error}") from None
+    rootfs = config.get("rootfs") if isinstance(config, dict) else None
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not isinstance(config, dict) or not isinstance(diff_ids, list) or len(diff_ids) != count:
+        stated = len(diff_ids) if isinstance(diff_ids, list) else 0
+        raise EngineError(f"invalid manifest, layers length mismatch: expected {count}, got {stated}")
+    for diff_id in diff_ids:
+        if not isinstance(diff_id, str) or not is_digest(diff_id):
+            raise EngineError(f"invalid archive: image configuration: unusable diff id {diff_id!r}")
+    return diff_ids
+
+
+def _load_docker(loading: Loading) -> list[str]:
+    unpacked = loading.unpacked
     manifest = unpacked.json("manifest.json")
     if not isinstance(manifest, list):
         raise EngineError("invalid archive: manifest.json is not a list")
@@ -129,9 +206,9 @@ def _load_docker(store: ImageStore, unpacked: Unpacked) -> list[str]:
         with open(unpacked.path(entry["Config"]), "rb") as file:
             config_bytes = file.read(MAXIMUM_JSON)
         layers = [unpacked.path(str(name)) for name in entry["Layers"]]
-        image_id = _store_image(store, config_bytes, layers)
+        image_id = loading.image(config_bytes, layers)
         tags = [tag for tag in entry.get("RepoTags") or [] if isinstance(tag, str)]
-        lines.extend(_name(store, tags, image_id))
+        lines.extend(_name(loading.store, tags, image_id))
     return lines
 
 
@@ -141,30 +218,8 @@ def _name(store: ImageStore, tags: Sequence[str], image_id: str) -> list[str]:
     return [f"Loaded image: {parse_reference(tag).with_tag()}" for tag in tags] or [f"Loaded image ID: {image_id}"]
 
 
-def _store_image(store: ImageStore, config_bytes: bytes, layers: Sequence[str]) -> str:
-    try:
-        config = files.loads(config_bytes.decode())
-    except ValueError as error:
-        raise EngineError(f"invalid archive: image configuration: {error}") from None
-    rootfs = config.get("rootfs") if isinstance(config, dict) else None
-    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    if not isinstance(config, dict) or not isinstance(diff_ids, list) or len(diff_ids) != len(layers):
-        raise EngineError(
-            f"invalid manifest, layers length mismatch: expected {len(layers)}, got {len(diff_ids) if isinstance(diff_ids, list) else 0}"
-        )
-    digests = []
-    for path, diff_id in zip(layers, diff_ids, strict=True):
-        with open(path, "rb") as file:
-            digest, _ = ingest.add_stream(store, file)
-        ingest.add_layer(store, digest, str(diff_id))
-        digests.append(digest)
-    image_id = ingest.add_bytes(store, config_bytes)
-    manifest = ingest.manifest_bytes(store, image_id, len(config_bytes), digests)
-    store.write_record(image_id, ingest.add_bytes(store, manifest), digests)
-    return image_id
-
-
-def _load_oci(store: ImageStore, unpacked: Unpacked, platform: str) -> list[str]:
+def _load_oci(loading: Loading, platform: str) -> list[str]:
+    unpacked = loading.unpacked
     index = unpacked.json("index.json")
     manifests = index.get("manifests") if isinstance(index, dict) else None
     if not isinstance(manifests, list):
@@ -182,9 +237,11 @@ def _load_oci(store: ImageStore, unpacked: Unpacked, platform: str) -> list[str]
             raise EngineError("invalid archive: a manifest has no config or layers")
         with open(unpacked.path(_blob(config)), "rb") as file:
             config_bytes = file.read(MAXIMUM_JSON)
-        image_id = _store_image(store, config_bytes, [unpacked.path(_blob(layer)) for layer in layers])
+        image_id = loading.image(config_bytes, [unpacked.path(_blob(layer)) for layer in layers])
         name = names.get(FULL_NAME) or names.get(OCI_TITLE)
-        lines.extend(_name(store, [name] if isinstance(name, str) and (":" in name or "/" in name) else [], image_id))
+        lines.extend(
+            _name(loading.store, [name] if isinstance(name, str) and (":" in name or "/" in name) else [], image_id)
+        )
     return lines
 
 

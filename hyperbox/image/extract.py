@@ -3,147 +3,38 @@
 The work is done by a child process that has changed its root to that folder: whatever a name or a link in an untrusted archive says, it can't lead
 outside. Whiteouts become overlayfs's own form (a character device 0/0; the attribute trusted.overlay.opaque).
 See the OCI image layer specification and the kernel's Documentation/filesystems/overlayfs.rst.
+
+A file costs four system calls (open, write, utimensat, close); owner and mode are set again only where creating could not give them.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tarfile
-import zlib
-from typing import cast
 
-from hyperbox import process
+from hyperbox import files, process
 from hyperbox.errors import EngineError
+from hyperbox.image.decompress import Decompressed
+from hyperbox.image.tar_reader import Entry, TarReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import IO, BinaryIO
+    from collections.abc import Callable, Iterator
 
-CHUNK = 1 << 18
 MAXIMUM_ENTRIES = 5_000_000
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+# zeros from this many bytes on become a hole
+HOLE = 1 << 16
+SPECIAL_BITS = 0o7000
 
 
-class Decompressed:
-    """Reads a plain, gzip or zstd stream as plain bytes, and hashes what it gives (the diff id)."""
-
-    def __init__(self, raw: BinaryIO, *, limit: int) -> None:
-        self.raw = raw
-        self.hash = hashlib.sha256()
-        self.size = 0
-        self.limit = limit
-        head = raw.read(6)
-        self.pending = [head]
-        self.reader = self._reader(head)
-        self.buffer = b""
-
-    def _reader(self, head: bytes) -> object:
-        if head[:2] == b"\x1f\x8b":
-            self.inflate = zlib.decompressobj(31)
-            return self._gzip
-        if head[:4] == b"\x28\xb5\x2f\xfd":
-            import zstandard
-
-            chained = _Chained(head, self.raw)
-            self.zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-                cast("IO[bytes]", chained), read_across_frames=True
-            )
-            return lambda: self.zstd.read(CHUNK)
-        if head[:6] == b"\xfd7zXZ\x00" or head[:3] == b"BZh":
-            raise EngineError("unsupported layer compression: only gzip, zstd and plain tar are read")
-        return self._plain
-
-    def _raw(self) -> bytes:
-        return self.pending.pop() if self.pending else self.raw.read(CHUNK)
-
-    def _plain(self) -> bytes:
-        return self._raw()
-
-    def _gzip(self) -> bytes:
-        while True:
-            if self.inflate.unconsumed_tail:
-                data = self.inflate.unconsumed_tail
-            else:
-                data = self._raw()
-                if not data:
-                    if not self.inflate.eof:
-                        raise EngineError("unexpected EOF")
-                    return b""
-            if self.inflate.eof:  # several members one after another
-                data = self.inflate.unused_data + data
-                if not data.strip(b"\0"):
-                    return b""
-                self.inflate = zlib.decompressobj(31)
-            try:
-                out = self.inflate.decompress(data, 1 << 20)
-            except zlib.error as error:
-                raise EngineError(f"gzip: invalid data: {error}") from None
-            if self.inflate.eof and self.inflate.unused_data:
-                rest = self.inflate.unused_data
-                self.pending.append(rest)
-                self.inflate = _Fresh(self.inflate)  # type: ignore[assignment]
-            if out:
-                return out
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` plain bytes, fewer only at the end."""
-        while size < 0 or len(self.buffer) < size:
-            chunk: bytes = self.reader()  # type: ignore[operator]
-            if not chunk:
-                break
-            self.hash.update(chunk)
-            self.size += len(chunk)
-            if self.size > self.limit:
-                raise EngineError(f"layer is larger than {self.limit} bytes when unpacked")
-            self.buffer += chunk
-        if size < 0:
-            size = len(self.buffer)
-        out, self.buffer = self.buffer[:size], self.buffer[size:]
-        return out
-
-    def drain(self) -> str:
-        """Read to the end and return the digest of all plain bytes."""
-        self.buffer = b""
-        while chunk := self.reader():  # type: ignore[operator]
-            self.hash.update(chunk)
-            self.size += len(chunk)
-            if self.size > self.limit:
-                raise EngineError(f"layer is larger than {self.limit} bytes when unpacked")
-        return f"sha256:{self.hash.hexdigest()}"
-
-
-class _Fresh:
-    """A finished gzip member's decompressor, waiting for the next member."""
-
-    eof = True
-    unconsumed_tail = b""
-    unused_data = b""
-
-    def __init__(self, old: object) -> None:
-        del old
-
-
-class _Chained:
-    """A file whose first bytes were read already."""
-
-    def __init__(self, head: bytes, raw: BinaryIO) -> None:
-        self.head = head
-        self.raw = raw
-
-    def read(self, size: int = -1) -> bytes:
-        if self.head:
-            out, self.head = self.head, b""
-            return out
-        return self.raw.read(size)
-
-
-def extract_layer(source: str, target: str, *, limit: int = 1 << 40, whiteouts: bool = True) -> tuple[str, int]:
+def extract_layer(
+    source: str, target: str, *, digest: str = "", limit: int = 1 << 40, whiteouts: bool = True
+) -> tuple[str, int]:
     """Unpack the layer file `source` into the empty folder `target`; returns (diff id, bytes in its regular files).
 
-    Raises EngineError with the reason (bad archive, no space, too large); the caller removes `target` then.
+    `digest` is the file's own where that has been checked: a plain tar's diff id is the same and is not computed again. Raises EngineError
+    with the reason (bad archive, no space, too large); the caller removes `target` then.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -152,8 +43,7 @@ def extract_layer(source: str, target: str, *, limit: int = 1 << 40, whiteouts: 
         try:
             os.close(reader)
             with open(source, "rb", buffering=0) as raw:
-                stream = Decompressed(raw, limit=limit)
-                message = _in_child(stream, target, whiteouts)
+                message = _in_child(Decompressed(raw, limit=limit), target, whiteouts, digest)
             code = 0
         except BaseException as error:
             message = _reason(error)
@@ -168,64 +58,216 @@ def extract_layer(source: str, target: str, *, limit: int = 1 << 40, whiteouts: 
     os.close(reader)
     if process.wait(pid) != 0:
         raise EngineError(f"failed to register layer: {answer.decode('utf-8', 'replace') or 'unpacking was killed'}")
-    digest, size = answer.decode().split()
-    return digest, int(size)
+    diff_id, size = answer.decode().split()
+    return diff_id, int(size)
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'write'}: {error.strerror.lower()}"
-    if isinstance(error, tarfile.TarError):
-        return f"archive/tar: {error}"
     return str(error) or type(error).__name__
 
 
-def _in_child(stream: Decompressed, target: str, whiteouts: bool) -> str:
-    "idna".encode("idna") if False else None  # codecs that tarfile needs are loaded before the root changes
-    tarfile.TarInfo("x").tobuf(tarfile.PAX_FORMAT)
+def _in_child(stream: Decompressed, target: str, whiteouts: bool, digest: str) -> str:
     os.umask(0)
     os.chdir(target)
     os.chroot(".")
-    size = unpack(stream, whiteouts=whiteouts)
+    if stream.plain and digest:
+        stream.hashed = False
+        return f"{digest} {Unpacker(stream.chunk, whiteouts=whiteouts).run()}"
+    size = Unpacker(stream.chunk, whiteouts=whiteouts).run()
     return f"{stream.drain()} {size}"
 
 
-def unpack(stream: object, *, whiteouts: bool, adapt: Callable[[tarfile.TarInfo], None] = lambda member: None) -> int:
+def unpack(
+    next_chunk: Callable[[], bytes], *, whiteouts: bool, adapt: Callable[[Entry], None] = lambda entry: None
+) -> int:
     """Unpack a plain tar stream into the current root folder; returns the bytes in its regular files.
 
-    `adapt` may change each entry's name, owner and the like first.
+    `next_chunk` gives the stream piece by piece, b"" at its end; `adapt` may change each entry's name, owner and the like first.
 
-    Only for a process that has changed its root.
+    Only for a process that has changed its root and has no umask.
     """
-    size = 0
-    folders: list[tuple[str, float]] = []
-    made: set[str] = {""}
-    with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|", bufsize=CHUNK, errorlevel=2) as archive:
-        for count, member in enumerate(archive):
+    return Unpacker(next_chunk, whiteouts=whiteouts, adapt=adapt).run()
+
+
+class Unpacker:
+    """One archive on its way into the root folder. Remembers what it made, so that it asks the kernel as little as possible."""
+
+    __slots__ = ("_adapt", "_exact", "_folders", "_gid", "_made", "_reader", "_uid", "_whiteouts")
+
+    def __init__(
+        self,
+        next_chunk: Callable[[], bytes],
+        *,
+        whiteouts: bool,
+        adapt: Callable[[Entry], None] = lambda entry: None,
+    ) -> None:
+        self._reader = TarReader(next_chunk)
+        self._whiteouts = whiteouts
+        self._adapt = adapt
+        # folders with their times, which are set last; parents that are known to be there
+        self._folders: list[tuple[str, int]] = []
+        self._made: set[str] = {""}
+        self._uid, self._gid = os.geteuid(), os.getegid()
+        # whether what is made has the owner and mode that we make it with: not below a folder with the setgid bit or a default ACL,
+        # of which there may be some where the root is not of our making
+        self._exact = whiteouts
+
+    def run(self) -> int:
+        """Unpack everything and return the bytes in regular files."""
+        os.umask(0)
+        size = 0
+        for count, entry in enumerate(self._reader):
             if count > MAXIMUM_ENTRIES:
                 raise EngineError(f"more than {MAXIMUM_ENTRIES} entries in one layer")
-            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
-            adapt(member)
-            path = os.path.normpath("/" + member.name).lstrip("/")
+            self._adapt(entry)
+            path = clean(entry.name)
             parent, _, name = path.rpartition("/")
-            if parent not in made:
-                os.makedirs("/" + parent, 0o755, exist_ok=True)
-                made.add(parent)
-            if whiteouts and name.startswith(WHITEOUT):
+            if parent not in self._made:
+                self._parents(parent)
+            if self._whiteouts and name.startswith(WHITEOUT):
+                self._replaced(f"{parent}/{name[len(WHITEOUT) :]}".lstrip("/"))
                 _whiteout(parent, name)
                 continue
-            _entry(archive, member, "/" + path, folders)
-            size += member.size if member.isreg() else 0
-            if member.isdir():
-                made.add(path)
-            elif path in made:
-                made.discard(path)
-    for path, mtime in reversed(folders):
+            if entry.kind == "5":
+                self._made.add(path)
+            else:
+                self._replaced(path)
+            self._entry(entry, "/" + path)
+            if entry.kind == "0":
+                size += entry.size
+        for path, mtime in reversed(self._folders):
+            try:
+                os.utime(path, ns=(mtime, mtime), follow_symlinks=False)
+            except OSError:
+                pass
+        return size
+
+    def _parents(self, path: str) -> None:
+        """Make a folder that has no entry of its own (yet), and those above it."""
         try:
-            os.utime(path, (mtime, mtime), follow_symlinks=False)
-        except OSError:
-            pass
-    return size
+            os.mkdir("/" + path, 0o755)
+        except FileNotFoundError:
+            self._parents(path.rpartition("/")[0])
+            os.mkdir("/" + path, 0o755)
+        except FileExistsError:
+            if not os.path.isdir("/" + path):
+                raise
+        self._made.add(path)
+
+    def _replaced(self, path: str) -> None:
+        """Know nothing any more of the folders below a path at which something else is made."""
+        if path in self._made:
+            self._made = {""}
+
+    def _entry(self, entry: Entry, path: str) -> None:
+        kind = entry.kind
+        if kind == "5":
+            self._folder(entry, path)
+            self._folders.append((path, entry.mtime))
+            return
+        if path == "/":
+            return
+        if kind == "0":
+            self._file(entry, path)
+            return
+        if kind not in "12346":
+            raise EngineError(f"unhandled tar entry type {kind.encode('latin-1')!r} for {entry.name}")
+        _clear(path)
+        if kind == "1":
+            os.link(os.path.normpath("/" + entry.linkname), path, follow_symlinks=False)
+            return
+        if kind == "2":
+            os.symlink(entry.linkname, path)
+        elif kind == "6":
+            os.mkfifo(path, entry.mode & 0o777)
+        else:
+            format_bits = 0o020000 if kind == "3" else 0o060000
+            os.mknod(path, (entry.mode & 0o777) | format_bits, os.makedev(*entry.device))
+        self._attributes(entry, path)
+        os.utime(path, ns=(entry.mtime, entry.mtime), follow_symlinks=False)
+
+    def _attributes(self, entry: Entry, target: str | int, *, there: bool = False) -> None:
+        """Give the owner, the mode and the extended attributes to what was just made with the entry's permissions, or was `there`."""
+        mode = entry.mode & 0o7777
+        follow = isinstance(target, int)
+        exact = self._exact and not there
+        if not exact or entry.uid != self._uid or entry.gid != self._gid:
+            os.chown(target, entry.uid, entry.gid, follow_symlinks=follow)
+        if entry.kind != "2" and (not exact or mode & SPECIAL_BITS):  # after chown, which takes setuid away
+            os.chmod(target, mode)
+        for name, value in entry.xattrs.items():
+            if name.startswith("trusted.overlay."):
+                continue  # would speak to overlayfs itself
+            self._exact = self._exact and not name.startswith("system.posix_acl")
+            try:
+                os.setxattr(target, name, value, follow_symlinks=follow)
+            except OSError as error:
+                if error.errno not in (95, 1):  # the file system has none of that kind
+                    raise
+
+    def _folder(self, entry: Entry, path: str) -> None:
+        there = False
+        try:
+            os.mkdir(path, entry.mode & 0o777)
+        except FileExistsError:
+            there = not os.path.islink(path) and os.path.isdir(path)
+            if not there:
+                _clear(path)
+                os.mkdir(path, entry.mode & 0o777)
+        self._attributes(entry, path, there=there)
+        self._exact = self._exact and not entry.mode & 0o2000
+
+    def _file(self, entry: Entry, path: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, entry.mode & 0o777)
+        except FileExistsError:
+            _clear(path)
+            descriptor = os.open(path, flags, entry.mode & 0o777)
+        try:
+            if entry.spans is not None:
+                for offset, piece in self._reader.sparse_content(entry):
+                    os.lseek(descriptor, offset, os.SEEK_SET)
+                    _write(descriptor, piece)
+                os.ftruncate(descriptor, entry.size)
+            elif entry.size:
+                _write_content(descriptor, self._reader.content(), entry.size)
+            self._attributes(entry, descriptor)
+            os.utime(descriptor, ns=(entry.mtime, entry.mtime))
+        except OSError as error:
+            if not isinstance(error.filename, str):
+                error.filename = f"write {path}" if error.filename is None else path
+            raise
+        finally:
+            os.close(descriptor)
+
+
+def clean(name: str) -> str:
+    """Return an entry's name as a path below the root, without "." and "..", "" for the root itself."""
+    name = name.removeprefix("./").strip("/")
+    if "//" in name or "./" in name or name.startswith(".") or name.endswith("."):
+        return os.path.normpath("/" + name).lstrip("/")
+    return name
+
+
+def _write_content(descriptor: int, pieces: Iterator[memoryview], size: int) -> None:
+    """Write a file of `size` bytes, leaving holes for its long stretches of zeros."""
+    hole = False
+    for piece in pieces:
+        hole = len(piece) >= HOLE and not piece[0] and not piece[-1] and not piece.tobytes().strip(b"\0")
+        if hole:
+            os.lseek(descriptor, len(piece), os.SEEK_CUR)
+        else:
+            _write(descriptor, piece)
+    if hole:
+        os.ftruncate(descriptor, size)
+
+
+def _write(descriptor: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _whiteout(parent: str, name: str) -> None:
@@ -247,86 +289,4 @@ def _clear(path: str) -> None:
     except FileNotFoundError:
         pass
     except (IsADirectoryError, PermissionError):
-        import shutil
-
-        shutil.rmtree(path)
-
-
-def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, folders: list[tuple[str, float]]) -> None:
-    if member.isdir():
-        _folder(member, path)
-        folders.append((path, member.mtime))
-        return
-    if path == "/":
-        return
-    if member.isreg():
-        _file(archive, member, path)
-    elif member.issym():
-        _clear(path)
-        os.symlink(member.linkname, path)
-    elif member.islnk():
-        _clear(path)
-        os.link(os.path.normpath("/" + member.linkname), path, follow_symlinks=False)
-        return
-    elif member.ischr() or member.isblk():
-        _clear(path)
-        os.mknod(
-            path,
-            (member.mode & 0o7777) | (0o020000 if member.ischr() else 0o060000),
-            os.makedev(member.devmajor, member.devminor),
-        )
-    elif member.isfifo():
-        _clear(path)
-        os.mkfifo(path, member.mode & 0o7777)
-    else:
-        raise EngineError(f"unhandled tar entry type {member.type!r} for {member.name}")
-    _attributes(member, path)
-    os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)
-
-
-def _folder(member: tarfile.TarInfo, path: str) -> None:
-    try:
-        os.mkdir(path, 0o755)
-    except FileExistsError:
-        if os.path.islink(path) or not os.path.isdir(path):
-            _clear(path)
-            os.mkdir(path, 0o755)
-    _attributes(member, path)
-
-
-def _file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except FileExistsError:
-        _clear(path)
-        descriptor = os.open(path, flags, 0o600)
-    try:
-        content = archive.extractfile(member)
-        assert content is not None
-        while chunk := content.read(CHUNK):
-            if not chunk.strip(b"\0") and len(chunk) >= 4096:
-                os.lseek(descriptor, len(chunk), os.SEEK_CUR)  # a hole instead of zeros
-                continue
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(descriptor, view) :]
-        os.ftruncate(descriptor, member.size)
-    finally:
-        os.close(descriptor)
-
-
-def _attributes(member: tarfile.TarInfo, path: str) -> None:
-    os.chown(path, member.uid, member.gid, follow_symlinks=False)
-    if not member.issym():
-        os.chmod(path, member.mode & 0o7777)
-    for name, value in member.pax_headers.items():
-        if name.startswith("SCHILY.xattr."):
-            attribute = name[13:]
-            if attribute.startswith("trusted.overlay."):
-                continue  # would speak to overlayfs itself
-            try:
-                os.setxattr(path, attribute, value.encode("utf-8", "surrogateescape"), follow_symlinks=False)
-            except OSError as error:
-                if error.errno not in (95, 1):  # the file system has none of that kind
-                    raise
+        files.remove_tree(path)

@@ -13,6 +13,7 @@ from hyperbox.image.reference import platform_architecture as platform_architect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import BinaryIO
 
     from hyperbox.image.store import ImageStore
@@ -58,6 +59,15 @@ def add_stream(store: ImageStore, source: BinaryIO, *, expected: str = "", limit
     return digest, size
 
 
+def layer_tasks(digests: Sequence[str], diff_ids: Sequence[str]) -> dict[str, str]:
+    """Return layer digest -> diff id. Raises EngineError where one layer is to have two diff ids."""
+    tasks: dict[str, str] = {}
+    for digest, diff_id in zip(digests, diff_ids, strict=True):
+        if tasks.setdefault(digest, diff_id) != diff_id:
+            raise EngineError(f"layers from manifest don't match image configuration: {diff_id} is not {tasks[digest]}")
+    return tasks
+
+
 def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -> str:
     """Unpack the layer blob and return its diff id. Raises EngineError where it is not the expected one; nothing stays then."""
     if expected_diff_id and store.has_layer(expected_diff_id):
@@ -66,7 +76,7 @@ def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -
     files.remove_tree(staging)
     os.mkdir(staging, 0o755)
     try:
-        diff_id, size = extract_layer(store.blob(blob_digest), staging)
+        diff_id, size = extract_layer(store.blob(blob_digest), staging, digest=blob_digest)
         store.reached("layer-unpacked")
         if expected_diff_id and diff_id != expected_diff_id:
             raise EngineError(

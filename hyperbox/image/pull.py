@@ -1,12 +1,13 @@
 """`pull`: a manifest, the configuration and the layers from a registry into the store.
 
-Layers are downloaded a few at a time and unpacked in order as they arrive. Every blob is checked by its digest, one that broke off is
+Layers are downloaded a few at a time and unpacked as they arrive, several at once. Every blob is checked by its digest, one that broke off is
 continued where it stopped. What a failed or killed pull leaves is in the store's staging folder only.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import queue
 import threading
@@ -14,6 +15,7 @@ import threading
 from hyperbox import files
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import ingest
+from hyperbox.image.layer_workers import LayerWorkers, worker_count
 from hyperbox.image.reference import Reference, is_digest, parse_reference
 from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     OnEvent = Callable[[Json], None]
 
 AT_ONCE = 3
+CHUNK = 1 << 19
 ATTEMPTS = 5
 MAXIMUM_LAYERS = 127
 MAXIMUM_BLOB = 1 << 40
@@ -75,6 +78,7 @@ def fetch_blob(
     path = store.staging(f"pull-{digest[7:23]}-{threading.get_ident()}")
     hasher = hashlib.sha256()
     received = 0
+    buffer = memoryview(bytearray(CHUNK))
     try:
         with open(path, "wb") as file:
             for attempt in range(ATTEMPTS):
@@ -88,8 +92,9 @@ def fetch_blob(
                     file.truncate()
                     hasher, received = hashlib.sha256(), 0
                 try:
-                    while chunk := response.read(1 << 18):
-                        received += len(chunk)
+                    while count := response.readinto(buffer):
+                        chunk = buffer[:count]
+                        received += count
                         if received > (size if size >= 0 else MAXIMUM_BLOB):
                             raise EngineError(f"blob {digest} is larger than the manifest says")
                         hasher.update(chunk)
@@ -97,7 +102,7 @@ def fetch_blob(
                         on_progress(received)
                         if stop is not None and stop.is_set():
                             raise EngineError("canceled")
-                except (OSError, ValueError) as error:
+                except (OSError, ValueError, http.client.HTTPException) as error:
                     if isinstance(error, OSError) and error.errno in (28, 122):
                         raise
                     connection.close()
@@ -225,7 +230,7 @@ def _pull_manifest(
         diff_ids = [str(diff_id) for diff_id in rootfs.get("diff_ids", [])] if isinstance(rootfs, dict) else []
         if len(diff_ids) != len(layers):
             raise EngineError(f"manifest of {reference} has {len(layers)} layers, its configuration {len(diff_ids)}")
-        pull_layers(pull, layers, diff_ids)
+        Layers(pull, layers, diff_ids).bring()
         manifest_digest = ingest.add_bytes(store, data)
         store.write_record(image_id, manifest_digest, [_digest(layer) for layer in layers])
     store.set_name(Reference(reference.domain, reference.path, "", digest), image_id)
@@ -237,42 +242,69 @@ def _pull_manifest(
     return image_id
 
 
-def pull_layers(pull: Pull, layers: list[object], diff_ids: list[str]) -> None:
-    """Download and unpack layers, the ones that are there already left out; raises the first failure of any thread."""
-    waiting: list[tuple[str, int]] = []
-    arrived: set[str] = set()
-    for layer, diff_id in zip(layers, diff_ids, strict=True):
-        digest = _digest(layer)
-        if pull.store.has_layer(diff_id) and pull.store.has_blob(digest):
-            pull.tell({"status": "Already exists", "progressDetail": {}, "id": digest[7:19]})
-            arrived.add(digest)
+class Layers:
+    """The layers of one pull on their way: which arrive, are unpacked, are done. Told of in the image's order, as docker does."""
+
+    def __init__(self, pull: Pull, layers: list[object], diff_ids: list[str]) -> None:
+        self.pull = pull
+        self.sizes = {_digest(layer): _size(layer) for layer in layers}
+        self.wanted = ingest.layer_tasks([_digest(layer) for layer in layers], diff_ids)
+        store = pull.store
+        self.missing = [
+            digest
+            for digest, diff_id in self.wanted.items()
+            if not (store.has_layer(diff_id) and store.has_blob(digest))
+        ]
+        self.workers = LayerWorkers(store, worker_count(len(self.missing)), self._unpacked) if self.missing else None
+        self.unpacked: set[str] = set()
+
+    def _unpacked(self, digest: str, error: BaseException | None) -> None:
+        self.pull.events.put((digest, {"unpacked": True} if error is None else {"error": error}))
+
+    def bring(self) -> None:
+        """Download and unpack what is missing. Raises the first failure of any thread or worker."""
+        for digest in self.wanted:
+            status = "Pulling fs layer" if digest in self.missing else "Already exists"
+            self.pull.tell({"status": status, "progressDetail": {}, "id": digest[7:19]})
+        threads = _start_threads(self.pull, [(digest, self.sizes[digest]) for digest in self.missing])
+        try:
+            for digest in self.missing:
+                while digest not in self.unpacked:
+                    self._one_event()
+                self.pull.tell({"status": "Pull complete", "progressDetail": {}, "id": digest[7:19]})
+        except BaseException:
+            self.pull.failed.set()
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+            if self.workers is not None:
+                self.workers.close()
+
+    def _one_event(self) -> None:
+        digest, event = self.pull.events.get()
+        if "error" in event:
+            error = event["error"]
+            assert isinstance(error, BaseException)
+            raise error
+        if "unpacked" in event:
+            self.unpacked.add(digest)
+        elif "done" in event:
+            self._arrived(digest)
         else:
-            pull.tell({"status": "Pulling fs layer", "progressDetail": {}, "id": digest[7:19]})
-            if (digest, _size(layer)) not in waiting:
-                waiting.append((digest, _size(layer)))
-    threads = _start_threads(pull, waiting)
-    try:
-        for layer, diff_id in zip(layers, diff_ids, strict=True):
-            digest = _digest(layer)
-            while digest not in arrived:
-                _one_event(pull, arrived)
-            if not pull.store.has_layer(diff_id):
-                pull.tell(
-                    {
-                        "status": "Extracting",
-                        "progressDetail": {"current": _size(layer), "total": _size(layer)},
-                        "id": digest[7:19],
-                    }
-                )
-                ingest.add_layer(pull.store, digest, diff_id)
-            if any(digest == waited for waited, _ in waiting):
-                pull.tell({"status": "Pull complete", "progressDetail": {}, "id": digest[7:19]})
-    except BaseException:
-        pull.failed.set()
-        raise
-    finally:
-        for thread in threads:
-            thread.join()
+            self.pull.tell({**event, "id": digest[7:19]})
+
+    def _arrived(self, digest: str) -> None:
+        """Have a downloaded layer unpacked, unless another image brought its content."""
+        tell, size = self.pull.tell, self.sizes[digest]
+        for status in ("Verifying Checksum", "Download complete"):
+            tell({"status": status, "progressDetail": {}, "id": digest[7:19]})
+        if self.pull.store.has_layer(self.wanted[digest]):
+            self.unpacked.add(digest)
+            return
+        tell({"status": "Extracting", "progressDetail": {"current": size, "total": size}, "id": digest[7:19]})
+        assert self.workers is not None
+        self.workers.submit(digest, self.wanted[digest])
 
 
 def _start_threads(pull: Pull, waiting: list[tuple[str, int]]) -> list[threading.Thread]:
@@ -292,17 +324,3 @@ def _start_threads(pull: Pull, waiting: list[tuple[str, int]]) -> list[threading
     for thread in threads:
         thread.start()
     return threads
-
-
-def _one_event(pull: Pull, arrived: set[str]) -> None:
-    digest, event = pull.events.get()
-    if "error" in event:
-        error = event["error"]
-        assert isinstance(error, BaseException)
-        raise error
-    if "done" in event:
-        arrived.add(digest)
-        for status in ("Verifying Checksum", "Download complete"):
-            pull.tell({"status": status, "progressDetail": {}, "id": digest[7:19]})
-    else:
-        pull.tell({**event, "id": digest[7:19]})

@@ -21,7 +21,7 @@ from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hyperbox.image.store import ImageStore
 
@@ -76,9 +76,9 @@ def fetch_blob(
     if store.has_blob(digest):
         return
     path = store.staging(f"pull-{digest[7:23]}-{threading.get_ident()}")
+    limit = size if size >= 0 else MAXIMUM_BLOB
     hasher = hashlib.sha256()
     received = 0
-    buffer = memoryview(bytearray(CHUNK))
     try:
         with open(path, "wb") as file:
             for attempt in range(ATTEMPTS):
@@ -91,21 +91,15 @@ def fetch_blob(
                     file.seek(0)
                     file.truncate()
                     hasher, received = hashlib.sha256(), 0
-                try:
-                    while count := response.readinto(buffer):
-                        chunk = buffer[:count]
-                        received += count
-                        if received > (size if size >= 0 else MAXIMUM_BLOB):
-                            raise EngineError(f"blob {digest} is larger than the manifest says")
-                        hasher.update(chunk)
-                        file.write(chunk)
-                        on_progress(received)
-                        if stop is not None and stop.is_set():
-                            raise EngineError("canceled")
-                except (OSError, ValueError, http.client.HTTPException) as error:
-                    if isinstance(error, OSError) and error.errno in (28, 122):
-                        raise
-                    connection.close()
+                for chunk in arriving(connection, response):
+                    received += len(chunk)
+                    if received > limit:
+                        raise EngineError(f"blob {digest} is larger than the manifest says")
+                    hasher.update(chunk)
+                    file.write(chunk)
+                    on_progress(received)
+                    if stop is not None and stop.is_set():
+                        raise EngineError("canceled")
                 if size < 0 or received == size or attempt == ATTEMPTS - 1:
                     break
         if f"sha256:{hasher.hexdigest()}" != digest:
@@ -116,6 +110,20 @@ def fetch_blob(
         raise EngineError(f"write {store.path}: {(error.strerror or str(error)).lower()}") from None
     finally:
         files.remove_tree(path)
+
+
+def arriving(connection: Connection, response: http.client.HTTPResponse) -> Iterator[memoryview]:
+    """Yield a body in views that are valid until the next, up to its end or where the connection breaks, which is closed then."""
+    buffer = memoryview(bytearray(CHUNK))
+    while True:
+        try:
+            count = response.readinto(buffer)
+        except (OSError, ValueError, http.client.HTTPException):
+            connection.close()
+            return
+        if not count:
+            return
+        yield buffer[:count]
 
 
 def fetch_manifest(connection: Connection, reference: Reference, tag: str) -> tuple[bytes, str]:

@@ -88,24 +88,30 @@ def read_inputs(location: str, file: str) -> Inputs:
 
 
 def _dockerfile(context: str, file: str) -> tuple[bytes | None, str, str | None]:
-    """Return a Dockerfile's bytes, its name in messages, and the text of its own ignore file."""
+    """Return what `-f FILE` of a context's folder names; see `read_dockerfile`."""
     if file == "-":
         return _read_all(sys.stdin.buffer), "Dockerfile", None
-    path = os.path.abspath(file) if file else os.path.join(context, "Dockerfile")
-    if not file and not os.path.lexists(path) and os.path.lexists(os.path.join(context, "dockerfile")):
-        path = os.path.join(context, "dockerfile")
+    return read_dockerfile(context, os.path.abspath(file) if file else "")
+
+
+def read_dockerfile(context: str, path: str) -> tuple[bytes | None, str, str | None]:
+    """Return a Dockerfile's bytes (None: there is none), its name in messages, and the text of its own ignore file.
+
+    Without a path it is the context's Dockerfile, or dockerfile. Raises HyperBoxError where it can't be read.
+    """
+    if not path:
+        path = os.path.join(context, "Dockerfile")
+        if not os.path.lexists(path) and os.path.lexists(os.path.join(context, "dockerfile")):
+            path = os.path.join(context, "dockerfile")
     name = os.path.basename(path)
-    if not os.path.isdir(os.path.dirname(path)):
-        raise HyperBoxError(f"failed to read dockerfile: open {file}: no such file or directory")
     try:
         with open(path, "rb") as handle:
             data = _read_all(handle)
     except FileNotFoundError:
         return None, name, None  # the step that loads it says so
-    except IsADirectoryError:
-        raise HyperBoxError(f"failed to read dockerfile: read {name}: is a directory") from None
     except OSError as error:
-        raise HyperBoxError(f"failed to read dockerfile: open {name}: {(error.strerror or '').lower()}") from None
+        what = "is a directory" if isinstance(error, IsADirectoryError) else (error.strerror or "").lower()
+        raise HyperBoxError(f"failed to solve: failed to read dockerfile: read {name}: {what}") from None
     try:
         with open(f"{path}.dockerignore", encoding="utf-8", errors="surrogateescape") as own:
             return data, name, own.read(MAXIMUM_DOCKERFILE)

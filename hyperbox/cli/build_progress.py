@@ -27,6 +27,7 @@ if TYPE_CHECKING:
             """Show what is left; the build has ended."""
 
 
+HEADING = '#0 building with "default" instance using docker driver\n'
 MODES = ("auto", "tty", "plain", "rawjson", "none", "quiet")
 KEPT_LINES = 10  # of a failed step's output, shown again at the end
 PATIENCE = 5.0  # seconds that a silent step keeps the stream
@@ -139,9 +140,10 @@ class Board:
 class PlainProgress:
     """Numbered lines."""
 
-    def __init__(self, stream: TextIO, *, debug: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, debug: bool = False, heading: str = HEADING) -> None:
         self.stream = stream
         self.debug = debug
+        self.heading = heading
         self.board = Board()
         self.current: Step | None = None
         self.last_output = 0.0
@@ -168,12 +170,13 @@ class PlainProgress:
         """Write all that a step has, under its number."""
         if not step.number:
             if not self.count:
-                self.write('#0 building with "default" instance using docker driver\n')
+                self.write(self.heading)
             self.count += 1
             step.number = self.count
         if step is not self.current:
             lead = f"#{self.current.number} ...\n" if self.current is not None else ""
-            self.write(f"{lead}\n#{step.number} {step.name}\n")
+            gap = "" if self.count == 1 and not self.heading and not lead else "\n"
+            self.write(f"{lead}{gap}#{step.number} {step.name}\n")
         lines = "".join(f"#{step.number} {line}\n" for line in step.pending)
         step.pending.clear()
         self.current = step
@@ -255,22 +258,13 @@ class RawProgress:
 
 
 class NoProgress:
-    """Shows nothing; of a failed build the failed step's output."""
-
-    def __init__(self, stream: TextIO, *, silent: bool = False) -> None:
-        self.stream = stream
-        self.silent = silent
-        self.board = Board()
+    """Shows nothing."""
 
     def event(self, event: Event) -> None:
-        """Note one event."""
-        self.board.take(event)
+        """Drop one event."""
 
     def close(self) -> None:
-        """Write the output of failed steps."""
-        if not self.silent:
-            self.stream.write(failures(self.board))
-            self.stream.flush()
+        """Nothing is left."""
 
 
 def printer(mode: str, stream: TextIO, *, quiet: bool, debug: bool = False) -> Printer:
@@ -280,7 +274,7 @@ def printer(mode: str, stream: TextIO, *, quiet: bool, debug: bool = False) -> P
     if quiet and mode in ("plain", "tty", "rawjson"):
         raise HyperBoxError(f"ERROR: progress={mode} and quiet cannot be used together")
     if quiet or mode in ("none", "quiet"):
-        return NoProgress(stream)
+        return NoProgress()
     if mode == "rawjson":
         return RawProgress(stream)
     if mode == "tty" or (mode == "auto" and stream.isatty()):

@@ -175,7 +175,7 @@ def prepare(found: Session, service: str) -> dict[str, str]:
     no_deps = bool(flags["no-deps"])
     names = selected(found.desired, [service], no_deps=no_deps)
     policy = str(flags["pull"]) if "pull" in found.invocation.given else ""
-    image_ids = ensure_images(found, names, policy=policy, quiet=bool(flags["quiet-pull"]))
+    image_ids = ensure_images(found, names, policy=policy, quiet=bool(flags["quiet-pull"]), build=bool(flags["build"]))
     dependencies = [name for name in names if name != service]
     if dependencies:
         options = UpOptions(

@@ -6,7 +6,7 @@ import sys
 
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, session
-from hyperbox.errors import ComposeError, EngineError, NotFound, UnsupportedError
+from hyperbox.errors import ComposeError, EngineError, NotFound
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False
@@ -55,35 +55,90 @@ def policy_of(wish: ServiceWish, given: str) -> str:
     return policy
 
 
-def ensure_images(found: Session, services: Sequence[str], *, policy: str = "", quiet: bool = False) -> dict[str, str]:
-    """Pull what is missing (or by policy); returns service -> image id. Raises ComposeError naming a service whose image is not to be had."""
-    image_ids: dict[str, str] = {}
+def ensure_images(
+    found: Session,
+    services: Sequence[str],
+    *,
+    policy: str = "",
+    quiet: bool = False,
+    build: bool = False,
+    no_build: bool = False,
+) -> dict[str, str]:
+    """Have the services' images: built where they can be (`build`: anew), pulled where they are missing or by policy.
+
+    Returns service -> image id. Raises ComposeError or NotFound naming an image that is not to be had.
+    """
     by_image: dict[str, str] = {}
+    to_build: list[str] = []
     for name in services:
         wish = found.desired.services[name]
         if wish.image in by_image:
-            image_ids[name] = by_image[wish.image]
+            continue
+        if wish.definition.get("build"):
+            by_image[wish.image] = image_to_build(found, wish, policy, build=build, no_build=no_build, quiet=quiet)
+            if not by_image[wish.image]:
+                to_build.append(name)
             continue
         when = policy_of(wish, policy)
-        image_id = "" if when == "always" and not wish.definition.get("build") else image_id_of(found, wish.image)
+        image_id = "" if when == "always" else image_id_of(found, wish.image)
+        if not image_id and when == "never":
+            raise no_such_image(wish.image)
+        by_image[wish.image] = image_id or pull_image(
+            found, wish.image, str(wish.definition.get("platform") or ""), quiet=quiet
+        )
+    if to_build:
+        by_image.update(built(found, to_build, quiet=bool(found.invocation.flags.get("quiet-build"))))
+    return {name: by_image[found.desired.services[name].image] for name in services}
+
+
+def no_such_image(image: str) -> NotFound:
+    """Return the error for an image that is neither there nor to be had."""
+    return NotFound(f"No such image: {image if ':' in image.rpartition('/')[2] else image + ':latest'}")
+
+
+def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: bool, no_build: bool, quiet: bool) -> str:
+    """Return the id of the image of a service that can be built, or "" where it is to be built now."""
+    own = str(wish.definition.get("pull_policy") or "")
+    if no_build:
+        image_id = image_id_of(found, wish.image)
         if not image_id:
-            if wish.definition.get("build"):
-                image_id = build_service(found, wish)
-            elif when == "never":
-                raise NotFound(
-                    f"No such image: {wish.image if ':' in wish.image.rpartition('/')[2] else wish.image + ':latest'}"
-                )
-            else:
-                image_id = pull_image(found, wish.image, str(wish.definition.get("platform") or ""), quiet=quiet)
-        image_ids[name] = by_image[wish.image] = image_id
-    return image_ids
+            raise no_such_image(wish.image)
+        return image_id
+    if build or (own == "build" and not policy) or policy == "build":
+        return ""
+    when = policy_of(wish, policy)
+    image_id = image_id_of(found, wish.image)
+    named = wish.definition.get("image") == wish.image
+    if named and (when == "always" or (when == "missing" and not image_id)):
+        return pull_or_leave(found, wish, quiet=quiet) or image_id
+    return image_id
 
 
-def build_service(found: Session, wish: ServiceWish) -> str:
-    """Build a service's image; returns its id."""
-    raise UnsupportedError(
-        f'service "{wish.name}": its image {wish.image} is not there and HyperBox can\'t build images yet'
-    )
+def pull_or_leave(found: Session, wish: ServiceWish, *, quiet: bool) -> str:
+    """Try to pull an image that can be built as well; returns its id, or "" (with a warning shown) where it is not to be had."""
+    progress = step_progress(found.invocation)
+    if not quiet:
+        progress.event(StepEvent(wish.name, "Pulling", "working"))
+    try:
+        image_id = pull_image(found, wish.image, str(wish.definition.get("platform") or ""), quiet=True)
+    except EngineError as error:
+        if not quiet:
+            progress.event(StepEvent(wish.name, f"Warning {error.message}", "error"))
+        return ""
+    if not quiet:
+        progress.event(StepEvent(wish.name, "Pulled", "done"))
+    return image_id
+
+
+def built(found: Session, names: Sequence[str], *, quiet: bool) -> dict[str, str]:
+    """Build services; returns image -> image id. With --dry-run nothing is built."""
+    from hyperbox.cli.compose_build import build_services
+    from hyperbox.cli.compose_build_request import Options
+
+    if found.invocation.globals.get("dry-run"):
+        return {found.desired.services[name].image: "" for name in names}
+    ids = build_services(found, names, Options(), quiet=quiet)
+    return {found.desired.services[name].image: image_id for name, image_id in ids.items()}
 
 
 def chosen(found: Session, names: Sequence[str], *, dependencies: bool = False) -> list[ServiceWish]:

@@ -41,7 +41,7 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         dict.fromkeys(
             wish.image
             for wish in found.desired.services.values()
-            if mode == "all" or (mode and not wish.definition.get("image"))
+            if mode == "all" or (mode and (wish.definition.get("build") or not wish.definition.get("image")))
         )
     )
     remove_orphans = bool(flags.get("remove-orphans") or os.environ.get("COMPOSE_REMOVE_ORPHANS") in ("1", "true"))

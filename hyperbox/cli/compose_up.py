@@ -158,7 +158,12 @@ def converge(invocation: Invocation, *, start: bool) -> Session:
         raise ComposeError("no service selected")
     services = selected(found.desired, invocation.arguments, no_deps=bool(invocation.flags.get("no-deps")))
     image_ids = ensure_images(
-        found, services, policy=str(invocation.flags.get("pull") or ""), quiet=bool(invocation.flags.get("quiet-pull"))
+        found,
+        services,
+        policy=str(invocation.flags.get("pull") or "") if invocation.given.get("pull") else "",
+        quiet=bool(invocation.flags.get("quiet-pull")),
+        build=bool(invocation.flags.get("build")),
+        no_build=bool(invocation.flags.get("no-build")),
     )
     observed = found.observe()
     extra = orphans(found.desired, observed)

@@ -86,6 +86,7 @@ VERBS: dict[str, str] = {
     "compose up": "compose_up:up",
     "compose create": "compose_up:create",
     "compose scale": "compose_up:scale",
+    "compose build": "compose_build:build",
     "compose pull": "compose_images:pull",
     "compose push": "compose_images:push",
     "compose down": "compose_lifecycle:down",

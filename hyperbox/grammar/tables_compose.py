@@ -148,7 +148,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'build': (
-        'build', 0, -1, 'docker', True, 'refused', "HyperBox can't build images yet",
+        'build', 0, -1, 'docker', True, 'native', '',
         (
             ('build-arg', '', 'stringArray', None, None),
             ('builder', '', 'string', '', None),

@@ -149,6 +149,9 @@ def fixed_names(project: Project) -> list[str]:
             found.append(f"container/{definition['container_name']}")
         if definition.get("build") and definition.get("image"):
             found.append(f"image/{definition['image']}")
+        build = definition.get("build")
+        tags = build.get("tags") if isinstance(build, dict) else None
+        found.extend(f"image/{tag}" for tag in tags or ())
     for kind, parts in (("network", project.networks), ("volume", project.volumes)):
         for key, definition in parts.items():
             name = str((definition or {}).get("name") or "")

@@ -1,0 +1,290 @@
+"""`docker compose build`, and the builds of up, create and run: several at once, each once, in the order of their contexts."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from hyperbox.build.api import BuildFailed, Finding, Log, Status, Vertex
+from hyperbox.build.api import build as run_build
+from hyperbox.cli.build import check_builder
+from hyperbox.cli.build_inputs import build_arguments
+from hyperbox.cli.build_progress import PlainProgress, RawProgress
+from hyperbox.cli.compose_build_request import Options, build_of, request_of, services_in_contexts
+from hyperbox.cli.compose_progress import MODES, step_progress
+from hyperbox.cli.compose_project import Session, session, strings, warn
+from hyperbox.errors import ComposeError, EngineError, HyperBoxError, UnsupportedError
+from hyperbox.plan.execute import StepEvent
+from hyperbox.project.desired import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hyperbox.build.api import Event
+    from hyperbox.cli.build_progress import Printer
+    from hyperbox.grammar.parse import Invocation
+    from hyperbox.project.desired import ServiceWish
+
+    Json = dict[str, object]
+
+AT_ONCE = 16
+
+
+def build(invocation: Invocation) -> int:
+    """`docker compose build`."""
+    flags = invocation.flags
+    check_builder(invocation)
+    for name in ("provenance", "sbom"):
+        if str(flags[name] or "false").lower() not in ("false", "0"):
+            raise UnsupportedError(
+                f"compose build: --{name}: HyperBox makes no attestations: leave it out or give false"
+            )
+    if invocation.given.get("memory"):
+        warn("--memory has no effect: builds have no such limit (nor has BuildKit)")
+    if flags["progress"]:
+        invocation.globals["progress"] = flags["progress"]
+    found = session(invocation, services=invocation.arguments)
+    names = wanted(found, invocation.arguments, dependencies=bool(flags["with-dependencies"]))
+    options = Options(
+        arguments=build_arguments(strings(flags["build-arg"]), os.environ),
+        ssh=str(flags["ssh"] or ""),
+        no_cache=bool(flags["no-cache"]),
+        pull=bool(flags["pull"]),
+        push=bool(flags["push"]),
+    )
+    if flags["print"]:
+        return _print(found, names, options)
+    if flags["check"]:
+        return _check(found, names, options)
+    if names and not invocation.globals.get("dry-run"):
+        build_services(found, names, options, quiet=bool(flags["quiet"]))
+    return 0
+
+
+def wanted(found: Session, names: Sequence[str], *, dependencies: bool = False) -> list[str]:
+    """Return the services that are built: those named (none: all) that have a `build`. Raises ComposeError "no such service: x"."""
+    from hyperbox.plan.reconcile import selected
+
+    chosen = selected(found.desired, names, no_deps=not dependencies)
+    return [name for name in chosen if found.desired.services[name].definition.get("build")]
+
+
+def with_contexts(found: Session, names: Sequence[str]) -> dict[str, set[str]]:
+    """Return the services to build, those included that others build on, each with what it waits for.
+
+    Raises ComposeError for services that build on each other.
+    """
+    waits: dict[str, set[str]] = {}
+    todo = list(names)
+    while todo:
+        name = todo.pop(0)
+        if name in waits:
+            continue
+        waits[name] = set(services_in_contexts(found.desired.services[name]).values())
+        todo.extend(waits[name])
+    _check_loops(waits)
+    first: dict[str, str] = {}
+    for name in waits:  # the same build for another service takes the first one's steps from the cache
+        build = {
+            key: value for key, value in build_of(found.desired.services[name]).items() if key not in ("tags", "labels")
+        }
+        leader = first.setdefault(digest(build), name)
+        if leader != name and name not in _all_behind(waits, leader):
+            waits[name].add(leader)
+    return waits
+
+
+def _all_behind(waits: Mapping[str, set[str]], name: str) -> set[str]:
+    """Return all that a service waits for, directly or not."""
+    seen: set[str] = set()
+    todo = list(waits[name])
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            todo.extend(waits[one])
+    return seen
+
+
+def _check_loops(waits: Mapping[str, set[str]]) -> None:
+    for name in waits:
+        behind = _all_behind(waits, name)
+        if name in behind:
+            other = next(one for one in waits[name] if one == name or name in _all_behind(waits, one))
+            raise ComposeError(f"infinite loop from {name} to {other}")
+
+
+def build_services(found: Session, names: Sequence[str], options: Options, *, quiet: bool = False) -> dict[str, str]:
+    """Build services, and those that they build on; returns service -> image id. Raises ComposeError with the first failure's words."""
+    waits = with_contexts(found, names)
+    progress = step_progress(found.invocation)
+    silent = quiet or progress.mode == "quiet"
+    shown = None if silent else printer(progress.mode)
+    lock = threading.Lock()
+    images: dict[str, str] = {}
+    failures: list[HyperBoxError] = []
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            _run(found, waits, options, pool, Shown(shown, lock, several=len(waits) > 1), images, failures)
+    finally:
+        if shown is not None:
+            shown.close()
+    if failures:
+        raise failures[0]
+    if not silent:
+        for name in sorted({found.desired.services[name].image for name in waits}):
+            progress.event(StepEvent(name, "Built", "done"))
+    return images
+
+
+def printer(mode: str) -> Printer:
+    """Return what shows the builds' progress: on stdout, as docker compose does."""
+    if mode in ("json", "rawjson"):
+        return RawProgress(sys.stdout)
+    if mode == "tty" and sys.stdout.isatty():
+        from hyperbox.cli.build_progress_tty import TerminalProgress
+
+        return TerminalProgress(sys.stdout)
+    assert mode in MODES
+    return PlainProgress(sys.stdout, heading="")
+
+
+class Shown:
+    """One printer for several builds: their steps are named after the services."""
+
+    def __init__(self, printer: Printer | None, lock: threading.Lock, *, several: bool) -> None:
+        self.printer = printer
+        self.lock = lock
+        self.several = several
+
+    def event(self, service: str, event: Event) -> None:
+        """Show an event of one service's build."""
+        if self.printer is None:
+            return
+        named = renamed(service, event, several=self.several)
+        with self.lock:
+            self.printer.event(named)
+
+
+def renamed(service: str, event: Event, *, several: bool) -> Event:
+    """Return an event with its step named after the service, as docker compose names them where it builds several."""
+    if not several:
+        return event
+    if isinstance(event, Vertex):
+        name = f"[{service} {event.name[1:]}" if event.name.startswith("[") else f"[{service}] {event.name}"
+        inputs = tuple(f"{service}/{one}" for one in event.inputs)
+        return event._replace(digest=f"{service}/{event.digest}", name=name, inputs=inputs)
+    if isinstance(event, (Status, Log, Finding)):
+        return event._replace(vertex=f"{service}/{event.vertex}")
+    return event
+
+
+def _run(
+    found: Session,
+    waits: Mapping[str, set[str]],
+    options: Options,
+    pool: ThreadPoolExecutor,
+    shown: Shown,
+    images: dict[str, str],
+    failures: list[HyperBoxError],
+) -> None:
+    """Run all builds, each when those that it waits for are done; after a failure no new one is begun."""
+    pending = dict(waits)
+    running: dict[Future[str], str] = {}
+    while (pending and not failures) or running:
+        for name in [name for name, before in pending.items() if not failures and all(one in images for one in before)]:
+            del pending[name]
+            running[pool.submit(_build_one, found, found.desired.services[name], options, images, shown)] = name
+        if not running:
+            return
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            name = running.pop(future)
+            error = future.exception()
+            if error is None:
+                images[name] = future.result()
+            elif isinstance(error, HyperBoxError):
+                failures.append(error)
+            else:
+                raise error
+
+
+def _build_one(found: Session, wish: ServiceWish, options: Options, images: Mapping[str, str], shown: Shown) -> str:
+    """Build one service's image and return its id. Raises ComposeError with docker's closing lines."""
+    from hyperbox.cli.connect import roots_from_environment
+
+    request = request_of(found, wish, options, images)
+    try:
+        result = run_build(roots_from_environment(), request, lambda event: shown.event(wish.name, event))
+    except BuildFailed as error:
+        excerpt = error.excerpt.rstrip("\n") + "\n" if error.excerpt else ""
+        raise ComposeError(f"{excerpt}{error.message}") from None
+    except EngineError as error:
+        raise ComposeError(error.message) from None
+    return result.image_id
+
+
+def _check(found: Session, names: Sequence[str], options: Options) -> int:
+    """`compose build --check`: what the build checks find."""
+    from hyperbox.cli.build_call import call
+    from hyperbox.errors import ExitStatus
+
+    code = 0
+    for name in names:
+        print(name + "\n", flush=True)
+        images = dict.fromkeys(found.desired.services, "")
+        try:
+            code = call("check", request_of(found, found.desired.services[name], options, images)) or code
+        except ExitStatus as status:
+            code = status.exit_code
+        print(flush=True)
+    return code
+
+
+def _print(found: Session, names: Sequence[str], options: Options) -> int:
+    """`compose build --print`: the builds as a bake file."""
+    from hyperbox.cli.output import indented_json
+
+    targets = {name: _target(found, found.desired.services[name], options) for name in with_contexts(found, names)}
+    document: Json = {"group": {"default": {"targets": list(names)}}, "target": dict(sorted(targets.items()))}
+    print(indented_json(document, indent="  "))
+    return 0
+
+
+def _target(found: Session, wish: ServiceWish, options: Options) -> Json:
+    from hyperbox.cli.compose_build_request import labels, ssh, tags, texts_of
+
+    build = build_of(wish)
+    context = str(build.get("context") or ".")
+    file = str(build.get("dockerfile") or "Dockerfile")
+    inline = build.get("dockerfile_inline")
+    services = {name: f"target:{service}" for name, service in services_in_contexts(wish).items()}
+    facts: Json = {
+        "context": context,
+        "contexts": {**texts_of(build.get("additional_contexts")), **services},
+        "dockerfile": "" if inline is not None else os.path.join(context, file) if os.path.isabs(context) else file,
+        "dockerfile-inline": inline or "",
+        "args": {**texts_of(build.get("args")), **dict(options.arguments)},
+        "labels": labels(found, wish),
+        "tags": list(tags(found, wish)),
+        "cache-from": build.get("cache_from"),
+        "cache-to": build.get("cache_to"),
+        "target": build.get("target"),
+        "secret": [f"id={row.get('target') or row.get('source')}" for row in _rows(build.get("secrets"))],
+        "ssh": list(ssh(build, options.ssh)),
+        "platforms": build.get("platforms"),
+        "pull": options.pull or build.get("pull"),
+        "no-cache": options.no_cache or build.get("no_cache"),
+        "network": build.get("network"),
+        "extra-hosts": dict(word.partition("=")[::2] for word in strings(build.get("extra_hosts"))),
+        "shm-size": build.get("shm_size"),
+        "output": ["type=registry" if options.push else "type=docker"],
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _rows(value: object) -> list[Json]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

@@ -87,6 +87,8 @@ HEALTH_FLAGS = {
     "health-start-interval": "StartInterval",
     "health-retries": "Retries",
 }
+# flags that `container_spec_checks` looks at
+CAREFUL = ("pid", "uts", "userns", "cgroupns", "memory-swappiness", "mac-address", "cap-add", "cap-drop")
 PROXIES = {
     "httpProxy": "HTTP_PROXY",
     "httpsProxy": "HTTPS_PROXY",
@@ -103,7 +105,7 @@ def words_of(value: object) -> list[str]:
 
 # --- environment and labels ---------------------------------------------------------------------------------------------------
 def read_pairs(path: str, *, from_environment: bool) -> list[str]:
-    """Return the KEY=VALUE lines of a file, raw; a key alone takes our own variable's value (`from_environment`), or is kept as it is.
+    """Return the KEY=VALUE lines of a file, raw; a key alone takes our own variable's value (`from_environment`), or is left out.
 
     Raises HyperBoxError with docker's words.
     """
@@ -130,20 +132,24 @@ def read_pairs(path: str, *, from_environment: bool) -> list[str]:
             raise HyperBoxError(f"invalid env file ({path}): no variable name on line '{line}'")
         if " " in key.strip() or "\t" in key.strip() or key != key.rstrip():
             raise HyperBoxError(f"invalid env file ({path}): variable '{key}' contains whitespaces")
-        if equals or not from_environment:
+        if equals:
             output.append(line)
-        elif key in os.environ:
+        elif from_environment and key in os.environ:
             output.append(f"{key}={os.environ[key]}")
     return output
 
 
 def environment_list(given: Sequence[object], files: Sequence[object]) -> list[str]:
-    """Return Env: the files' lines, then --env's words; a name without a value takes our own variable's, and stays bare without one."""
-    output = [line for path in files for line in read_pairs(str(path), from_environment=True)]
+    """Return Env: the files' lines, then --env's words, of which the last of a name stands.
+
+    A name without a value takes our own variable's, and stays bare without one.
+    """
+    lines = [line for path in files for line in read_pairs(str(path), from_environment=True)]
+    words = {}
     for word in given:
         name, equals, _ = str(word).partition("=")
-        output.append(f"{name}={os.environ[name]}" if not equals and name in os.environ else str(word))
-    return output
+        words[name] = f"{name}={os.environ[name]}" if not equals and name in os.environ else str(word)
+    return [*lines, *words.values()]
 
 
 def proxy_environment(invocation: Invocation, given: list[str]) -> list[str]:
@@ -232,8 +238,8 @@ def ulimits(words: list[str]) -> list[Json]:
     for word in words:
         name, _, limits = word.partition("=")
         soft, _, hard = limits.partition(":")
-        output.append({"Name": name, "Soft": int(soft), "Hard": int(hard or soft)})
-    return output
+        output.append({"Name": name, "Hard": int(hard or soft), "Soft": int(soft)})
+    return sorted(output, key=lambda limit: str(limit["Name"]))
 
 
 def rates(words: list[str], *, in_bytes: bool) -> list[Json]:
@@ -261,12 +267,14 @@ def security_options(words: list[str]) -> tuple[list[str], bool]:
 
             try:
                 value = dumps(loads(read_text(value)))
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
+            except OSError as error:
+                reason = f"open {value}: {(error.strerror or str(error)).lower()}"
                 raise HyperBoxError(f"opening seccomp profile ({value}) failed: {reason}") from None
+            except ValueError as error:
+                raise HyperBoxError(f"compacting json for seccomp profile ({value}) failed: {error}") from None
             word = f"seccomp={value}"
         elif not separator and key != "no-new-privileges":
-            raise HyperBoxError(f'invalid --security-opt: "{word}"')
+            raise HyperBoxError(f'Invalid --security-opt: "{word}"')
         output.append(word)
     return output, unconfined
 
@@ -297,6 +305,13 @@ def host_config(invocation: Invocation) -> Json:
     """Return the API's HostConfig but for ports, mounts and networks. Raises HyperBoxError."""
     flags, given = invocation.flags, invocation.given
     host: Json = {field: flags[flag] for flag, field in FLAGS.items() if flag in given}
+    if any(flag in given for flag in CAREFUL):
+        from hyperbox.cli import container_spec_checks
+
+        container_spec_checks.check(invocation)
+        for field in ("CapAdd", "CapDrop"):
+            if field in host:
+                host[field] = container_spec_checks.capabilities(words_of(host[field]))
     host["RestartPolicy"] = restart_policy(str(flags["restart"]))
     if flags["add-host"]:
         host["ExtraHosts"] = [_extra_host(word) for word in words_of(flags["add-host"])]
@@ -326,9 +341,9 @@ def host_config(invocation: Invocation) -> Json:
 def _extra_host(word: str) -> str:
     """Return NAME:ADDRESS for NAME:ADDRESS or NAME=ADDRESS."""
     name, equals, address = word.partition("=")
-    if equals and ":" not in name:
-        return f"{name}:{address.removeprefix('[').removesuffix(']')}"
-    return word
+    if not equals or ":" in name:
+        name, _, address = word.partition(":")
+    return f"{name}:{address.removeprefix('[').removesuffix(']')}"
 
 
 def add_mounts(invocation: Invocation, config: Json, host: Json) -> None:
@@ -377,7 +392,11 @@ def container_spec(invocation: Invocation) -> ContainerSpec:
         from hyperbox.cli.container_spec_networks import networks
 
         host["NetworkMode"], networking = networks(invocation)
-    return ContainerSpec(str(flags["name"]), config, host, networking, platform=str(flags["platform"]))
+        endpoints = networking.get("EndpointsConfig")
+        if isinstance(endpoints, dict) and any("Links" in each for each in endpoints.values()):
+            del host["Links"]
+    platform = str(flags["platform"]) or os.environ.get("DOCKER_DEFAULT_PLATFORM", "")
+    return ContainerSpec(str(flags["name"]), config, host, networking, platform=platform)
 
 
 NETWORK_FLAGS = ("network", "network-alias", "ip", "ip6", "link-local-ip", "mac-address")

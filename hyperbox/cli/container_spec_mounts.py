@@ -133,6 +133,9 @@ def mount(text: str) -> Json:
     for field in split_commas(text):
         key, _, word = field.partition("=")
         MOUNT_FIELDS[key.lower()](value, word)
+    options = value.get("VolumeOptions")
+    if isinstance(options, dict):
+        options.setdefault("DriverConfig", {})
     return value
 
 

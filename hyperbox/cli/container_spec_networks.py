@@ -34,8 +34,8 @@ def parse_network(text: str) -> Attachment:
     if not is_long_network(text):
         return attachment
     for field in split_commas(text):
-        key, _, value = field.partition("=")
-        key = key.strip().lower()
+        key, _, value = field.lower().partition("=")
+        key = key.strip()
         if key == "name":
             attachment.name = value
         elif key == "alias":
@@ -102,23 +102,22 @@ def endpoint(attachment: Attachment) -> Json:
 
 def networks(invocation: Invocation) -> tuple[str, Json]:
     """Return NetworkMode and NetworkingConfig. Raises HyperBoxError."""
-    attachments = [parse_network(text) for text in _words(invocation.flags["network"])] or [Attachment("default")]
+    flags = invocation.flags
+    attachments = [parse_network(text) for text in _words(flags["network"])] or [Attachment("default")]
     seen: set[str] = set()
     for attachment in attachments:
         if attachment.name in seen:
             raise HyperBoxError(f'network "{attachment.name}" is specified multiple times')
         seen.add(attachment.name)
-    if len(attachments) > 1 and not all(
-        _user_defined(one.name) or one.name in ("bridge", "default") for one in attachments
-    ):
+    if len({_user_defined(one.name) for one in attachments}) > 1:
         raise HyperBoxError("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
     first = attachments[0]
     apply_flags(invocation, first)
     if first.aliases and not _user_defined(first.name):
-        raise HyperBoxError(
-            "Error response from daemon: network-scoped alias is supported only for containers in user defined networks"
-        )
+        raise HyperBoxError("network-scoped aliases are only supported for user-defined networks")
     settings = {one.name: endpoint(one) for one in attachments}
+    if flags["link"] and _user_defined(first.name):
+        settings[first.name]["Links"] = _words(flags["link"])
     if len(settings) == 1 and not any(settings.values()):
         return first.name, {}
     return first.name, {"EndpointsConfig": settings}

@@ -114,9 +114,8 @@ def ports(published: list[str], expose: list[str]) -> tuple[dict[str, object], B
         try:
             start, end = port_range(number)
         except ValueError:
-            raise HyperBoxError(
-                f"invalid range format for --expose: {text}, error: invalid start port '{number}'"
-            ) from None
+            reason = f'strconv.ParseUint: parsing "{number.partition("-")[0]}": invalid syntax'
+            raise HyperBoxError(f"invalid range format for --expose: {text}, error: {reason}") from None
         for port in range(start, end + 1):
             exposed.setdefault(f"{port}/{protocol.lower() if slash else 'tcp'}", {})
     return exposed, bindings

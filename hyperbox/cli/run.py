@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
 PULL_POLICIES = ("always", "missing", "never")
-RUN_HINT = "\n\nRun 'docker run --help' for more information"
 # docker finds the exit code of a failed start in the engine's message
 NOT_FOUND_WORDS = ("executable file not found", "no such file or directory", "system cannot find the file specified")
 NOT_EXECUTABLE_WORDS = ("permission denied", "is a directory")
+
+
+class PlatformError(HyperBoxError):
+    """--platform is none: docker tells it plainly, without its usual frame for `create`."""
 
 
 def run(invocation: Invocation) -> int:
@@ -30,8 +33,6 @@ def run(invocation: Invocation) -> int:
     if invocation.given.get("attach") and flags["detach"]:
         raise HyperBoxError("conflicting options: cannot specify both --attach and --detach")
     try:
-        if flags["rm"] and str(flags["restart"]) not in ("", "no"):
-            raise HyperBoxError("conflicting options: cannot specify both --restart and --rm")
         spec = container_spec(invocation)
         check_options(invocation)
         if not flags["detach"]:
@@ -52,8 +53,13 @@ def create(invocation: Invocation) -> int:
     """`docker create`: prints the new container's id."""
     from hyperbox.cli.container_spec import container_spec
 
-    spec = container_spec(invocation)
-    check_options(invocation)
+    try:
+        spec = container_spec(invocation)
+        check_options(invocation)
+    except (UsageError, PlatformError):
+        raise
+    except HyperBoxError as error:
+        raise start_failure(error, "create") from None
     engine = native_engine()
     ensure_image(engine, invocation, spec)
     identifier_file = IdentifierFile(str(invocation.flags["cidfile"]))
@@ -64,7 +70,17 @@ def create(invocation: Invocation) -> int:
 
 def check_options(invocation: Invocation) -> None:
     """Raise HyperBoxError for what docker's own command line refuses."""
-    policy = str(invocation.flags["pull"])
+    flags = invocation.flags
+    if flags["rm"] and str(flags["restart"]) not in ("", "no"):
+        raise HyperBoxError("conflicting options: cannot specify both --restart and --rm")
+    if platform := str(flags["platform"]):
+        from hyperbox.image.platform import parse_platform
+
+        try:
+            parse_platform(platform)
+        except ValueError as error:
+            raise PlatformError(f"error parsing specified platform: {error}") from None
+    policy = str(flags["pull"])
     if policy not in PULL_POLICIES:
         raise HyperBoxError(f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"')
 
@@ -80,8 +96,8 @@ def check_tty(invocation: Invocation, spec: ContainerSpec) -> None:
         raise ExitStatus(1) from None
 
 
-def start_failure(error: HyperBoxError) -> HyperBoxError:
-    """Return what `docker run` says and ends with where its container did not start."""
+def start_failure(error: HyperBoxError, verb: str = "run") -> HyperBoxError:
+    """Return what `docker run` (or `create`) says and ends with where its container did not start, or its flags don't fit."""
     if isinstance(error, ExitStatus):
         return error
     message = f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
@@ -94,7 +110,9 @@ def start_failure(error: HyperBoxError) -> HyperBoxError:
             code = 127
         elif any(words in lowered for words in NOT_EXECUTABLE_WORDS):
             code = 126
-    return HyperBoxError(f"docker: {message}{RUN_HINT}", hint=error.hint, exit_code=code)
+    return HyperBoxError(
+        f"docker: {message}\n\nRun 'docker {verb} --help' for more information", hint=error.hint, exit_code=code
+    )
 
 
 def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSpec) -> None:
@@ -103,7 +121,9 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
     text = str(spec.config["Image"])
     if policy != "always":
         try:
-            engine.store.resolve(text)
+            found = engine.store.resolve(text)
+            if spec.platform and not has_platform(engine.store.record(found), spec.platform):
+                raise NotFound(f"No such image: {familiar(text)}")
         except NotFound:
             if policy == "never":
                 raise
@@ -117,6 +137,13 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
         sys.stderr.flush()
     user_reference(text)
     pull_for(engine, invocation, text, spec.platform, quiet=quiet)
+
+
+def has_platform(record: dict[str, object], platform: str) -> bool:
+    """Return whether an image is for a platform."""
+    from hyperbox.image.platform import parse_platform
+
+    return parse_platform(platform)[:2] == (record["Os"], record["Architecture"])
 
 
 def familiar(text: str) -> str:
@@ -161,11 +188,17 @@ def create_or_forget(engine: NativeEngine, spec: ContainerSpec, identifier_file:
         identifier_file.forget()
         raise
     container_id = str(created["Id"])
-    identifier_file.write(container_id)
     warnings = created.get("Warnings")
-    for warning in warnings if isinstance(warnings, list) else ():
-        sys.stderr.write(f"WARNING: {warning}\n")
+    note_creation(identifier_file, container_id, warnings if isinstance(warnings, list) else [])
     return container_id
+
+
+def note_creation(identifier_file: IdentifierFile, container_id: str, warnings: list[str]) -> None:
+    """Tell the engine's warnings and write the id file."""
+    for warning in warnings:
+        sys.stderr.write(f"WARNING: {warning}\n")
+    sys.stderr.flush()
+    identifier_file.write(container_id)
 
 
 def run_detached(engine: NativeEngine, spec: ContainerSpec, identifier_file: IdentifierFile) -> int:
@@ -192,16 +225,15 @@ def run_attached(
     stdin = bool(spec.config.get("AttachStdin"))
     try:
         container_id, attachment = engine.container_run(
-            spec, stdin=stdin, detach_keys=str(invocation.flags["detach-keys"])
+            spec,
+            stdin=stdin,
+            detach_keys=str(invocation.flags["detach-keys"]),
+            on_created=lambda made, warnings: note_creation(identifier_file, made, warnings),
         )
     except HyperBoxError as error:
-        made = getattr(error, "container_id", "")
-        if made:
-            identifier_file.write(made)
-        else:
+        if not getattr(error, "container_id", ""):
             identifier_file.forget()
         raise start_failure(error) from None
-    identifier_file.write(container_id)
 
     def forward(signal: str) -> None:
         try:

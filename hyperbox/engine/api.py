@@ -115,8 +115,17 @@ class Engine(Protocol):
     def container_start(self, reference: str) -> None:
         """Start it; starting a running one does nothing. Raises EngineError with the runtime's reason; it stays "created" then."""
 
-    def container_run(self, spec: ContainerSpec, *, stdin: bool, detach_keys: str = "") -> tuple[str, Attachment]:
+    def container_run(
+        self,
+        spec: ContainerSpec,
+        *,
+        stdin: bool,
+        detach_keys: str = "",
+        on_created: Callable[[str, list[str]], None] | None = None,
+    ) -> tuple[str, Attachment]:
         """Create and start in one go with the caller attached from the first byte; the fast path of `run`. Returns (id, attachment).
+
+        `on_created` hears the id and the warnings once the container is recorded, before it starts.
 
         If create fails nothing is left; if start fails the container stays (removed if AutoRemove) and the error has `.container_id`.
         """

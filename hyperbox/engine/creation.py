@@ -21,16 +21,18 @@ def container_create(roots: Roots, spec: ContainerSpec) -> Json:
     """See `engine.api.Engine.container_create`."""
     from hyperbox.engine.events import emit
 
-    container = create(roots, spec)
+    container, warnings = create(roots, spec)
     emit(roots, "create", container)
-    return {"Id": container.id, "Warnings": []}
+    return {"Id": container.id, "Warnings": warnings}
 
 
-def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> Container:
+def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[Container, list[str]]:
     """Make a container's folder and take its name; the folder appears in one step. Nothing is left where it raises.
 
     `starts`: the caller starts it at once; where it is killed before, the container is as if it had never been (`state.settled`).
+    Returns the container and docker's warnings.
     """
+    from hyperbox.engine.create_checks import settle
     from hyperbox.engine.recovery import sweep
     from hyperbox.image.store import ImageStore
 
@@ -42,6 +44,11 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> Contai
     container_id = new_id()
     config = merge_config.merged_config(spec.config, launch.config, container_id)
     merge_config.check(config, spec.host_config)
+    host_config, warnings = settle(roots, spec.config, spec.host_config)
+    host_config = network_mode_settled(roots, host_config)
+    networking = networks_settled(roots, host_config, spec.networking_config, config)
+    if host_config["NetworkMode"] == "host" and not spec.config.get("Hostname"):
+        config["Hostname"] = os.uname().nodename
     entrypoint, command = merge_config.list_at(config, "Entrypoint"), merge_config.list_at(config, "Cmd")
     words = [*entrypoint, *command]
     record: Json = {
@@ -55,10 +62,15 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> Contai
         "Project": spec.project,
         "Platform": spec.platform,
         "Config": config,
-        "HostConfig": network_mode_settled(roots, spec.host_config),
-        "NetworkingConfig": spec.networking_config,
+        "HostConfig": host_config,
+        "NetworkingConfig": networking,
     }
-    return record_container(roots, Container(roots, container_id, record, new_state()), starts=starts)
+    if any(
+        isinstance(mount, dict) and mount.get("Type") == "image"
+        for mount in merge_config.list_at(host_config, "Mounts")
+    ):
+        warnings.append("Image mount is an experimental feature")
+    return record_container(roots, Container(roots, container_id, record, new_state()), starts=starts), warnings
 
 
 def uses_mounts(config: Json, host_config: Json) -> bool:
@@ -79,6 +91,29 @@ def network_mode_settled(roots: Roots, host_config: Json) -> Json:
         except NotFound:
             pass
     return {**host_config, "NetworkMode": mode}
+
+
+def networks_settled(roots: Roots, host_config: Json, given: Json, config: Json) -> Json:
+    """Return NetworkingConfig with docker's name of the default network; links of a network of the user's move to its endpoint.
+
+    A hardware address that the user gave stands in Config too. Raises NotFound, InvalidParameter with docker's words.
+    """
+    if host_config.get("Links"):
+        from hyperbox.engine import legacy_links
+
+        legacy_links.check(roots, host_config["Links"])
+    endpoints = given.get("EndpointsConfig")
+    if not isinstance(endpoints, dict) or not endpoints:
+        return given
+    from hyperbox.engine.network_setup import check_wanted
+
+    mode = str(host_config["NetworkMode"])
+    endpoints = {("bridge" if name == "default" else name): dict(value or {}) for name, value in endpoints.items()}
+    check_wanted(roots, endpoints)
+    address = endpoints.get(mode, {}).get("MacAddress")
+    if address:
+        config["MacAddress"] = address
+    return {**given, "EndpointsConfig": endpoints}
 
 
 def record_container(roots: Roots, container: Container, *, starts: bool) -> Container:

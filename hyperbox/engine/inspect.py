@@ -190,7 +190,7 @@ def container_json(roots: Roots, container: Container, *, size: bool = False) ->
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "",
+        "AppArmorProfile": apparmor_profile(container),
         "ExecIDs": exec_ids(roots, container),
         "HostConfig": with_defaults(host_config(container), HOST_DEFAULTS, HOST_OPTIONAL),
         "GraphDriver": graph_driver(container),
@@ -225,6 +225,15 @@ def log_type(container: Container) -> str:
     """Return the container's log driver."""
     config = container.host_config.get("LogConfig")
     return str(config.get("Type") or "json-file") if isinstance(config, dict) else "json-file"
+
+
+def apparmor_profile(container: Container) -> str:
+    """Return the AppArmor profile that the container asks for, "" without one."""
+    options = container.host_config.get("SecurityOpt")
+    for option in options if isinstance(options, list) else ():
+        if str(option).startswith("apparmor="):
+            return str(option)[9:]
+    return ""
 
 
 def state_json(container: Container) -> Json:
@@ -269,6 +278,10 @@ def host_config(container: Container) -> Json:
         result["MemorySwap"] = 2 * memory
     if not given.get("ShmSize"):
         result["ShmSize"] = HOST_DEFAULTS["ShmSize"]
+    if result.get("Links"):
+        from hyperbox.engine import legacy_links
+
+        result["Links"] = legacy_links.shown(container.roots, container)
     for key in ("IpcMode", "CgroupnsMode", "Runtime"):
         if not given.get(key):
             result.pop(key, None)
@@ -336,7 +349,9 @@ def endpoints(container: Container) -> dict[str, Json]:
             if isinstance(found, dict):
                 endpoint.update(found)
         if not container.running:
-            endpoint.update({key: ENDPOINT_DEFAULTS[key] for key in ENDPOINT_LIVE})
+            asked = wanted.get(name) if isinstance(wanted, dict) else None
+            address = asked.get("MacAddress") if isinstance(asked, dict) else None
+            endpoint.update({key: ENDPOINT_DEFAULTS[key] for key in ENDPOINT_LIVE}, MacAddress=address or "")
         result[name] = endpoint
     return result
 
@@ -346,6 +361,8 @@ def network_settings(container: Container) -> Json:
     networks = endpoints(container)
     settings = container.state.get("NetworkSettings")
     given: Json = {}
+    if not container.running and "bridge" in networks:
+        given["MacAddress"] = networks["bridge"]["MacAddress"]
     if container.running and isinstance(settings, dict):
         given = {key: value for key, value in settings.items() if key != "Networks" and value is not None}
         bridge = networks.get("bridge")

@@ -53,15 +53,22 @@ def container_start(roots: Roots, reference: str) -> None:
 
 
 def container_run(
-    roots: Roots, spec: ContainerSpec, *, stdin: bool, detach_keys: str = ""
+    roots: Roots,
+    spec: ContainerSpec,
+    *,
+    stdin: bool,
+    detach_keys: str = "",
+    on_created: Callable[[str, list[str]], None] | None = None,
 ) -> tuple[str, StreamAttachment]:
     """See `engine.api.Engine.container_run`."""
     from hyperbox.engine.creation import create
     from hyperbox.engine.events import emit
 
     keys = key_bytes(detach_keys)
-    container = create(roots, spec, starts=True)
+    container, warnings = create(roots, spec, starts=True)
     emit(roots, "create", container)
+    if on_created is not None:
+        on_created(container.id, warnings)
     ours, theirs = control.pair()
     with container.lock() as lock:
         channel = start_monitor(roots, container, lock.descriptor, theirs, stdin=stdin)

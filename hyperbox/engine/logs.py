@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
+from hyperbox.engine.log_options import config_of
 from hyperbox.engine.moments import timestamp_seconds
-from hyperbox.engine.monitor_log import log_options
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, NotFound
 
@@ -23,11 +23,14 @@ NUMBERS = {"stdout": 1, "stderr": 2}
 
 
 class Wish:
-    """Which records are wanted, and how: streams, a span of time (seconds of the epoch, 0 for none), timestamps."""
+    """Which records are wanted, and how: streams, a span of time (seconds of the epoch, 0 for none), timestamps, attributes."""
 
-    __slots__ = ("since", "streams", "timestamps", "until")
+    __slots__ = ("details", "since", "streams", "timestamps", "until")
 
-    def __init__(self, *, stdout: bool, stderr: bool, since: float, until: float, timestamps: bool) -> None:
+    def __init__(
+        self, *, stdout: bool, stderr: bool, since: float, until: float, timestamps: bool, details: bool = False
+    ) -> None:
+        self.details = details
         self.streams = {1: stdout, 2: stderr}
         self.since = since
         self.until = until
@@ -47,11 +50,11 @@ def container_logs(
     timestamps: bool = False,
     details: bool = False,
 ) -> Iterator[Piece]:
-    """See `engine.api.Engine.container_logs`. `details` adds nothing: there are no log options that would give attributes."""
+    """See `engine.api.Engine.container_logs`."""
     container = find_container(roots, reference)
-    if log_options(container.host_config).driver == "none":
+    if config_of(container.host_config)[0] == "none":
         raise EngineError("configured logging driver does not support reading")
-    wish = Wish(stdout=stdout, stderr=stderr, since=since, until=until, timestamps=timestamps)
+    wish = Wish(stdout=stdout, stderr=stderr, since=since, until=until, timestamps=timestamps, details=details)
     return read_log(roots, container, wish, tail=tail, follow=follow)
 
 
@@ -183,9 +186,21 @@ def record_piece(line: bytes, wish: Wish) -> Piece | None:
         if moment < wish.since or (wish.until and moment > wish.until):
             return None
     text = str(record.get("log", ""))
+    if wish.details:
+        text = f"{shown_attributes(record.get('attrs'))} {text}"
     if wish.timestamps:
         text = f"{fixed(when)} {text}"
     return number, text.encode("utf-8", "surrogateescape")
+
+
+def shown_attributes(attributes: object) -> str:
+    """Return a record's attributes as `logs --details` shows them: NAME=VALUE, each escaped as in a URL's query, sorted."""
+    if not isinstance(attributes, dict) or not attributes:
+        return ""
+    from urllib.parse import quote_plus
+
+    pairs = (f"{quote_plus(str(name))}={quote_plus(str(value))}" for name, value in sorted(attributes.items()))
+    return ",".join(pairs)
 
 
 def fixed(when: str) -> str:

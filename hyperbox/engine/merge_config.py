@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperbox.engine.monitor_log import log_options
+from hyperbox.engine import log_options
 from hyperbox.engine.signals import signal_number
 from hyperbox.errors import InvalidParameter
 
@@ -58,11 +58,13 @@ def merged_config(user: Json, image: Json, container_id: str) -> Json:
 
 
 def merged_environment(user: list[object], image: list[object]) -> list[str]:
-    """The user's variables, then the image's that the user did not give. A name without a value is dropped."""
+    """The user's variables, then the image's that the user did not give.
+
+    A name without a value stays: docker shows it, and `spec.environment` takes it away.
+    """
     given = [str(item) for item in user]
     names = {item.partition("=")[0] for item in given}
-    kept = [item for item in given if "=" in item]
-    return kept + [str(item) for item in image if str(item).partition("=")[0] not in names]
+    return given + [str(item) for item in image if str(item).partition("=")[0] not in names]
 
 
 def merge_command(config: Json, image: Json) -> None:
@@ -120,7 +122,7 @@ def check(config: Json, host_config: Json) -> None:
     if memory > 0 and 0 < swap < memory:
         raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
     if host_config.get("LogConfig"):
-        log_options(host_config)
+        log_options.check(host_config)
 
 
 def check_policy(policy: Json, auto_remove: bool) -> None:

@@ -14,8 +14,9 @@ import time
 from hyperbox import files, process
 from hyperbox.engine import control, restart
 from hyperbox.engine.events import emit
+from hyperbox.engine.log_options import log_options
 from hyperbox.engine.monitor_health import Prober
-from hyperbox.engine.monitor_log import LogWriter, log_options
+from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
 from hyperbox.engine.monitor_process import start_process
 from hyperbox.engine.monitor_setup import (
@@ -66,9 +67,7 @@ class Monitor:
         self._lock = lock
         self._loop = Loop()
         once = bool(container.config.get("StdinOnce"))
-        self._streams = Streams(
-            self._loop, LogWriter(roots.log(container.id), log_options(container.host_config)), stdin_once=once
-        )
+        self._streams = Streams(self._loop, LogWriter(roots.log(container.id), log_options(container)), stdin_once=once)
         self._controls: list[control.Channel] = []
         self._listener: _socket.socket | None = None
         self._netns = -1
@@ -311,8 +310,8 @@ def run_monitor(
     """
     keep = {starter.fileno(), lock, -1 if data is None else data.fileno()}
     become_daemon(keep - {-1})
-    monitor = Monitor(roots, container, starter, lock)
     try:
+        monitor = Monitor(roots, container, starter, lock)
         if data is not None:
             monitor.add_client(data, stdin=stdin)
         monitor.start()

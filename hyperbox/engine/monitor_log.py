@@ -1,6 +1,7 @@
 """Writing a container's log: docker's json-file format, rotated and, where asked, compressed.
 
-One line of output is one object: {"log": "text\\n", "stream": "stdout", "time": "…"}. Output is cut at line ends; what has none after
+One line of output is one object: {"log": "text\\n", "stream": "stdout", "time": "…"}, with "attrs" where the log's options name
+some. Output is cut at line ends; what has none after
 16 KiB is a record without one. Fast enough for a container that writes hundreds of megabytes a second: a whole chunk is escaped at once.
 """
 
@@ -10,72 +11,15 @@ import os
 import time
 
 from hyperbox import files
-from hyperbox.errors import InvalidParameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Json = dict[str, object]
+    from hyperbox.engine.log_options import LogOptions
 
 LONGEST = 16384
 # stands for a line end while a chunk is escaped as a whole; decoding with "replace" never makes a lone surrogate
 MARK = "\ud800"
 STREAMS = {1: "stdout", 2: "stderr"}
-OPTIONS = frozenset({"max-size", "max-file", "compress"})
-DRIVERS = frozenset({"json-file", "local", "none"})
-
-
-class LogOptions:
-    """How a container logs: the driver, and for json-file and local the size to rotate at (bytes, 0 never) and how many files to keep."""
-
-    __slots__ = ("compress", "driver", "max_file", "max_size")
-
-    def __init__(self, driver: str, max_size: int, max_file: int, compress: bool) -> None:
-        self.driver = driver
-        self.max_size = max_size
-        self.max_file = max_file
-        self.compress = compress
-
-
-def to_size(text: str) -> int:
-    """Read docker's size ("10m", "512k", "1g"): bytes. Raises ValueError."""
-    lowered = text.strip().lower()
-    lowered = lowered[:-2] if lowered.endswith("ib") else lowered[:-1] if lowered.endswith("b") else lowered
-    power = "kmgt".find(lowered[-1:]) + 1 if lowered else 0
-    return int(float(lowered[:-1] if power else lowered) * 1024**power)
-
-
-def log_options(host_config: Json) -> LogOptions:
-    """Return how a container logs by its HostConfig.LogConfig. Raises InvalidParameter with docker's words."""
-    config = host_config.get("LogConfig") or {}
-    assert isinstance(config, dict)
-    driver = str(config.get("Type") or "json-file")
-    options = config.get("Config") or {}
-    assert isinstance(options, dict)
-    if driver not in DRIVERS:
-        raise InvalidParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
-    if driver == "none":
-        return LogOptions(driver, 0, 1, False)
-    for name in options:
-        if name not in OPTIONS:
-            raise InvalidParameter(f"unknown log opt '{name}' for {driver} log driver")
-    local = driver == "local"
-    size_text = str(options.get("max-size", "20m" if local else ""))
-    try:
-        max_size = to_size(size_text) if size_text and size_text != "-1" else 0
-    except ValueError:
-        raise InvalidParameter(f"invalid size: '{size_text}'") from None
-    count_text = str(options.get("max-file", "5" if local else "1"))
-    if not count_text.isdigit():
-        raise InvalidParameter(f'strconv.Atoi: parsing "{count_text}": invalid syntax')
-    count = int(count_text)
-    if count < 1:
-        raise InvalidParameter("max-file cannot be less than 1")
-    if count > 1 and not max_size:
-        raise InvalidParameter("max-file cannot be set without max-size")
-    compress = str(options.get("compress", "true" if local else "false")).lower() in ("1", "t", "true")
-    if compress and "compress" in options and (not max_size or count == 1):
-        raise InvalidParameter("compress cannot be true when max-file is less than 2 or max-size is not set")
-    return LogOptions(driver, max_size, count, compress)
 
 
 def timestamp() -> str:
@@ -86,17 +30,22 @@ def timestamp() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + (f".{fraction}Z" if fraction else "Z")
 
 
-def encode_lines(text: str, stream: str, when: str) -> bytes:
+def record_tail(stream: str, attributes: dict[str, str], when: str) -> str:
+    """Return what follows the text in a record."""
+    extra = f',"attrs":{files.dumps(attributes)}' if attributes else ""
+    return f',"stream":"{stream}"{extra},"time":"{when}"}}\n'
+
+
+def encode_lines(text: str, tail: str) -> bytes:
     """Return the records of whole lines (`text` ends with a line end)."""
-    tail = f',"stream":"{stream}","time":"{when}"}}\n'
     escaped = files.dumps(text[:-1].replace("\n", MARK))
     lines = escaped[1:-1].replace(MARK, '\\n"' + tail + '{"log":"')
     return f'{{"log":"{lines}\\n"{tail}'.encode()
 
 
-def encode_part(text: str, stream: str, when: str) -> bytes:
+def encode_part(text: str, tail: str) -> bytes:
     """Return the record of a line that has not ended."""
-    return f'{{"log":{files.dumps(text)},"stream":"{stream}","time":"{when}"}}\n'.encode()
+    return f'{{"log":{files.dumps(text)}{tail}'.encode()
 
 
 class LogWriter:
@@ -126,13 +75,12 @@ class LogWriter:
             data = held + data
         end = data.rfind(b"\n") + 1
         rest = data[end:] if end else data
-        when = timestamp()
-        name = STREAMS[stream]
+        tail = record_tail(STREAMS[stream], self._options.attributes, timestamp())
         if end:
-            self._append(encode_lines(data[:end].decode("utf-8", "replace"), name, when))
+            self._append(encode_lines(data[:end].decode("utf-8", "replace"), tail))
         while len(rest) >= LONGEST:
             cut = whole_characters(rest, LONGEST)
-            self._append(encode_part(rest[:cut].decode("utf-8", "replace"), name, when))
+            self._append(encode_part(rest[:cut].decode("utf-8", "replace"), tail))
             rest = rest[cut:]
         self._pending[stream] = rest
 
@@ -140,7 +88,8 @@ class LogWriter:
         """Log what waits for its line end: the process has ended."""
         for stream, held in self._pending.items():
             if held and self._descriptor >= 0:
-                self._append(encode_part(held.decode("utf-8", "replace"), STREAMS[stream], timestamp()))
+                tail = record_tail(STREAMS[stream], self._options.attributes, timestamp())
+                self._append(encode_part(held.decode("utf-8", "replace"), tail))
             self._pending[stream] = b""
 
     def _append(self, records: bytes) -> None:

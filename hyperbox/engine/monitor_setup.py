@@ -35,6 +35,7 @@ def set_up(roots: Roots, container: Container) -> int:
     from hyperbox.kernel import cgroups
 
     runtime = monitor_process.runtime_of(roots, container)
+    held = take_shared_mounts(container)
     syscalls.private_mounts()
     runtime.shield()
     cgroups.mend_hierarchies()
@@ -52,12 +53,17 @@ def set_up(roots: Roots, container: Container) -> int:
         volatile=bool(container.host_config.get("AutoRemove")),
     )
     roots.reached("mounted")
+    rootfs.prepare_mount_points(target)
     rootfs.prepare_working_dir(target, str(container.config.get("WorkingDir") or ""))
     settings = network.setup(roots, container, netns) if joins_networks(container) else {}
     update_state(container, {"NetworkSettings": settings})
     roots.reached("networked")
     network.prepare_files(roots, container, settings)
     mounts = volumes.prepare_mounts(roots, container)
+    if held:
+        from hyperbox.engine import propagation
+
+        mounts = propagation.put_down(container, held, mounts)
     bundle = spec.container_to_oci(
         container,
         container.config,
@@ -70,6 +76,17 @@ def set_up(roots: Roots, container: Container) -> int:
     runtime.write_bundle(roots.container_run(container.id), bundle)
     roots.reached("bundled")
     return netns
+
+
+def take_shared_mounts(container: Container) -> dict[str, int]:
+    """See `propagation.take`, which only containers with such binds load."""
+    from hyperbox.engine import volumes
+
+    if not any("s" in str(point.get("Propagation") or "") for point in volumes.points(container)):
+        return {}
+    from hyperbox.engine import propagation
+
+    return propagation.take(container)
 
 
 def joins_networks(container: Container) -> bool:
@@ -88,9 +105,11 @@ def network_namespace(roots: Roots, container: Container) -> int:
     try:
         other = find_container(roots, mode[10:])
     except NotFound:
-        raise NotFound(f"No such container: {mode[10:]}") from None
+        raise NotFound(f"joining network namespace of container: No such container: {mode[10:]}") from None
     if not other.running or not other.pid:
-        raise EngineError(f"cannot join network of a non running container: {other.id}")
+        raise EngineError(
+            f"cannot join network namespace of a non running container: container {other.name} is {other.status}"
+        )
     return os.open(f"/proc/{other.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 

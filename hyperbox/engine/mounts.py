@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 PROPAGATIONS = frozenset({"private", "rprivate", "slave", "rslave", "shared", "rshared"})
 MODES = PROPAGATIONS | {"ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated", ""}
 TMPFS_DEFAULTS = ("noexec", "nosuid", "nodev")
+TMPFS_WORDS = (
+    "async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime noexec noiversion nomand "
+    "norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared rslave runbindable rw shared silent slave "
+    "strictatime suid sync unbindable"
+)
+TMPFS_FLAGS = frozenset(TMPFS_WORDS.split())
+TMPFS_VALUES = frozenset({"mode", "uid", "gid", "size", "nr_inodes", "nr_blocks", "mpol"})
 TMPFS_OPPOSITES = {"exec": "noexec", "suid": "nosuid", "dev": "nodev"}
 
 
@@ -64,10 +71,10 @@ def _inherited(roots: Roots, text: str) -> list[Json]:
 
     name, _, mode = text.partition(":")
     if mode not in ("", "ro", "rw", "z", "Z"):
-        raise InvalidParameter(f"invalid mode for volumes-from: {mode}")
+        raise InvalidParameter(f"invalid mode: {mode}")
     points = volumes.points(find_container(roots, name))
     return [
-        {**point, "RW": bool(point["RW"]) and mode != "ro", "Mode": mode, "Anonymous": False, "NoCopy": True}
+        {**point, "RW": bool(point["RW"]) and mode != "ro", "Mode": "", "Anonymous": False, "NoCopy": True}
         for point in points
     ]
 
@@ -130,9 +137,8 @@ def mount_point(mount: Json) -> Json:
     kind = str(mount.get("Type") or "")
     prefix = f'invalid mount config for type "{kind}": '
     target, source = str(mount.get("Target") or ""), str(mount.get("Source") or "")
-    if kind not in ("bind", "volume", "tmpfs"):
-        word = "image mounts are not supported yet" if kind == "image" else "mount type unknown"
-        raise InvalidParameter(prefix + word)
+    if kind not in ("bind", "volume", "tmpfs", "image"):
+        raise InvalidParameter(prefix + "mount type unknown")
     if not target:
         raise InvalidParameter(prefix + "field Target must not be empty")
     if target[0] != "/":
@@ -157,6 +163,14 @@ def mount_point(mount: Json) -> Json:
                 "DriverOpts": driver.get("Options"),
             },
         }
+    if kind == "image":
+        if not source:
+            raise InvalidParameter(prefix + "field Source must not be empty")
+        subpath = str(_dict(mount.get("ImageOptions")).get("Subpath") or "")
+        if subpath and (subpath.startswith("/") or ".." in subpath.split("/")):
+            raise InvalidParameter(f"{prefix}subpath must be a relative path within the volume")
+        point = _tmpfs_point(target, False)
+        return {**point, "Type": "image", "Name": source, "Propagation": "rprivate", "Subpath": subpath}
     if kind == "tmpfs":
         if source:
             raise InvalidParameter(prefix + "field Source must not be specified")
@@ -170,6 +184,9 @@ def _bind_mount(mount: Json, prefix: str, source: str, target: str, *, writable:
         raise InvalidParameter(prefix + "field Source must not be empty")
     if source[0] != "/":
         raise InvalidParameter(f"{prefix}invalid mount path: '{source}' mount path must be absolute")
+    propagation = str(options.get("Propagation") or "rprivate")
+    if propagation not in PROPAGATIONS:
+        raise InvalidParameter(f"{prefix}invalid propagation mode: {propagation}")
     create = bool(options.get("CreateMountpoint"))
     if not create and not os.path.lexists(source):
         raise InvalidParameter(f"{prefix}bind source path does not exist: {source}")
@@ -179,7 +196,7 @@ def _bind_mount(mount: Json, prefix: str, source: str, target: str, *, writable:
         "Destination": target,
         "Mode": "",
         "RW": writable,
-        "Propagation": str(options.get("Propagation") or "rprivate"),
+        "Propagation": propagation,
         "Create": create,
         "NonRecursive": bool(options.get("NonRecursive")),
         "ReadOnlyNonRecursive": bool(options.get("ReadOnlyNonRecursive")),
@@ -204,7 +221,9 @@ def _tmpfs_mount_options(options: Json) -> list[str]:
 
 
 def _with_volume(roots: Roots, point: Json, container_id: str) -> Json:
-    """Return a mount point with its volume made and its source filled in."""
+    """Return a mount point with its volume made, or its image found, and its source filled in."""
+    if point["Type"] == "image":
+        return _with_image(roots, point)
     if point["Type"] != "volume":
         return point
     name = str(point["Name"])
@@ -212,6 +231,16 @@ def _with_volume(roots: Roots, point: Json, container_id: str) -> Json:
         config = _dict(point.get("Create"))
         name = str(volumes.volume_create(roots, {**config, "Name": name}, made_for=container_id)["Name"])
     return {**point, "Name": name, "Source": volumes.mountpoint(roots, name)}
+
+
+def _with_image(roots: Roots, point: Json) -> Json:
+    """Return an image's mount point with the layers that are its content. Raises NotFound for an image that is not there."""
+    from hyperbox.image.store import ImageStore
+
+    store = ImageStore(f"{roots.data}/images")
+    launch = store.launch(store.resolve(str(point["Name"])))
+    layers = list(launch.lowerdirs)
+    return {**point, "ImageID": launch.image_id, "Layers": layers, "Source": layers[0] if layers else ""}
 
 
 # --- OCI mounts ---------------------------------------------------------------------------------------------------------------
@@ -229,6 +258,10 @@ def oci_mounts(roots: Roots, container: Container) -> list[Json]:
 def tmpfs_options(text: str) -> list[str]:
     """Return the options of one --tmpfs: docker's defaults, and what the user said."""
     given = [word for word in text.split(",") if word]
+    for word in given:
+        name, equals, _ = word.partition("=")
+        if (name not in TMPFS_VALUES) if equals else (word not in TMPFS_FLAGS):
+            raise InvalidParameter(f'invalid tmpfs option "{word}"')
     opposed = {TMPFS_OPPOSITES[word] for word in given if word in TMPFS_OPPOSITES}
     defaults = [word for word in TMPFS_DEFAULTS if word not in opposed and word not in given]
     return [*defaults, *given]
@@ -244,6 +277,13 @@ def oci_mount(roots: Roots, container: Container, point: Json) -> Json:
     if point["Type"] == "tmpfs":
         options = [str(word) for word in _list(point.get("Options"))]
         return _tmpfs(target, options if writable else [*options, "ro"])
+    if point["Type"] == "image":
+        return {
+            "destination": target,
+            "type": "bind",
+            "source": _image_source(container, point),
+            "options": ["rbind", "ro"],
+        }
     if point["Type"] == "volume":
         source = _volume_source(roots, container, point)
         options = ["rbind", "rprivate"]
@@ -277,14 +317,24 @@ def _volume_source(roots: Roots, container: Container, point: Json) -> str:
     return _inside(source, subpath) if subpath else source
 
 
+def _image_source(container: Container, point: Json) -> str:
+    """Mount an image's layers, which nobody can write to, below the container's runtime folder; returns the folder to bind."""
+    folder = f"{container.roots.container_run(container.id)}/image-{str(point['Destination']).replace('/', '%')}"
+    os.makedirs(folder, 0o755, exist_ok=True)
+    rootfs.mount_layers([str(layer) for layer in _list(point.get("Layers"))], folder)
+    subpath = str(point.get("Subpath") or "")
+    return _inside(folder, subpath) if subpath else folder
+
+
 def _inside(source: str, subpath: str) -> str:
     """Return the path of a folder inside a volume; links in it can't lead out. Raises EngineError."""
     root = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         found = rootfs.open_in_root(root, subpath, os.O_PATH)
     except OSError as error:
+        path = f"{source}/{subpath}"
         raise EngineError(
-            f"failed to mount {subpath}: cannot access path {source}/{subpath}: {error.strerror}"
+            f"cannot access path {path}: lstat {path}: {(error.strerror or str(error)).lower()}"
         ) from None
     finally:
         os.close(root)

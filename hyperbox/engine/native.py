@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
     from hyperbox.engine.api import Attachment, ContainerSpec, Filters, Json, OnEvent
@@ -68,10 +68,17 @@ class NativeEngine:
 
         container_start(self.roots, reference)
 
-    def container_run(self, spec: ContainerSpec, *, stdin: bool, detach_keys: str = "") -> tuple[str, Attachment]:
+    def container_run(
+        self,
+        spec: ContainerSpec,
+        *,
+        stdin: bool,
+        detach_keys: str = "",
+        on_created: Callable[[str, list[str]], None] | None = None,
+    ) -> tuple[str, Attachment]:
         from hyperbox.engine.launch import container_run
 
-        return container_run(self.roots, spec, stdin=stdin, detach_keys=detach_keys)
+        return container_run(self.roots, spec, stdin=stdin, detach_keys=detach_keys, on_created=on_created)
 
     def container_attach(
         self, reference: str, *, stdin: bool, stdout: bool, stderr: bool, logs: bool = False, detach_keys: str = ""

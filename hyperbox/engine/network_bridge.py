@@ -120,6 +120,10 @@ def plug(
         if address:
             assert isinstance(prefix, int)
             requests.append(links.address_add(index, address, prefix))
+    fixed = endpoint.get("IPAMConfig")
+    local = fixed.get("LinkLocalIPs") if isinstance(fixed, dict) else None
+    for address in local if isinstance(local, list) else ():
+        requests.append(links.address_add(index, str(address), 64 if ":" in str(address) else 16))
     inner.send([*requests, links.link_up(inside)], tolerate=(95, 97))
 
 

@@ -116,34 +116,15 @@ def hosts(container: Container, settings: Json, linked: list[tuple[str, str]]) -
     lines += [f"{address}\t{name}\n" for address, name in [*extra_hosts(container, settings), *linked]]
     hostname = str(container.config.get("Hostname") or container.id[:12])
     domain = str(container.config.get("Domainname") or "")
-    names = f"{hostname}.{domain} {hostname}" if domain else hostname
+    full = f"{hostname}.{domain}" if domain else hostname
+    short = full.partition(".")[0]
+    names = f"{full} {short}" if short != full else full
     networks = settings.get("Networks")
     for endpoint in networks.values() if isinstance(networks, dict) else ():
         for key in ("IPAddress", "GlobalIPv6Address"):
             if endpoint.get(key):
                 lines.append(f"{endpoint[key]}\t{names}\n")
     return "".join(lines)
-
-
-def linked_hosts(roots: Roots, container: Container) -> list[tuple[str, str]]:
-    """Return (address, names) of the containers that HostConfig.Links names."""
-    from hyperbox.engine.network_setup import read_held
-    from hyperbox.engine.state import find_container
-
-    found = []
-    for link in words(container.host_config.get("Links")):
-        target, _, alias = link.rpartition(":") if ":" in link else (link, "", link)
-        other = find_container(roots, target.lstrip("/"))
-        held = read_held(roots, other.id)
-        networks = held["Networks"] if held is not None else {}
-        assert isinstance(networks, dict)
-        alias = alias.rpartition("/")[2]
-        for endpoint in networks.values():
-            if endpoint["IPAddress"]:
-                names = [alias, other.id[:12], *([other.name] if other.name != alias else [])]
-                found.append((str(endpoint["IPAddress"]), " ".join(names)))
-                break
-    return found
 
 
 def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
@@ -162,7 +143,11 @@ def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
         text = files.read_text("/etc/hosts")
         text += "".join(f"{address}\t{name}\n" for address, name in extra_hosts(container, settings))
     else:
-        linked = linked_hosts(roots, container) if container.host_config.get("Links") else []
+        linked: list[tuple[str, str]] = []
+        if container.host_config.get("Links"):
+            from hyperbox.engine import legacy_links
+
+            linked = legacy_links.hosts(roots, container)
         text = hosts(container, settings, linked)
     files.write_atomic(f"{folder}/hosts", text, mode=0o644)
     resolver = resolv_conf(container, embedded=on_user_network(settings), host_network=mode == "host")

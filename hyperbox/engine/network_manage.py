@@ -213,6 +213,7 @@ def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
         elif any(entry.get(key) for key in ("Gateway", "IPRange", "AuxiliaryAddresses")):
             raise InvalidParameter("invalid network config:\ninvalid subnet : an address pool needs one")
     families = {":" in str(entry["Subnet"]) for entry in chosen}
+    record["GivenSubnets"] = "".join("6" if ipv6 else "4" for ipv6 in sorted(families))
     if True in families:
         record["EnableIPv6"] = True
     if False not in families and record["EnableIPv4"]:

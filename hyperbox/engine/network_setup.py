@@ -11,7 +11,7 @@ import os
 
 from hyperbox import files
 from hyperbox.engine import network_bridge, network_ports, network_rules, network_store
-from hyperbox.errors import EngineError, InvalidParameter
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.kernel import links, netlink, syscalls
 from hyperbox.kernel.nftables import Element, Rules
 
@@ -76,7 +76,16 @@ def setup(roots: Roots, container: Container, netns: int) -> Json:
     network_store.prepare(roots)
     if os.path.exists(held_path(roots, container.id)):
         teardown(roots, container.id)
-    wanted = [(name, network_store.find(roots, name), config) for name, config in wanted_endpoints(container).items()]
+    endpoints = wanted_endpoints(container)
+    if len(endpoints) > 1 and "none" in endpoints:
+        raise InvalidParameter(
+            "failed to set up container networking: container cannot be connected to multiple networks "
+            "with one of the networks in private (none) mode"
+        )
+    try:
+        wanted = [(name, network_store.find(roots, name), config) for name, config in endpoints.items()]
+    except NotFound as error:
+        raise NotFound(f"failed to set up container networking: {error.message}") from None
     inner = syscalls.in_netns(netns, netlink.Socket)
     assert isinstance(inner, netlink.Socket)
     with inner:
@@ -241,6 +250,49 @@ def check_fixed(record: Json, fixed: Json) -> None:
             raise InvalidParameter(
                 f"invalid endpoint settings:\nno configured subnet or ip-range contain the IP address {address}"
             )
+
+
+def check_wanted(roots: Roots, endpoints: dict[str, Json]) -> None:
+    """Raise InvalidParameter with docker's words where a container that is made asks for addresses that its networks can't give.
+
+    A network that is not there is told when the container starts.
+    """
+    for name, config in endpoints.items():
+        fixed = config.get("IPAMConfig")
+        if not isinstance(fixed, dict) or not any(fixed.get(key) for key in ("IPv4Address", "IPv6Address")):
+            continue
+        try:
+            record = network_store.find(roots, name)
+        except NotFound:
+            continue
+        problems = address_problems(record, fixed)
+        if problems:
+            text = problems[0] if len(problems) == 1 else "\n".join(f"* {problem}" for problem in problems)
+            raise InvalidParameter(f"invalid config for network {name}: invalid endpoint settings:\n{text}")
+
+
+def address_problems(record: Json, fixed: Json) -> list[str]:
+    """Return what is wrong with the addresses that an endpoint asks of a network, in docker's words."""
+    problems = []
+    predefined = record["Name"] in network_store.PREDEFINED
+    if predefined:
+        problems.append("user specified IP address is supported on user defined networks only")
+    given = record.get("GivenSubnets")
+    for key, family in (("IPv4Address", "4"), ("IPv6Address", "6")):
+        address = str(fixed.get(key) or "")
+        if not address:
+            continue
+        try:
+            links.packed(address)
+        except OSError:
+            problems.append(f"invalid IPv{family} address: {address}")
+        if predefined or (isinstance(given, str) and family not in given):
+            problems.append(
+                "user specified IP address is supported only when connecting to networks with user configured subnets"
+            )
+        elif len(problems) or not any(contains(subnet, address) for subnet in network_store.subnets(record)):
+            problems.append(f"no configured subnet or ip-range contain the IP address {address}")
+    return problems
 
 
 def gateway_name(wanted: list[tuple[str, Json, Json]], endpoints: dict[str, Json]) -> str:

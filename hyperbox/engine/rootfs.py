@@ -38,6 +38,19 @@ def mount_rootfs(lowerdirs: Sequence[str], upper: str, work: str, target: str, *
     _mount(target, data)
 
 
+def mount_layers(lowerdirs: Sequence[str], target: str) -> None:
+    """Mount layers (top first) at `target`, for reading alone. Raises OSError."""
+    if len(lowerdirs) < 2:  # an overlay without an upper folder wants two
+        source = lowerdirs[0] if lowerdirs else target
+        syscalls.mount(source, target, "", syscalls.MS_BIND)
+        syscalls.mount("", target, "", syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY)
+        return
+    data = f"lowerdir={':'.join(map(_escaped, lowerdirs))}"
+    if len(data) > MOUNT_DATA_LIMIT:
+        raise EngineError(f"the image has too many layers to be mounted ({len(lowerdirs)})")
+    syscalls.mount("overlay", target, "overlay", syscalls.MS_RDONLY, data)
+
+
 def _escaped(path: str) -> str:
     return path.replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
 
@@ -111,6 +124,38 @@ def make_folder(root: int, path: str, mode: int = 0o755) -> int:
             os.close(current)
         current = following
     return current
+
+
+def prepare_mount_points(rootfs: str) -> None:
+    """Make what docker puts into each container's root: /.dockerenv, /etc/mtab, and the files that mounts hide, where they are missing.
+
+    An image whose /etc is a file gets none of these. Raises OSError.
+    """
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if not _make_file(root, ".dockerenv"):
+            return  # an earlier start has made them
+        etc = make_folder(root, "/etc")
+        try:
+            for name in ("hosts", "hostname", "resolv.conf"):
+                _make_file(etc, name)
+            os.symlink("/proc/mounts", "mtab", dir_fd=etc)
+        finally:
+            os.close(etc)
+    except (FileExistsError, NotADirectoryError):
+        return
+    finally:
+        os.close(root)
+
+
+def _make_file(folder: int, name: str) -> bool:
+    """Make an empty file; returns False where something has that name."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        os.close(os.open(name, flags, 0o755, dir_fd=folder))
+    except FileExistsError:
+        return False
+    return True
 
 
 def prepare_working_dir(rootfs: str, path: str) -> None:

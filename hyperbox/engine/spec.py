@@ -115,7 +115,7 @@ def container_to_oci(
         "linux": linux,
     }
     if _mode(host_config, "UTSMode") != "host":
-        result["hostname"] = str(config.get("Hostname") or container.id[:12])
+        result["hostname"] = host.hostname or str(config.get("Hostname") or container.id[:12])
         if config.get("Domainname"):
             linux["sysctl"] = {**sysctls(host_config, netns_path), "kernel.domainname": str(config["Domainname"])}
     annotations = host_config.get("Annotations")
@@ -137,7 +137,9 @@ def container_process(container: Container, capabilities: list[str], host: Host)
     tty = bool(config.get("Tty"))
     process = process_object(
         arguments,
-        environment=environment(container, tty=tty, home=host.user.home),
+        environment=environment(
+            container, tty=tty, home=host.user.home, linked=host.link_environment, hostname=host.hostname
+        ),
         working_dir=str(config.get("WorkingDir") or "/"),
         user=host.user,
         capabilities=capabilities,
@@ -179,16 +181,24 @@ def process_object(
     }
 
 
-def environment(container: Container, *, tty: bool, home: str, extra: list[str] | None = None) -> list[str]:
-    """Return the environment of a process: docker's defaults, then the container's own, then `extra`.
+def environment(
+    container: Container,
+    *,
+    tty: bool,
+    home: str,
+    extra: list[str] | None = None,
+    linked: list[str] | None = None,
+    hostname: str = "",
+) -> list[str]:
+    """Return the environment of a process: docker's defaults, of linked containers, then the container's own, then `extra`.
 
     A later NAME=VALUE replaces an earlier one in its place; a NAME without "=" removes it.
     """
-    hostname = str(container.config.get("Hostname") or container.id[:12])
+    hostname = hostname or str(container.config.get("Hostname") or container.id[:12])
     values = {"PATH": f"PATH={DEFAULT_PATH}", "HOSTNAME": f"HOSTNAME={hostname}"}
     if tty:
         values["TERM"] = "TERM=xterm"
-    for entry in [*texts(container.config.get("Env")), *(extra or ())]:
+    for entry in [*(linked or ()), *texts(container.config.get("Env")), *(extra or ())]:
         name, separator, _ = entry.partition("=")
         if separator:
             values[name] = entry
@@ -249,10 +259,14 @@ def security_options(host_config: Json) -> dict[str, str]:
     return options
 
 
+def is_on(host_config: Json, option: str) -> bool:
+    """Return whether a boolean security option is on."""
+    return security_options(host_config).get(option, "false").lower() in ("true", "1", "t")
+
+
 def no_new_privileges(host_config: Json) -> bool:
     """Return whether the process may gain no privileges by executing a file."""
-    value = security_options(host_config).get("no-new-privileges", "false")
-    return value.lower() in ("true", "1", "t")
+    return is_on(host_config, "no-new-privileges")
 
 
 def seccomp_profile(host_config: Json, capabilities: list[str], host: Host) -> Json | None:
@@ -352,6 +366,7 @@ def _bind(source: str, target: str, *options: str) -> Json:
 
 def _kernel_mounts(host_config: Json, host: Host, *, privileged: bool) -> list[Json]:
     read_only = [] if privileged else ["ro"]
+    cgroups = [] if is_on(host_config, "writable-cgroups") else read_only
     strict = ["nosuid", "noexec", "nodev"]
     terminal = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
     device = ["nosuid", "strictatime", "mode=755", "size=65536k"]
@@ -361,11 +376,15 @@ def _kernel_mounts(host_config: Json, host: Host, *, privileged: bool) -> list[J
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": device},
         {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": terminal},
         {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*strict, *read_only]},
-        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*read_only, *strict]},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*cgroups, *strict]},
     ]
     if ipc == "host":
-        result += [_bind("/dev/mqueue", "/dev/mqueue"), _bind("/dev/shm", "/dev/shm")]
-        return result
+        host_shm = _bind("/dev/shm", "/dev/shm")
+        return [
+            *result,
+            {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": strict},
+            host_shm,
+        ]
     result.append({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": strict})
     if host.shm:
         result.append(_bind(host.shm, "/dev/shm"))

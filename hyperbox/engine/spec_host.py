@@ -39,6 +39,8 @@ class Host:
 
     capabilities   names that the host itself may give (its bounding set), in the kernel's order
     namespaces     type ("pid", "ipc", "uts") -> path of another container's namespace to join
+    link_environment  the variables that tell of linked containers
+    hostname       another container's name, where its network and so its name is shared; "" otherwise
     limits         rlimit name ("nofile") -> this process's hard limit, -1 for none; filled only when asked for
     devices        path on the host -> (type, major, minor, mode) of the devices that the container asks for
     profile        a custom seccomp profile, parsed, or None
@@ -49,9 +51,11 @@ class Host:
         "capabilities",
         "cgroup_v2",
         "devices",
+        "hostname",
         "init",
         "kernel",
         "limits",
+        "link_environment",
         "machine",
         "namespaces",
         "profile",
@@ -67,11 +71,13 @@ class Host:
         self.capabilities = bounding_capabilities()
         self.cgroup_v2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
         self.namespaces: dict[str, str] = {}
+        self.link_environment: list[str] = []
         self.limits: dict[str, int] = {}
         self.devices: dict[str, tuple[str, int, int, int]] = {}
         self.profile: Json | None = None
         self.init = ""
         self.shm = ""
+        self.hostname = ""
 
 
 CAPABILITIES = (
@@ -191,8 +197,16 @@ def read_host(container: Container, rootfs: str) -> Host:
         host.init = find_init()
     if host_config.get("Ulimits"):
         host.limits = hard_limits()
-    for path in _device_paths(host_config):
-        host.devices.update(device_nodes(path))
+    host.devices.update(rated_devices(host_config))
+    for entry in _entries(host_config, "Devices"):
+        path = str(entry["PathOnHost"])
+        found = device_nodes(path)
+        if not found:
+            raise EngineError(
+                f'error gathering device information while adding custom device "{path}": not a device node'
+            )
+        host.devices.update(found)
+    join_others(container, host)
     if host_config.get("Privileged"):
         host.devices.update({path: node for path, node in device_nodes("/dev").items() if _is_shown(path)})
     for option in _texts(host_config.get("SecurityOpt")):
@@ -200,6 +214,26 @@ def read_host(container: Container, rootfs: str) -> Host:
         if key == "seccomp" and value.startswith("{"):
             host.profile = _parse_profile(value)
     return host
+
+
+def join_others(container: Container, host: Host) -> None:
+    """Fill in what other containers give this one: namespaces, shared memory, variables."""
+    host_config = container.host_config
+    if any(str(host_config.get(key) or "").startswith("container:") for key in ("PidMode", "IpcMode")):
+        from hyperbox.engine import shared_namespaces
+
+        host.namespaces.update(shared_namespaces.joined(container))
+        folder = f"{container.roots.container_run(container.id)}/shm"
+        host.shm = shared_namespaces.mount_shared_memory(container, folder)
+    network = str(host_config.get("NetworkMode") or "")
+    if network.startswith("container:"):
+        from hyperbox.engine.state import find_container
+
+        host.hostname = str(find_container(container.roots, network[10:]).config.get("Hostname") or "")
+    if host_config.get("Links"):
+        from hyperbox.engine import legacy_links
+
+        host.link_environment = legacy_links.environment(container.roots, container)
 
 
 def exec_host(container: Container, rootfs: str, user: str = "") -> Host:
@@ -227,19 +261,23 @@ def _parse_profile(text: str) -> Json:
     return profile
 
 
-def _device_paths(host_config: Json) -> list[str]:
-    paths = []
-    for key, field in (
-        ("Devices", "PathOnHost"),
-        *(
-            (f"Blkio{name}", "Path")
-            for name in ("WeightDevice", "DeviceReadBps", "DeviceWriteBps", "DeviceReadIOps", "DeviceWriteIOps")
-        ),
-    ):
-        entries = host_config.get(key)
-        if isinstance(entries, list):
-            paths += [str(entry[field]) for entry in entries]
-    return paths
+def _entries(host_config: Json, key: str) -> list[Json]:
+    entries = host_config.get(key)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def rated_devices(host_config: Json) -> dict[str, tuple[str, int, int, int]]:
+    """Return the block devices that blkio limits name, as `device_nodes` does. Raises EngineError with docker's words."""
+    found = {}
+    for name in ("WeightDevice", "DeviceReadBps", "DeviceWriteBps", "DeviceReadIOps", "DeviceWriteIOps"):
+        for entry in _entries(host_config, f"Blkio{name}"):
+            path = str(entry["Path"])
+            try:
+                device = os.stat(path).st_rdev
+            except OSError as error:
+                raise EngineError(f"stat {path}: {_reason(error)}") from None
+            found[path] = ("b", os.major(device), os.minor(device), 0)
+    return found
 
 
 def _is_shown(path: str) -> bool:

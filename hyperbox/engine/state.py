@@ -375,5 +375,11 @@ def image_users(roots: Roots) -> dict[str, list[str]]:
         except (OSError, ValueError):
             continue
         if isinstance(record, dict):
-            users.setdefault(str(record.get("ImageID", "")), []).append(container_id)
+            held = {str(record.get("ImageID", ""))}
+            points = record.get("Mounts")
+            for point in points if isinstance(points, list) else ():
+                if isinstance(point, dict) and point.get("ImageID"):
+                    held.add(str(point["ImageID"]))
+            for image_id in held:
+                users.setdefault(image_id, []).append(container_id)
     return users

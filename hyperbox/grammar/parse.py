@@ -283,7 +283,7 @@ def _leaf(parser: Parser, compose: bool, command: Command, place: str, words: li
     made.flags = flags.values
     made.given = flags.given
     for name, why in flags.refused:
-        raise UnsupportedError(f"docker {typed}: --{name}: {why}")
+        raise UnsupportedError(why if why.startswith('"') else f"docker {typed}: --{name}: {why}")
     return made
 
 

@@ -34,7 +34,14 @@ PR_SET_PDEATHSIG = 1
 PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 
-SYS_OPENAT2 = 437  # the same on every architecture
+# the same on every architecture
+SYS_OPEN_TREE = 428
+SYS_MOVE_MOUNT = 429
+SYS_OPENAT2 = 437
+AT_FDCWD = -100
+AT_RECURSIVE = 0x8000
+OPEN_TREE_CLONE = 1
+MOVE_MOUNT_F_EMPTY_PATH = 4
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
@@ -160,6 +167,19 @@ def openat2(folder: int, path: str, flags: int, resolve: int) -> int:
     """Open `path` below the folder descriptor with `resolve` rules (RESOLVE_IN_ROOT …); returns a descriptor. See openat2(2)."""
     how = b"".join(value.to_bytes(8, "little") for value in (flags | os.O_CLOEXEC, 0, resolve))
     return _libc.call("syscall", SYS_OPENAT2, folder, os.fsencode(path), how, len(how), path=path)
+
+
+def open_tree(path: str, *, recursive: bool = False) -> int:
+    """Return a descriptor of a copy of the mount at `path` (`recursive`: with those below), attached nowhere; see open_tree(2)."""
+    flags = OPEN_TREE_CLONE | os.O_CLOEXEC | (AT_RECURSIVE if recursive else 0)
+    return _libc.call("syscall", SYS_OPEN_TREE, AT_FDCWD, os.fsencode(path), flags, path=path)
+
+
+def move_mount(descriptor: int, target: str) -> None:
+    """Attach the mount behind a descriptor of `open_tree` at `target`; see move_mount(2)."""
+    _libc.call(
+        "syscall", SYS_MOVE_MOUNT, descriptor, b"", AT_FDCWD, os.fsencode(target), MOVE_MOUNT_F_EMPTY_PATH, path=target
+    )
 
 
 def new_netns() -> int:

@@ -25,9 +25,9 @@ def test_no_command_at_all_is_refused() -> None:
         merged_config({}, {}, ID)
 
 
-def test_the_users_environment_comes_first_and_a_name_without_value_is_dropped() -> None:
+def test_the_users_environment_comes_first_and_the_images_own_follows() -> None:
     config = merged_config({"Env": ["B=2", "A=1", "GONE"], "Cmd": ["x"]}, {"Env": ["PATH=/p", "A=0", "GONE=1"]}, ID)
-    assert config["Env"] == ["B=2", "A=1", "PATH=/p"]
+    assert config["Env"] == ["B=2", "A=1", "GONE", "PATH=/p"]
 
 
 def test_labels_ports_and_volumes_are_joined_and_the_rest_replaced() -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hyperbox.engine.monitor_log import LogOptions, LogWriter, log_options, to_size, whole_characters
-from hyperbox.errors import InvalidParameter
+from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
+from hyperbox.engine.monitor_log import LogWriter, whole_characters
+from hyperbox.engine.state import Container, Roots
+from hyperbox.errors import EngineError, InvalidParameter
 
 
 def records(path: Path) -> list[dict[str, str]]:
@@ -95,10 +97,38 @@ def test_no_character_is_cut() -> None:
         data[: whole_characters(data, limit)].decode()
 
 
+def container(options: dict[str, str]) -> Container:
+    config = {"Labels": {"a": "1", "other": "2"}, "Env": ["B=2 3", "C=4"], "Image": "busybox"}
+    record: dict[str, object] = {
+        "Name": "web",
+        "ImageID": "sha256:" + "0" * 64,
+        "Config": config,
+        "HostConfig": {"LogConfig": {"Type": "json-file", "Config": options}},
+    }
+    return Container(Roots("/data", "/run", "group"), "f" * 64, record, {})
+
+
 @pytest.mark.parametrize(
-    "config",
-    [{"Type": "bogus"}, {"Config": {"max-size": "x"}}, {"Config": {"max-file": "x"}}, {"Config": {"foo": "1"}}],
+    "config", [{"Type": "bogus"}, {"Type": "syslog"}, {"Config": {"foo": "1"}}, {"Config": {"mode": "x"}}]
 )
-def test_options_that_docker_refuses_are_refused(config: dict[str, object]) -> None:
+def test_what_docker_refuses_when_it_makes_a_container_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(InvalidParameter):
-        log_options({"LogConfig": config})
+        check({"LogConfig": config})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max-size": "x"}, {"max-file": "x"}, {"max-file": "0"}, {"compress": "x"}, {"tag": "{{.Nope}}"}, {"tag": "{{"}],
+)
+def test_what_docker_refuses_when_it_starts_a_container_is_refused(options: dict[str, str]) -> None:
+    check({"LogConfig": {"Config": options}})
+    with pytest.raises(EngineError, match="failed to initialize logging driver"):
+        log_options(container(options))
+
+
+def test_attributes_stand_beside_each_line(tmp_path: Path) -> None:
+    options = log_options(container({"labels": "a,none", "env-regex": "^B", "tag": "{{.Name}}/{{.ImageName}}"}))
+    assert options.attributes == {"B": "2 3", "a": "1", "tag": "web/busybox"}
+    log = LogWriter(str(tmp_path / "log"), options)
+    log.write(1, b"one\n")
+    assert records(tmp_path / "log")[0]["attrs"] == options.attributes

@@ -59,6 +59,8 @@ def sweep(roots: Roots) -> None:
 
 def forget_making(roots: Roots, entry: str) -> None:
     """Remove a half-made container, the claim on its name, and its anonymous volumes."""
+    if not os.path.isdir(f"{roots.data}/making/{entry}"):
+        return  # its maker had finished it, and ended since we looked
     container_id = entry.partition("-")[0]
     for name in os.listdir(f"{roots.data}/names"):
         release_name(roots, name, container_id)

@@ -314,7 +314,8 @@ def claim_name(roots: Roots, name: str, container_id: str) -> None:
         owner = files.claim(path, container_id)
         if owner is None or owner == container_id:
             return
-        if is_there(roots, owner) or is_being_made(roots, owner):
+        # in this order: a container moves from making/ to containers/, never back
+        if is_being_made(roots, owner) or is_there(roots, owner):
             raise Conflict(
                 f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
                 "You have to remove (or rename) that container to be able to reuse that name."

@@ -1,0 +1,25 @@
+import os
+from pathlib import Path
+
+from hyperbox.engine.recovery import forget_making
+from hyperbox.engine.state import Roots, claim_name
+
+
+def test_what_a_dead_maker_left_is_forgotten_with_its_name(tmp_path: Path) -> None:
+    roots = Roots(str(tmp_path), str(tmp_path / "run"), "group")
+    roots.prepare()
+    entry = "a" * 64 + "-1-1"
+    os.mkdir(f"{roots.data}/making/{entry}")
+    claim_name(roots, "web", "a" * 64)
+    forget_making(roots, entry)
+    assert os.listdir(f"{roots.data}/making") == []
+    assert os.listdir(f"{roots.data}/names") == []
+
+
+def test_a_container_whose_maker_finished_it_and_ended_keeps_its_name(tmp_path: Path) -> None:
+    roots = Roots(str(tmp_path), str(tmp_path / "run"), "group")
+    roots.prepare()
+    os.mkdir(f"{roots.data}/containers/{'a' * 64}")
+    claim_name(roots, "web", "a" * 64)
+    forget_making(roots, "a" * 64 + "-1-1")  # listed in making/ a moment ago
+    assert os.listdir(f"{roots.data}/names") == ["web"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hyperbox.build.dockerfile import Dockerfile, DockerfileError, Instruction
+from hyperbox.build.dockerfile import Dockerfile, DockerfileError, Instruction, nearest
 from hyperbox.build.instructions import Arg, Command, Copy, From, Healthcheck, Pairs, Run, Step, Text, Words, read
 from hyperbox.build.words import WordError, expand
 
@@ -99,25 +99,6 @@ def settings_of(text: str) -> Settings:
     return Settings(frozenset(skip), error)
 
 
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """Return the known name that is one or two letters away, or ""."""
-    best, distance = "", 3
-    for candidate in known:
-        steps = _distance(name.lower(), candidate.lower())
-        if steps < distance:
-            best, distance = candidate, steps
-    return best if best != name else ""
-
-
-def _distance(one: str, other: str) -> int:
-    row = list(range(len(other) + 1))
-    for index, letter in enumerate(one, 1):
-        previous, row[0] = row[0], index
-        for place, another in enumerate(other, 1):
-            previous, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, previous + (letter != another))
-    return row[-1]
-
-
 class Stage:
     """A stage while it is looked at: what its variables are, what it has set."""
 
@@ -149,12 +130,20 @@ class Inspection:
         """Note a problem with an instruction."""
         self.problems.append(Problem(rule, message, instruction.first, instruction.last))
 
-    def expanded(self, text: str, variables: Mapping[str, str], unset: set[str] | None = None) -> str:
-        """Return a text with its variables replaced; what can't be expanded stays (the build says why)."""
+    def expanded(
+        self,
+        text: str,
+        variables: Mapping[str, str],
+        unset: set[str] | None = None,
+        instruction: Instruction | None = None,
+    ) -> str:
+        """Return a text with its variables replaced. Raises DockerfileError for what can't be expanded in an instruction."""
         try:
             return expand(text, variables, escape=self.dockerfile.escape, unset=unset)
-        except WordError:
-            return text
+        except WordError as error:
+            if instruction is None:
+                return text
+            raise failed_to_process(text, error, instruction) from None
 
     # --- the text and single instructions ----------------------------------------------------------------------------------------
     def look_at_text(self) -> None:
@@ -245,7 +234,7 @@ class Inspection:
         declared = {name for one in self.dockerfile.instructions if one.name == "ARG" and one.first < self.stages[0].instruction.first
                     for name in argument_names(one)}  # fmt: skip
         for name in sorted(unset - declared):
-            close = suggestion(name, [*declared, *PREDEFINED])
+            close = nearest(name, [*declared, *PREDEFINED])
             hint = f" (did you mean {close}?)" if close else ""
             self.add("UndefinedArgInFrom", f"FROM argument '{name}' is not declared{hint}", instruction)
         if platform in ("$TARGETPLATFORM", "${TARGETPLATFORM}"):
@@ -321,9 +310,9 @@ class Inspection:
     def _known(self, stage: Stage, instruction: Instruction, text: str) -> str:
         """Expand a text; a variable that nothing declares is a problem."""
         unset: set[str] = set()
-        value = self.expanded(text, stage.environment, unset)
+        value = self.expanded(text, stage.environment, unset, instruction)
         for name in sorted(unset - stage.declared, key=lambda name: text.find(name)):
-            close = suggestion(name, list(stage.environment))
+            close = nearest(name, list(stage.environment))
             hint = f" (did you mean ${close}?)" if close else ""
             self.add("UndefinedVar", f"Usage of undefined variable '${name}'{hint}", instruction)
         return value
@@ -336,6 +325,8 @@ class Inspection:
             if kind != "LABEL" and _SECRET.search(name) and not _PUBLIC.search(name):
                 message = f'Do not use ARG or ENV instructions for sensitive data ({kind} "{name}")'
                 self.add("SecretsUsedInArgOrEnv", message, instruction)
+            if kind == "LABEL":
+                self._known(stage, instruction, name)
             value = None if text is None else self._known(stage, instruction, text)
             if kind == "ARG":
                 value = self.arguments.get(name, value if value is not None else self.globals.get(name))
@@ -359,6 +350,12 @@ class Inspection:
             elif port != port.lower():
                 message = f"Defined protocol '{port}' in EXPOSE instruction should be lowercase"
                 self.add("ExposeProtoCasing", message, instruction)
+
+
+def failed_to_process(text: str, error: WordError, instruction: Instruction) -> DockerfileError:
+    """Return BuildKit's error for a word that can't be expanded."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return DockerfileError(f'failed to process "{quoted}": {error.message}', instruction.first, plain=True)
 
 
 def written(instruction: Instruction) -> str:

@@ -12,7 +12,7 @@ from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAXIMUM_SIZE = 16 << 20  # bytes; a Dockerfile comes from an untrusted context
 WITH_HEREDOCS = ("RUN", "COPY", "ADD")
@@ -44,11 +44,11 @@ _heredoc = re.compile(r"^(\d*)<<(-?)([^<]*)$")
 
 
 class DockerfileError(HyperBoxError):
-    """A Dockerfile is not acceptable; the message names the line."""
+    """A Dockerfile is not acceptable; `line` is where (0: nowhere). The message names it but for those that BuildKit words `plain`ly."""
 
-    def __init__(self, message: str, line: int = 0) -> None:
+    def __init__(self, message: str, line: int = 0, *, plain: bool = False) -> None:
         self.line = line
-        super().__init__(f"dockerfile parse error on line {line}: {message}" if line else message)
+        super().__init__(f"dockerfile parse error on line {line}: {message}" if line and not plain else message)
 
 
 class Heredoc:
@@ -111,6 +111,8 @@ class Dockerfile:
 
 def parse(data: bytes) -> Dockerfile:
     """Parse the bytes of a Dockerfile (UTF-8, a byte order mark allowed). Raises DockerfileError with the line."""
+    if not data:
+        raise DockerfileError("the Dockerfile cannot be empty")
     if len(data) > MAXIMUM_SIZE:
         raise DockerfileError(f"the Dockerfile is larger than {MAXIMUM_SIZE >> 20} MiB")
     try:
@@ -122,7 +124,7 @@ def parse(data: bytes) -> Dockerfile:
     warnings: list[str] = []
     instructions = tuple(_instructions(lines, directives.get("escape", "\\"), warnings))
     if not instructions:
-        raise DockerfileError("file with no instructions")
+        raise DockerfileError("file with no instructions", max(1, len(lines) - (not lines[-1])), plain=True)
     return Dockerfile(directives, instructions, lines, tuple(warnings))
 
 
@@ -137,9 +139,9 @@ def parse_directives(lines: tuple[str, ...]) -> dict[str, str]:
             break
         name = match[1].lower()
         if name in found:
-            raise DockerfileError(f"only one {name} parser directive can be used", number)
+            raise DockerfileError(f"only one {name} parser directive can be used", number - 1, plain=True)
         if name == "escape" and match[2] not in ("\\", "`"):
-            raise DockerfileError(f"invalid escape token '{match[2]}' does not match ` or \\", number)
+            raise DockerfileError(f"invalid escape token '{match[2]}' does not match ` or \\")
         found[name] = match[2]
     return found
 
@@ -207,7 +209,7 @@ def split_instruction(logical: str, line: int, escape: str) -> tuple[str, tuple[
         rest = f"{tail} {rest}" if rest else tail
     name = word.upper()
     if name not in INSTRUCTIONS:
-        raise DockerfileError(f"unknown instruction: {word}{_suggestion(name)}", line)
+        raise DockerfileError(f"unknown instruction: {word}{suggestion(name, INSTRUCTIONS)}", line)
     rest = rest.strip()
     if name not in WITH_FLAGS:
         return name, (), rest
@@ -220,11 +222,32 @@ def split_instruction(logical: str, line: int, escape: str) -> tuple[str, tuple[
     return name, tuple(flags), rest
 
 
-def _suggestion(name: str) -> str:
-    from difflib import get_close_matches
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that is one or two letters away from `word`; "" where none is, or it is one of them."""
+    best, distance = "", 3
+    for candidate in known:
+        steps = _distance(word, candidate)
+        if not steps:
+            return ""
+        if steps < distance:
+            best, distance = candidate, steps
+    return best
 
-    close = get_close_matches(name, INSTRUCTIONS, 1, 0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters have to be put in, taken out or changed (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for index, letter in enumerate(one[:200], 1):
+        previous, row[0] = row[0], index
+        for place, another in enumerate(other, 1):
+            previous, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, previous + (letter != another))
+    return row[-1]
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return " (did you mean x?)" with the known word that is nearest, or ""."""
+    close = nearest(word, known)
+    return f" (did you mean {close}?)" if close else ""
 
 
 def _take_flag(text: str, escape: str) -> tuple[str, str]:
@@ -292,7 +315,7 @@ def _read_heredocs(
         body: list[str] = []
         while True:
             if index >= len(lines):
-                raise DockerfileError("unterminated heredoc", first)
+                raise DockerfileError("unterminated heredoc", first, plain=True)
             line = lines[index]
             index += 1
             text = line.lstrip("\t") if chomp else line

@@ -9,8 +9,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hyperbox.build.dockerfile import Dockerfile, DockerfileError, Heredoc, Instruction, split_instruction
+from hyperbox.build.dockerfile import (
+    Dockerfile,
+    DockerfileError,
+    Heredoc,
+    Instruction,
+    suggestion,
+)
 from hyperbox.build.mounts import Mount, parse_mount
+from hyperbox.errors import HyperBoxError
 from hyperbox.files import loads
 
 TYPE_CHECKING = False
@@ -114,13 +121,14 @@ FLAGS: dict[str, frozenset[str]] = {
     "HEALTHCHECK": frozenset({"interval", "timeout", "start-period", "start-interval", "retries"}),
     "ONBUILD": frozenset(),
 }
+MAY_BE_EMPTY = frozenset({"RUN", "CMD", "ENTRYPOINT"})
 REPEATABLE = frozenset({"mount", "exclude", "device"})
 BOOLEAN = frozenset({"link", "parents", "keep-git-dir", "unpack"})
 
 
 def read(instruction: Instruction, dockerfile: Dockerfile) -> Step:
     """Return what an instruction says. Raises DockerfileError with its line."""
-    if not instruction.rest and instruction.name != "HEALTHCHECK":
+    if not instruction.rest and instruction.name not in MAY_BE_EMPTY:
         raise DockerfileError(f"{instruction.name} requires {_requirement(instruction.name)}", instruction.first)
     step: Step = READERS[instruction.name](instruction, dockerfile.escape)
     return step
@@ -143,21 +151,35 @@ def flags_of(instruction: Instruction) -> dict[str, list[str]]:
     for flag in instruction.flags:
         name, equals, value = flag[2:].partition("=")
         if name not in allowed:
-            raise DockerfileError(f"unknown flag: --{name}", instruction.first)
+            raise DockerfileError(f"unknown flag: --{name}{suggestion(name, sorted(allowed))}", instruction.first)
         if name in found and name not in REPEATABLE:
-            raise DockerfileError(f"Duplicate flag specified: {name}", instruction.first)
+            raise DockerfileError(f"duplicate flag specified: --{name}", instruction.first)
         if name in BOOLEAN:
             if value.lower() not in ("", "true", "false"):
-                raise DockerfileError(f"expecting boolean value for flag {name}, not: {value}", instruction.first)
+                raise DockerfileError(f"expecting boolean value for flag --{name}, not: {value}", instruction.first)
             value = "true" if not equals else value.lower()
         elif not equals:
-            raise DockerfileError(f"missing a value on flag: {name}", instruction.first)
+            raise DockerfileError(f"missing a value on flag: --{name}", instruction.first)
         found.setdefault(name, []).append(value)
     return found
 
 
 def _one(flags: dict[str, list[str]], name: str) -> str:
     return flags[name][0] if name in flags else ""
+
+
+def string_list(instruction: Instruction) -> tuple[str, ...] | None:
+    """Return the words of a JSON list, or None where it is none. Raises DockerfileError for a list of other things than strings."""
+    words = json_words(instruction.rest)
+    if words is None and instruction.rest.startswith("["):
+        try:
+            value = loads(instruction.rest)
+        except ValueError:
+            return None
+        if isinstance(value, list):
+            message = "when using JSON array syntax, arrays must be comprised of strings only"
+            raise DockerfileError(message, instruction.first, plain=True)
+    return words
 
 
 def json_words(text: str) -> tuple[str, ...] | None:
@@ -174,8 +196,8 @@ def json_words(text: str) -> tuple[str, ...] | None:
 
 
 def plain_words(text: str, escape: str) -> tuple[str, ...]:
-    """Split at white space outside of quotes and `${…}`; quotes and escapes stay in the words."""
-    words, current, quote, depth, index = [], "", "", 0, 0
+    """Split at white space outside of quotes; quotes and escapes stay in the words."""
+    words, current, quote, index = [], "", "", 0
     while index < len(text):
         character = text[index]
         index += 1
@@ -187,11 +209,7 @@ def plain_words(text: str, escape: str) -> tuple[str, ...]:
             quote = "" if character == quote else quote
         elif character in "\"'":
             quote = character
-        elif text.startswith("${", index - 1):
-            depth += 1
-        elif character == "}" and depth:
-            depth -= 1
-        elif character in " \t\n" and not depth:
+        elif character in " \t\n":
             if current:
                 words.append(current)
             current = ""
@@ -219,23 +237,22 @@ def _run(instruction: Instruction, escape: str) -> Run:
         raise DockerfileError("RUN --device is not supported", instruction.first)
     network = _one(flags, "network") or "default"
     if network not in ("default", "none", "host"):
-        raise DockerfileError(f"invalid network mode: {network}", instruction.first)
+        raise DockerfileError(f'invalid network mode "{network}"', instruction.first)
     security = _one(flags, "security") or "sandbox"
     if security != "sandbox":
         raise DockerfileError(f"RUN --security={security} is not supported", instruction.first)
     mounts = tuple(parse_mount(text, instruction.first) for text in flags.get("mount", []))
-    words = json_words(instruction.rest)
+    words = string_list(instruction)
     shell = words is None
     return Run((instruction.rest,) if words is None else words, shell, instruction.heredocs, mounts, network, security)
 
 
 def _copy(instruction: Instruction, escape: str) -> Copy:
     flags = flags_of(instruction)
-    words = json_words(instruction.rest) or plain_words(instruction.rest, escape)
+    found = string_list(instruction)
+    words = plain_words(instruction.rest, escape) if found is None else found
     if len(words) < 2:
-        raise DockerfileError(
-            f"{instruction.name} {_requirement(instruction.name)}".replace(" at", " requires at", 1), instruction.first
-        )
+        raise DockerfileError(f"{instruction.name} requires {_requirement(instruction.name)}", instruction.first)
     marks = {f"<<{'-' if heredoc.chomp else ''}{heredoc.name}" for heredoc in instruction.heredocs}
     sources = tuple(word for word in words[:-1] if word.replace('"', "").replace("'", "") not in marks)
     return Copy(
@@ -260,7 +277,7 @@ def _pairs(instruction: Instruction, escape: str) -> Pairs:
     if "=" not in words[0]:  # the old form: one name, the rest of the line its value
         name, _, value = instruction.rest.partition(" ")
         if not value.strip():
-            raise DockerfileError(f"{instruction.name} must have two arguments", instruction.first)
+            raise DockerfileError(f"{instruction.name} must have two arguments", instruction.first, plain=True)
         return Pairs(instruction.name, ((name, value.strip()),))
     pairs = []
     for word in words:
@@ -269,6 +286,7 @@ def _pairs(instruction: Instruction, escape: str) -> Pairs:
             raise DockerfileError(
                 f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value',
                 instruction.first,
+                plain=True,
             )
         if not name:
             raise DockerfileError(f"{instruction.name} names can not be blank", instruction.first)
@@ -287,8 +305,10 @@ def _arg(instruction: Instruction, escape: str) -> Arg:
 
 
 def _command(instruction: Instruction, escape: str) -> Command:
-    words = json_words(instruction.rest)
-    if instruction.name == "SHELL" and not words:
+    words = string_list(instruction)
+    if instruction.name == "SHELL" and words == ():
+        raise DockerfileError("SHELL requires at least one argument", instruction.first)
+    if instruction.name == "SHELL" and words is None:
         raise DockerfileError("SHELL requires the arguments to be in JSON form", instruction.first)
     if words is None:
         return Command(instruction.name, (instruction.rest,), True)
@@ -300,6 +320,8 @@ def _healthcheck(instruction: Instruction, escape: str) -> Healthcheck:
     kind, _, rest = instruction.rest.partition(" ")
     rest = rest.strip()
     options = tuple((name, values[0]) for name, values in flags.items())
+    for name, value in options:
+        _check_health_option(name, value, instruction.first)
     if kind.upper() == "NONE":
         if rest:
             raise DockerfileError("HEALTHCHECK NONE takes no arguments", instruction.first)
@@ -312,8 +334,32 @@ def _healthcheck(instruction: Instruction, escape: str) -> Healthcheck:
     return Healthcheck(("CMD-SHELL", rest) if words is None else ("CMD", *words), options)
 
 
+def _check_health_option(name: str, value: str, line: int) -> None:
+    """Raise DockerfileError for a HEALTHCHECK flag that is no duration of a millisecond or more, or no count."""
+    from hyperbox.engine.moments import duration_seconds
+
+    if name == "retries":
+        try:
+            count = int(value)
+        except ValueError:
+            raise DockerfileError(f'strconv.ParseInt: parsing "{value}": invalid syntax', line) from None
+        if count < 0:
+            raise DockerfileError(f"--retries cannot be negative ({count})", line)
+        return
+    try:
+        seconds = duration_seconds(value)
+    except (ValueError, HyperBoxError):
+        raise DockerfileError(f'time: invalid duration "{value}"', line) from None
+    if seconds < 0.001 and seconds != 0:
+        raise DockerfileError(f'Interval "{name}" cannot be less than 1ms', line)
+
+
 def _words(instruction: Instruction, escape: str) -> Words:
-    words = json_words(instruction.rest) if instruction.name == "VOLUME" else None
+    words = string_list(instruction) if instruction.name == "VOLUME" else None
+    if words == ():
+        raise DockerfileError("VOLUME requires at least one argument", instruction.first)
+    if words is not None and not all(word.strip() for word in words):
+        raise DockerfileError("VOLUME specified can not be an empty string", instruction.first)
     if words is not None:
         return Words(instruction.name, words, True)
     return Words(instruction.name, plain_words(instruction.rest, escape), False)
@@ -324,7 +370,7 @@ def _text(instruction: Instruction, escape: str) -> Text:
 
 
 def _onbuild(instruction: Instruction, escape: str) -> Onbuild:
-    name = split_instruction(instruction.rest, instruction.first, escape)[0]
+    name = instruction.rest.split(None, 1)[0].upper()
     if name == "ONBUILD":
         raise DockerfileError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", instruction.first)
     if name in ("FROM", "MAINTAINER"):

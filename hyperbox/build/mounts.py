@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from hyperbox.build.dockerfile import DockerfileError
@@ -30,34 +31,75 @@ KINDS = {
     "cache": {"id", "target", "source", "from", "readonly", "readwrite", "sharing", "mode", "uid", "gid"},
     "tmpfs": {"target", "size"},
     "secret": {"id", "target", "source", "required", "mode", "uid", "gid", "env"},
-    "ssh": {"id", "target", "required", "mode", "uid", "gid"},
+    "ssh": {"id", "target", "required", "mode", "uid", "gid", "env"},
 }
 
 
+NUMBERS = {"mode": 8, "uid": 10, "gid": 10}
+_size = re.compile(r"\d+(?:\.\d+)?\s*[kmgtp]?i?b?", re.IGNORECASE)
+
+
 def parse_mount(text: str, line: int) -> Mount:
-    """Parse the value of one --mount flag. Raises DockerfileError naming the field."""
-    kind, options = "bind", {}
+    """Parse the value of one --mount flag. Raises DockerfileError with BuildKit's words."""
+    kind = "bind"
+    options: dict[str, str] = {}
+    written: dict[str, str] = {}
     for field in text.split(","):
-        name, equals, value = field.strip().partition("=")
-        name = ALIASES.get(name.lower(), name.lower())
+        given, equals, value = field.strip().partition("=")
+        name = ALIASES.get(given.lower(), given.lower())
         if name == "type":
-            if value not in KINDS:
-                raise DockerfileError(f'unsupported mount type "{value}"', line)
-            kind = value
+            if value.lower() not in KINDS:
+                raise _error(f'unsupported mount type "{value}"', line)
+            kind = value.lower()
             continue
         if name in BOOLEAN:
-            value = value.lower() if equals else "true"
-            if value not in ("true", "false", "1", "0"):
-                raise DockerfileError(f"invalid value for {name}: {value}", line)
-            value = {"1": "true", "0": "false"}.get(value, value)
+            options[name] = _boolean(given, value if equals else "true", line)
         elif not equals:
-            raise DockerfileError(f"invalid field '{field}' must be a key=value pair", line)
-        options[name] = value
+            raise _error(f"invalid field '{field}' must be a key=value pair", line)
+        else:
+            options[name] = value
+        written[name] = given.lower()
+        if not any(name in known for known in KINDS.values()):
+            raise _error(f"unexpected key '{given.lower()}' in '{field}'", line)
     for name, value in options.items():
         if name not in KINDS[kind]:
-            raise DockerfileError(f"unexpected key '{name}' in '{name}={value}' for mount type '{kind}'", line)
-    if kind in ("bind", "cache", "tmpfs") and not options.get("target"):
-        raise DockerfileError(f"target is required for mount type '{kind}'", line)
-    if kind == "cache" and options.get("sharing", "shared") not in ("shared", "private", "locked"):
-        raise DockerfileError(f"unsupported sharing value '{options['sharing']}'", line)
+            raise _error(f"unexpected key '{written[name]}' for mount type '{kind}'", line)
+        _check_value(name, value, line)
+    _check_target(kind, options, line)
     return Mount(kind, tuple(sorted(options.items())))
+
+
+def _error(message: str, line: int) -> DockerfileError:
+    return DockerfileError(message, line, plain=True)
+
+
+def _boolean(name: str, value: str, line: int) -> str:
+    """Return "true" or "false" for what Go's strconv.ParseBool takes."""
+    if value in ("1", "t", "T", "true", "TRUE", "True"):
+        return "true"
+    if value in ("0", "f", "F", "false", "FALSE", "False"):
+        return "false"
+    raise _error(f"invalid value for {name}: {value}", line)
+
+
+def _check_value(name: str, value: str, line: int) -> None:
+    """Raise DockerfileError for a number that is none; one with a variable in it is known later."""
+    if "$" in value:
+        return
+    if name in NUMBERS:
+        try:
+            int(value, NUMBERS[name])
+        except ValueError:
+            raise _error(f"invalid value {value} for {name}", line) from None
+    elif name == "size" and not _size.fullmatch(value):
+        raise _error(f"invalid value for size: {value}", line)
+    elif name == "sharing" and value.lower() not in ("shared", "private", "locked"):
+        raise _error(f'unsupported sharing value "{value}"', line)
+
+
+def _check_target(kind: str, options: dict[str, str], line: int) -> None:
+    """Raise DockerfileError for a mount that has no place."""
+    if kind == "secret" and not options.get("id") and not options.get("target"):
+        raise _error("invalid secret mount. one of source, target required", line)
+    if kind in ("bind", "cache", "tmpfs") and not options.get("target"):
+        raise _error('invalid mount target "/"', line)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEPTH = 64
+END = "\ufffd"  # how the end of the text is named where a character was wanted
 
 
 class WordError(HyperBoxError):
@@ -85,8 +86,8 @@ def expand_text(text: str, variables: Mapping[str, str], *, escape: str = "\\", 
     return "".join(out)
 
 
-def _read(state: Expansion, stop: str, depth: int, *, split: bool) -> list[str]:
-    """Read words up to one of the characters of `stop` (not consumed) or the end."""
+def _read(state: Expansion, stop: str, depth: int, *, split: bool, raw: bool = False) -> list[str]:
+    """Read words up to one of the characters of `stop` (not consumed) or the end; `raw` keeps escapes, for patterns."""
     if depth > DEPTH:
         raise WordError("variable expression is nested too deeply")
     words: list[str] = []
@@ -108,7 +109,7 @@ def _read(state: Expansion, stop: str, depth: int, *, split: bool) -> list[str]:
             started = started or bool(current[-1])
         elif character == state.escape:
             if state.index < len(state.text):
-                current.append(state.take())
+                current.append((character if raw else "") + state.take())
                 started = True
         elif split and character in " \t\n":
             if started:
@@ -152,7 +153,7 @@ def _double_quoted(state: Expansion, depth: int) -> str:
 
 
 def _name(state: Expansion) -> str:
-    match = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]").match(state.text, state.index)
+    match = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]").match(state.text, state.index)
     if match is None:
         return ""
     state.index = match.end()
@@ -180,13 +181,13 @@ def _dollar(state: Expansion, depth: int) -> str:
         return _value(state, name) or ""
     if not name:
         raise WordError("syntax error: bad substitution")
-    if operator in "#%/":
+    if operator and operator in "#%/":
         return _pattern(state, name, operator, depth)
     colon = operator == ":"
     if colon:
         operator = state.take()
     if operator not in ("-", "+", "?"):
-        raise WordError(f"unsupported modifier ({':' if colon else ''}{operator}) in substitution")
+        raise WordError(f"unsupported modifier ({':' if colon else ''}{operator or END}) in substitution")
     words = _read(state, "}", depth + 1, split=False)
     _closing(state)
     return _choose(state, name, operator, words[0] if words else "", colon)
@@ -200,7 +201,7 @@ def _choose(state: Expansion, name: str, operator: str, word: str, colon: bool) 
     if is_set:
         return value or ""
     if operator == "?":
-        reason = word or ("is not allowed to be empty" if colon and value == "" else "is not allowed to be unset")
+        reason = word or "is not allowed to be unset"
         raise WordError(f"{name}: {reason}")
     return word
 
@@ -215,7 +216,7 @@ def _pattern(state: Expansion, name: str, operator: str, depth: int) -> str:
     if longest:
         state.index += 1
     stop = "/}" if operator == "/" else "}"
-    pattern = "".join(_read(state, stop, depth + 1, split=False))
+    pattern = "".join(_read(state, stop, depth + 1, split=False, raw=True))
     replacement = ""
     if operator == "/":
         if state.peek() != "/":
@@ -249,6 +250,9 @@ def glob_to_regex(pattern: str, *, greedy: bool) -> str:
             out.append(".")
         elif character == "\\" and index + 1 < len(pattern):
             index += 1
+            if pattern[index] not in "*?\\/":
+                escape = f"\\{pattern[index]}"
+                raise WordError(f"invalid pattern ({pattern}) in substitution: invalid escape '{escape}'")
             out.append(re.escape(pattern[index]))
         else:
             out.append(re.escape(character))

@@ -86,6 +86,27 @@ def expand_text(text: str, variables: Mapping[str, str], *, escape: str = "\\", 
     return "".join(out)
 
 
+def expand_for_display(text: str, variables: Mapping[str, str], *, escape: str = "\\") -> str:
+    """Replace the variables that have values, as BuildKit names its steps: quotes and unset variables stay as they are written."""
+    state = Expansion(text, variables, escape, set(), set())
+    out: list[str] = []
+    while state.index < len(text):
+        start = state.index
+        character = state.take()
+        if character == "'":
+            _single_quoted(state)
+            out.append(text[start : state.index])
+        elif character == "$":
+            unset = len(state.unset)
+            value = _dollar(state, 0)
+            out.append(value if value or len(state.unset) == unset else text[start : state.index])
+        elif character == escape and state.index < len(text):
+            out.append(state.take())
+        else:
+            out.append(character)
+    return "".join(out)
+
+
 def _read(state: Expansion, stop: str, depth: int, *, split: bool, raw: bool = False) -> list[str]:
     """Read words up to one of the characters of `stop` (not consumed) or the end; `raw` keeps escapes, for patterns."""
     if depth > DEPTH:

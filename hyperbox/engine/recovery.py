@@ -2,6 +2,7 @@
 
 making/ID-PID-START   whose maker is dead: the name is given back, the folder goes
 removing/ID           whose monitor is dead: what the container held is given back, the folder goes
+build/containers/ID   whose process is dead: see `transient`
 containers/ID         that says running and whose monitor is dead: what still runs in it is killed, the state becomes exited (137);
                       that was being started when its monitor died: created again; that a killed `run` had made: removed
 """
@@ -55,6 +56,14 @@ def sweep(roots: Roots) -> None:
             sweep_temporaries(roots)
     for container_id in removing:
         finish_removal(roots, container_id)
+    try:
+        steps = os.listdir(f"{roots.data}/build/containers")
+    except FileNotFoundError:
+        return
+    if steps:
+        from hyperbox.engine import transient
+
+        transient.sweep(roots)
 
 
 def forget_making(roots: Roots, entry: str) -> None:

@@ -30,6 +30,8 @@ def mount_rootfs(lowerdirs: Sequence[str], upper: str, work: str, target: str, *
     if not lowerdirs:
         syscalls.mount(upper, target, "", syscalls.MS_BIND)
         return
+    # overlayfs refuses a folder that comes twice (images do repeat layers); all that the lower one shows, the upper one shows already
+    lowerdirs = list(dict.fromkeys(lowerdirs))
     rest = f"upperdir={_escaped(upper)},workdir={_escaped(work)}" + (",volatile" if volatile else "")
     data = f"lowerdir={':'.join(map(_escaped, lowerdirs))},{rest}"
     if len(data) > MOUNT_DATA_LIMIT:

@@ -356,6 +356,9 @@ def _read(path: str) -> bytes:
 
 def plain_chunks(store: ImageStore, blob: str) -> Iterator[bytes]:
     """Yield a layer blob as the plain tar that it holds."""
+    if ingest.is_virtual(store, blob):
+        yield from ingest.layer_tar(store, blob)
+        return
     with open(store.blob(blob), "rb") as file:
         stream = Decompressed(file, limit=1 << 42)
         while chunk := stream.read(1 << 20):
@@ -364,6 +367,8 @@ def plain_chunks(store: ImageStore, blob: str) -> Iterator[bytes]:
 
 def plain_size(store: ImageStore, blob: str) -> int:
     """Return how many bytes the plain tar of a layer blob has."""
+    if ingest.is_virtual(store, blob):
+        return ingest.blob_size(store, blob)
     return sum(len(chunk) for chunk in plain_chunks(store, blob))
 
 

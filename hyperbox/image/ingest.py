@@ -13,12 +13,18 @@ from hyperbox.image.reference import platform_architecture as platform_architect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import BinaryIO
+    from collections.abc import Iterator, Sequence
+    from typing import Protocol
 
     from hyperbox.image.store import ImageStore
 
     Json = dict[str, object]
+
+    class Readable(Protocol):
+        """What can be read piece by piece."""
+
+        def read(self, size: int = -1, /) -> bytes: ...
+
 
 MANIFEST_LIMIT = 8 << 20
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -35,7 +41,7 @@ def add_bytes(store: ImageStore, data: bytes) -> str:
     return digest
 
 
-def add_stream(store: ImageStore, source: BinaryIO, *, expected: str = "", limit: int = 1 << 40) -> tuple[str, int]:
+def add_stream(store: ImageStore, source: Readable, *, expected: str = "", limit: int = 1 << 40) -> tuple[str, int]:
     """Store a stream and return (digest, size). Raises EngineError for another digest than `expected`, or too many bytes."""
     path = store.staging(f"blob-{expected.removeprefix('sha256:')[:16] or id(source)}")
     hasher = hashlib.sha256()
@@ -89,8 +95,13 @@ def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -
     return diff_id
 
 
-def keep_layer(store: ImageStore, staging: str, diff_id: str, size: int, blob_digest: str) -> None:
-    """Move an unpacked layer into its place and record it; another command may have done the same meanwhile."""
+def keep_layer(
+    store: ImageStore, staging: str, diff_id: str, size: int, blob_digest: str, *, tar_length: int | None = None
+) -> None:
+    """Move an unpacked layer into its place and record it; another command may have done the same meanwhile.
+
+    `tar_length`  of a layer that has no blob yet, `blob_digest` being its diff id; see `ensure_blob`.
+    """
     folder = store.layer_folder(diff_id)
     if not store.has_layer(diff_id):
         try:
@@ -99,7 +110,9 @@ def keep_layer(store: ImageStore, staging: str, diff_id: str, size: int, blob_di
             # a leftover without a record, or another command's that is about to be recorded: the content is the same
             files.remove_tree(staging)
         store.reached("layer-placed")
-        record = {"diff_id": diff_id, "size": size, "blob": blob_digest}
+        record: Json = {"diff_id": diff_id, "size": size, "blob": blob_digest}
+        if tar_length is not None:
+            record["tar"] = tar_length
         files.write_json(f"{folder}.json", record)
     else:
         files.remove_tree(staging)
@@ -121,7 +134,7 @@ def manifest_bytes(store: ImageStore, config_digest: str, config_size: int, laye
         "mediaType": DOCKER_MANIFEST,
         "config": {"mediaType": DOCKER_CONFIG, "size": config_size, "digest": config_digest},
         "layers": [
-            {"mediaType": layer_type(store, digest), "size": os.path.getsize(store.blob(digest)), "digest": digest}
+            {"mediaType": layer_type(store, digest), "size": blob_size(store, digest), "digest": digest}
             for digest in layer_digests
         ],
     }
@@ -130,6 +143,8 @@ def manifest_bytes(store: ImageStore, config_digest: str, config_size: int, laye
 
 def layer_type(store: ImageStore, digest: str) -> str:
     """Return the docker or OCI media type of a layer blob, by its first bytes."""
+    if is_virtual(store, digest):
+        return "application/vnd.docker.image.rootfs.diff.tar"
     with open(store.blob(digest), "rb") as file:
         head = file.read(4)
     if head[:2] == b"\x1f\x8b":
@@ -141,11 +156,60 @@ def layer_type(store: ImageStore, digest: str) -> str:
     )
 
 
-def compress(store: ImageStore, source: BinaryIO) -> str:
+def is_virtual(store: ImageStore, digest: str) -> bool:
+    """Return whether a layer blob can be made from the unpacked layer, and has not been yet."""
+    return not store.has_blob(digest) and store.has_layer(digest)
+
+
+def blob_size(store: ImageStore, digest: str) -> int:
+    """Return the bytes of a layer blob, made yet or not."""
+    if is_virtual(store, digest):
+        size = store.layer_record(digest).get("tar")
+        if isinstance(size, int):
+            return size
+    return os.path.getsize(store.blob(digest))
+
+
+def layer_tar(store: ImageStore, diff_id: str) -> Iterator[bytes]:
+    """Yield the plain tar of a layer that has no blob. Raises EngineError where the folder does not give the same bytes any more."""
+    from hyperbox.image.layer import layer_chunks
+
+    newest = store.layer_record(diff_id).get("newest")
+    hasher = hashlib.sha256()
+    for chunk in layer_chunks(store.layer_folder(diff_id), newest=newest if isinstance(newest, int) else None):
+        hasher.update(chunk)
+        yield chunk
+    if f"sha256:{hasher.hexdigest()}" != diff_id:
+        raise EngineError(f"layer {diff_id} was changed in {store.layer_folder(diff_id)}")
+
+
+class Chunks:
+    """An iterator of bytes that is read like a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.chunks = chunks
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next piece, of any length; b"" at the end."""
+        del size
+        for chunk in self.chunks:
+            if chunk:
+                return chunk
+        return b""
+
+
+def ensure_blob(store: ImageStore, digest: str) -> str:
+    """Make sure that a layer's blob is there and return its path."""
+    if is_virtual(store, digest):
+        add_stream(store, Chunks(layer_tar(store, digest)), expected=digest)
+    return store.blob(digest)
+
+
+def compress(store: ImageStore, source: Readable) -> str:
     """Store a plain tar stream as a gzip blob (the same bytes for the same tar) and return its digest."""
     import zlib
 
-    path = store.staging(f"gzip-{id(source)}")
+    path = store.staging(f"gzip-{id(source)}-{os.urandom(4).hex()}")
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     hasher = hashlib.sha256()
     try:

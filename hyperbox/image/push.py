@@ -79,6 +79,8 @@ def _packed(store: ImageStore, blob: str) -> str:
     """Return the layer blob to send: a plain tar is packed first (the same bytes every time)."""
     if not ingest.layer_type(store, blob).endswith(".tar"):
         return blob
+    if ingest.is_virtual(store, blob):
+        return ingest.compress(store, ingest.Chunks(ingest.layer_tar(store, blob)))
     with open(store.blob(blob), "rb") as file:
         return ingest.compress(store, file)
 

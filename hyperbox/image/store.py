@@ -3,7 +3,10 @@
     DATA/images/
       blobs/sha256/HEX      manifests, configurations and layers as they came, named by their digest
       layers/KEY/           a layer unpacked for overlayfs; KEY is the first 24 digits of its diff id
-      layers/KEY.json       {"diff_id", "size", "blob"}: written last, so a folder without it is a leftover
+      layers/KEY.json       {"diff_id", "size", "blob"}: written last, so a folder without it is a leftover; "tar", the length of the layer's
+                            plain tar, where the layer was built here: it needs no blob then, see `ingest.ensure_blob`
+      cache/KEY.json        a record of the build cache (`build.cache`); its "DiffIds" are kept
+      leases/PID-START-N/   layers (empty files named KEY) that a running command is about to use, with or without an image
       records/HEX.json      one image, HEX its id (the configuration's digest): {"Manifest", "Layers", "Launch", …}
       names/NAME            a symbolic link to an image's id; NAME is the full reference with "/" as "%"
       staging/NAME.PID      what a running command is making; its maker's pid is in the name
@@ -44,6 +47,30 @@ class Launch:
         self.lowerdirs = lowerdirs
 
 
+class Lease:
+    """Layers that garbage collection leaves alone while this process lives. `hold` them with the store's lock held, and look again whether they
+    are there; `end` gives them all back.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def hold(self, diff_id: str) -> None:
+        """Keep a layer, there or not; may be done twice."""
+        os.close(os.open(f"{self.path}/{layer_key(diff_id)}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def end(self) -> None:
+        """Give everything back."""
+        files.remove_tree(self.path)
+
+
+def layer_key(diff_id: str) -> str:
+    """Return the name of a layer in layers/."""
+    return diff_id.removeprefix("sha256:")[:KEY_LENGTH]
+
+
 def file_name(reference: Reference) -> str:
     """Return the name of a reference's link in names/."""
     return reference.canonical.replace("/", "%")
@@ -60,7 +87,7 @@ class ImageStore:
 
     def prepare(self) -> None:
         """Make the folders where they are missing."""
-        for name in ("blobs/sha256", "layers", "records", "names", "staging"):
+        for name in ("blobs/sha256", "layers", "records", "names", "staging", "cache", "leases"):
             os.makedirs(f"{self.path}/{name}", 0o700, exist_ok=True)
 
     def shared_lock(self) -> files.Lock:
@@ -89,7 +116,7 @@ class ImageStore:
 
     def layer_folder(self, diff_id: str) -> str:
         """Return the folder of an unpacked layer, there or not."""
-        return f"{self.path}/layers/{diff_id.removeprefix('sha256:')[:KEY_LENGTH]}"
+        return f"{self.path}/layers/{layer_key(diff_id)}"
 
     def has_layer(self, diff_id: str) -> bool:
         """Return whether a layer is unpacked. Raises Conflict where another one has the same key."""
@@ -210,7 +237,7 @@ class ImageStore:
         config = self.config(image_id)
         rootfs = config.get("rootfs")
         diff_ids = list(rootfs.get("diff_ids", [])) if isinstance(rootfs, dict) else []
-        keys = [str(diff_id).removeprefix("sha256:")[:KEY_LENGTH] for diff_id in reversed(diff_ids)]
+        keys = [layer_key(str(diff_id)) for diff_id in reversed(diff_ids)]
         size = 0
         for diff_id in diff_ids:
             layer_size = self.layer_record(str(diff_id))["size"]
@@ -242,7 +269,7 @@ class ImageStore:
                 keys.update(map(str, record["Keys"]))  # type: ignore[call-overload]
                 blobs.update((image_id, str(record["Manifest"])))
                 blobs.update(map(str, record["LayerDigests"]))  # type: ignore[call-overload]
-            freed = self._sweep_layers(keys)
+            freed = self._sweep_layers(keys | self._cached_keys() | self._leased_keys())
             for name in os.listdir(f"{self.path}/blobs/sha256"):
                 if f"sha256:{name}" not in blobs:
                     freed += os.path.getsize(self.blob(name))
@@ -258,6 +285,35 @@ class ImageStore:
                 made = before == "" if mark is None else before.endswith(mark)
                 if made and pid.isdigit() and not process.is_alive(int(pid)):
                     files.remove_tree(f"{self.path}/{folder}/{name}")
+
+    def _cached_keys(self) -> set[str]:
+        """Return the keys of the layers that the build cache keeps."""
+        keys: set[str] = set()
+        for name in os.listdir(f"{self.path}/cache"):
+            if name.endswith(".json"):
+                record = files.read_json(f"{self.path}/cache/{name}")
+                diff_ids = record.get("DiffIds") if isinstance(record, dict) else None
+                keys.update(layer_key(str(diff_id)) for diff_id in (diff_ids or ()))
+        return keys
+
+    def _leased_keys(self) -> set[str]:
+        """Return the keys of the layers that running commands hold; the leases of dead ones go."""
+        keys: set[str] = set()
+        for name in os.listdir(f"{self.path}/leases"):
+            pid, started, _ = name.split("-")
+            if process.is_alive(int(pid), int(started)):
+                keys.update(os.listdir(f"{self.path}/leases/{name}"))
+            else:
+                files.remove_tree(f"{self.path}/leases/{name}")
+        return keys
+
+    def new_lease(self) -> Lease:
+        """Return a lease of this process, empty as yet."""
+        self.prepare()
+        pid = os.getpid()
+        path = f"{self.path}/leases/{pid}-{process.start_time(pid)}-{os.urandom(4).hex()}"
+        os.mkdir(path, 0o700)
+        return Lease(path)
 
     def _sweep_layers(self, keys: set[str]) -> int:
         freed = 0

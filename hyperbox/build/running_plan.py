@@ -1,0 +1,185 @@
+"""RUN as a node of the graph: its words, environment and mounts, with everything expanded that the Dockerfile reference expands."""
+
+from __future__ import annotations
+
+import posixpath
+
+from hyperbox.build import graph
+from hyperbox.build.dispatch_history import record
+from hyperbox.build.stages import located
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.build.dockerfile import Instruction
+    from hyperbox.build.instructions import Run
+    from hyperbox.build.mounts import Mount
+    from hyperbox.build.stages import Planner, Stage
+
+PIPES = "/dev/pipes/"
+SECRETS = "/run/secrets/"
+AGENT_SOCKET = "/run/buildkit/ssh_agent."
+
+
+async def plan_run(planner: Planner, stage: Stage, instruction: Instruction, step: Run) -> None:
+    """Add a RUN to its stage. Raises LocatedError."""
+    inputs: list[graph.Node] = [stage.node]
+    mounts: list[graph.Mount] = []
+    arguments = step.command
+    name = planner.shown(instruction, stage)
+    if step.shell:
+        command, script = shell_command(step)
+        arguments = (*stage.draft.shell, command)
+        if script is not None:
+            inline = graph.Copy((), (script,), "/", "", "0755", False, (), True, None)
+            inputs.append(planner.unique(graph.Node(inline, (graph.SCRATCH,), "[internal] preparing inline document")))
+            mounts.append(bind(PIPES, len(inputs) - 1))
+        if step.heredocs and step.command[0] == instruction.rest and is_alone(step):
+            name += f" ({shown_script(step.heredocs[0].text)})"
+    for mount in step.mounts:
+        mounts.append(await plan_mount(planner, stage, instruction, mount, inputs, len(mounts)))
+    _check_network(planner, instruction, step.network)
+    request = planner.request
+    operation = graph.Run(
+        arguments=tuple(arguments),
+        environment=stage.environment.entries(),
+        working_dir=stage.working_dir,
+        user=str(stage.draft.config.get("User") or ""),
+        mounts=tuple(mounts),
+        network=step.network if step.network != "default" else request.network or "default",
+        hosts=request.hosts,
+        shm_size=request.shm_size,
+        ulimits=tuple((limit.name, limit.soft, limit.hard) for limit in request.ulimits),
+        cgroup_parent=request.cgroup_parent,
+    )
+    stage.node = planner.unique(
+        graph.Node(
+            operation,
+            tuple(inputs),
+            stage.vertex_name(name),
+            instruction,
+            ignore_cache=stage.ignore_cache,
+            proxies=planner.proxies,
+        )
+    )
+    record(planner, stage, f"RUN {history_text(stage, tuple(arguments))} # buildkit", layer=True)
+
+
+def _check_network(planner: Planner, instruction: Instruction, network: str) -> None:
+    if network == "host" and planner.request.network != "host" and "network.host" not in planner.request.allow:
+        raise located("network.host is not allowed", instruction)
+
+
+def is_alone(step: Run) -> bool:
+    """Return whether the whole command is one here-document."""
+    return len(step.heredocs) == 1 and len(step.command[0].split()) == 1
+
+
+def shell_command(step: Run) -> tuple[str, graph.Inline | None]:
+    """Return the shell line of a RUN, and the script to be put beside it where its here-document is one ("#!")."""
+    command = step.command[0]
+    if not step.heredocs:
+        return command, None
+    if is_alone(step):
+        document = step.heredocs[0]
+        if document.text.startswith("#!"):
+            return PIPES + document.name, graph.Inline(document.name, document.text)
+        return document.text, None
+    return "".join([command, *(f"\n{each.text}{each.name}" for each in step.heredocs)]), None
+
+
+def shown_script(text: str) -> str:
+    """Return the beginning of a script as a step's name shows it."""
+    lines = text.rstrip("\n").split("\n")
+    return lines[0] if len(lines) == 1 else f"{lines[0]}..."
+
+
+def history_text(stage: Stage, arguments: tuple[str, ...]) -> str:
+    """Return a command as the history has it: the declared arguments with their values before it."""
+    values: dict[str, str] = {}
+    for name, value in stage.arguments:
+        values[name] = stage.environment.values.get(name, value or "")
+    words = [f"|{len(values)}", *(f"{name}={value}" for name, value in values.items())] if values else []
+    return " ".join([*words, *arguments])
+
+
+def bind(target: str, input: int, source: str = "/", *, writable: bool = False) -> graph.Mount:
+    """Return a bind mount of an input's files."""
+    return graph.Mount("bind", target, source, input, writable, "", "", 0, 0, 0, 0, False, "")
+
+
+async def plan_mount(
+    planner: Planner, stage: Stage, instruction: Instruction, mount: Mount, inputs: list[graph.Node], index: int
+) -> graph.Mount:
+    """Return one --mount of a RUN, its files' node added to `inputs`. Raises LocatedError."""
+
+    def text(name: str, default: str = "") -> str:
+        return planner.word(mount.get(name, default), stage.environment.values, instruction)
+
+    def number(name: str, default: int, base: int = 10) -> int:
+        try:
+            return int(text(name) or f"{default:o}" if base == 8 else text(name) or str(default), base)
+        except ValueError:
+            raise located(f"invalid value {text(name)} for {name}", instruction) from None
+
+    target = text("target")
+    if target:
+        slash = "/" if target.endswith("/") and len(target) > 1 else ""
+        target = posixpath.normpath(posixpath.join(stage.working_dir, target)) + slash
+    if mount.kind in ("bind", "cache", "tmpfs") and target.strip("/") == "":
+        raise located(f'invalid mount target "{target or "/"}"', instruction)
+    identity = text("id")
+    position, writable = -1, False
+    if mount.kind == "bind":
+        position = len(inputs)
+        inputs.append(await mounted_node(planner, stage, instruction, mount.get("from")))
+        writable = mount.flag("readwrite") or mount.get("readonly") == "false"
+    elif mount.kind == "cache":
+        identity = identity or posixpath.normpath(target)
+        if mount.get("from"):
+            position = len(inputs)
+            inputs.append(await mounted_node(planner, stage, instruction, mount.get("from")))
+        writable = not mount.flag("readonly") and mount.get("readwrite") != "false"
+    elif mount.kind == "secret":
+        identity = identity or posixpath.basename(text("source") or target)
+        if not identity:
+            raise located("empty secret identifier", instruction)
+        target = target or ("" if mount.get("env") else SECRETS + posixpath.basename(identity))
+    elif mount.kind == "ssh":
+        identity = identity or "default"
+        target = target or f"{AGENT_SOCKET}{index}"
+    modes = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
+    return graph.Mount(
+        mount.kind,
+        target.rstrip("/") or "/",
+        text("source") or "/",
+        position,
+        writable,
+        identity,
+        mount.get("sharing", "shared") if mount.kind == "cache" else "",
+        number("uid", 0),
+        number("gid", 0),
+        number("mode", modes.get(mount.kind, 0), 8),
+        _size(text("size"), instruction),
+        mount.flag("required"),
+        mount.get("env"),
+    )
+
+
+def _size(text: str, instruction: Instruction) -> int:
+    """Return the bytes of a tmpfs's size such as "64m"."""
+    if not text:
+        return 0
+    digits = text.lower().rstrip("b").rstrip("i")
+    factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}.get(digits[-1:], 1)
+    digits = digits[:-1] if factor > 1 else digits
+    if not digits.isdigit():
+        raise located(f"invalid size: '{text}'", instruction)
+    return int(digits) * factor
+
+
+async def mounted_node(planner: Planner, stage: Stage, instruction: Instruction, name: str) -> graph.Node:
+    """Return the node whose files a mount shows: a stage's, an image's, or the build context's."""
+    if name:
+        return await planner.node_of(name, stage, instruction)
+    files = planner.unique(graph.Node(graph.Files(""), (), "[internal] load build context"))
+    return planner.unique(graph.Node(graph.Tree(""), (files,), "[internal] load build context"))

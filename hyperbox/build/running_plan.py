@@ -107,40 +107,54 @@ def bind(target: str, input: int, source: str = "/", *, writable: bool = False) 
     return graph.Mount("bind", target, source, input, writable, "", "", 0, 0, 0, 0, False, "")
 
 
+class MountWords:
+    """The options of one --mount with their variables replaced."""
+
+    __slots__ = ("instruction", "mount", "planner", "stage")
+
+    def __init__(self, planner: Planner, stage: Stage, instruction: Instruction, mount: Mount) -> None:
+        self.planner = planner
+        self.stage = stage
+        self.instruction = instruction
+        self.mount = mount
+
+    def text(self, name: str) -> str:
+        """Return an option, "" where it was not given."""
+        return self.planner.word(self.mount.get(name), self.stage.environment.values, self.instruction)
+
+    def number(self, name: str, default: int, base: int = 10) -> int:
+        """Return a number. Raises LocatedError."""
+        text = self.text(name)
+        try:
+            return int(text, base) if text else default
+        except ValueError:
+            raise located(f"invalid value {text} for {name}", self.instruction) from None
+
+    def target(self) -> str:
+        """Return the target as an absolute path, "" where it was not given. Raises LocatedError for the root itself."""
+        text = self.text("target")
+        target = posixpath.normpath(posixpath.join(self.stage.working_dir, text)) if text else ""
+        if self.mount.kind in ("bind", "cache", "tmpfs") and not target.strip("/"):
+            raise located(f'invalid mount target "{target or "/"}"', self.instruction)
+        return target
+
+
 async def plan_mount(
     planner: Planner, stage: Stage, instruction: Instruction, mount: Mount, inputs: list[graph.Node], index: int
 ) -> graph.Mount:
     """Return one --mount of a RUN, its files' node added to `inputs`. Raises LocatedError."""
-
-    def text(name: str, default: str = "") -> str:
-        return planner.word(mount.get(name, default), stage.environment.values, instruction)
-
-    def number(name: str, default: int, base: int = 10) -> int:
-        try:
-            return int(text(name) or f"{default:o}" if base == 8 else text(name) or str(default), base)
-        except ValueError:
-            raise located(f"invalid value {text(name)} for {name}", instruction) from None
-
-    target = text("target")
-    if target:
-        slash = "/" if target.endswith("/") and len(target) > 1 else ""
-        target = posixpath.normpath(posixpath.join(stage.working_dir, target)) + slash
-    if mount.kind in ("bind", "cache", "tmpfs") and target.strip("/") == "":
-        raise located(f'invalid mount target "{target or "/"}"', instruction)
-    identity = text("id")
-    position, writable = -1, False
-    if mount.kind == "bind":
+    words = MountWords(planner, stage, instruction, mount)
+    target, identity, position, writable = words.target(), words.text("id"), -1, False
+    if mount.kind == "bind" or (mount.kind == "cache" and mount.get("from")):
         position = len(inputs)
         inputs.append(await mounted_node(planner, stage, instruction, mount.get("from")))
+    if mount.kind == "bind":
         writable = mount.flag("readwrite") or mount.get("readonly") == "false"
     elif mount.kind == "cache":
-        identity = identity or posixpath.normpath(target)
-        if mount.get("from"):
-            position = len(inputs)
-            inputs.append(await mounted_node(planner, stage, instruction, mount.get("from")))
+        identity = identity or target
         writable = not mount.flag("readonly") and mount.get("readwrite") != "false"
     elif mount.kind == "secret":
-        identity = identity or posixpath.basename(text("source") or target)
+        identity = identity or posixpath.basename(words.text("source") or target)
         if not identity:
             raise located("empty secret identifier", instruction)
         target = target or ("" if mount.get("env") else SECRETS + posixpath.basename(identity))
@@ -150,16 +164,16 @@ async def plan_mount(
     modes = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
     return graph.Mount(
         mount.kind,
-        target.rstrip("/") or "/",
-        text("source") or "/",
+        target,
+        words.text("source") or "/",
         position,
         writable,
         identity,
         mount.get("sharing", "shared") if mount.kind == "cache" else "",
-        number("uid", 0),
-        number("gid", 0),
-        number("mode", modes.get(mount.kind, 0), 8),
-        _size(text("size"), instruction),
+        words.number("uid", 0),
+        words.number("gid", 0),
+        words.number("mode", modes.get(mount.kind, 0), 8),
+        _size(words.text("size"), instruction),
         mount.flag("required"),
         mount.get("env"),
     )

@@ -6,10 +6,20 @@ Hot paths use it: it imports nothing beyond `os` and `select` (subprocess costs 
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+# modules that only large commands have loaded
+HEAVY = ("threading", "yaml", "click", "json")
+
+
+def is_heavy() -> bool:
+    """Return whether this process is too large, or has too many threads, to be forked for a process that stays."""
+    return any(name in sys.modules for name in HEAVY)
 
 
 class Completed:

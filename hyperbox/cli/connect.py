@@ -11,6 +11,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hyperbox.engine.ahead import Ahead
     from hyperbox.engine.api import Engine
     from hyperbox.engine.native import NativeEngine
     from hyperbox.engine.state import Roots
@@ -38,8 +39,11 @@ def network_pool() -> tuple[str, int, int]:
     return address, int(length), size
 
 
-def native_engine() -> NativeEngine:
-    """Return the native engine with its folders made. Raises Unavailable where this user may not make them."""
+def native_engine(ahead: Ahead | None = None) -> NativeEngine:
+    """Return the native engine with its folders made; `ahead` is what `expect_start` gave.
+
+    Raises Unavailable where this user may not make them.
+    """
     from hyperbox.engine.native import NativeEngine
     from hyperbox.errors import Unavailable
 
@@ -50,20 +54,22 @@ def native_engine() -> NativeEngine:
         raise Unavailable(
             f"permission denied while making {error.filename}", hint="HyperBox's native engine needs root"
         ) from None
-    engine = NativeEngine(roots)
+    engine = NativeEngine(roots, ahead)
     if not ready:  # the first command since the machine's start
         engine.restore()
     return engine
 
 
-def expect_start() -> None:
-    """Say that this command will start a process in a container: what the kernel takes long over begins now, beside all else."""
-    from hyperbox.kernel.cgroups import hasten_moves
+def expect_start(kind: str) -> Ahead | None:
+    """Send a monitor ahead, as this command will start a "container" or an "exec"; see `engine.ahead`."""
+    if os.geteuid() != 0:
+        return None
+    from hyperbox.engine.ahead import send_ahead
 
-    hasten_moves()
+    return send_ahead(roots_from_environment(), kind)
 
 
-def engine_for(invocation: Invocation) -> Engine:
+def engine_for(invocation: Invocation, ahead: Ahead | None = None) -> Engine:
     """Return the engine for a command. Only the native one is built in, so every command has that one.
 
     Raises HyperBoxError where the context in use is not there, UnsupportedError where --host, DOCKER_HOST or the context names another
@@ -72,4 +78,4 @@ def engine_for(invocation: Invocation) -> Engine:
     from hyperbox.cli.context_store import check_endpoint
 
     check_endpoint(invocation)
-    return native_engine()
+    return native_engine(ahead)

@@ -52,8 +52,7 @@ def start(invocation: Invocation) -> int:
     for name in ("checkpoint", "checkpoint-dir"):
         if flags.get(name):
             raise HyperBoxError(f"--{name} is not supported yet", exit_code=125)
-    expect_start()
-    engine = engine_for(invocation)
+    engine = engine_for(invocation, expect_start("container"))
     if flags["attach"] or flags["interactive"]:
         if len(names) > 1:
             raise HyperBoxError("you cannot start and attach multiple containers at once")

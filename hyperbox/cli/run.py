@@ -26,7 +26,7 @@ class PlatformError(HyperBoxError):
 
 def run(invocation: Invocation) -> int:
     """`docker run`: returns the container's exit code, or 125, 126, 127 where it could not be started."""
-    expect_start()
+    ahead = expect_start("container")
     from hyperbox.cli.container_spec import container_spec
 
     flags = invocation.flags
@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
         check_options(invocation)
         if not flags["detach"]:
             check_tty(invocation, spec)
-        engine = native_engine()
+        engine = native_engine(ahead)
         ensure_image(engine, invocation, spec)
         identifier_file = IdentifierFile(str(flags["cidfile"]))
     except UsageError:

@@ -49,10 +49,10 @@ def attach(invocation: Invocation) -> int:
 
 def execute(invocation: Invocation) -> int:
     """`docker exec`: returns the process's exit code; 126 or 127 where it could not be started."""
-    expect_start()
+    ahead = expect_start("exec")
     flags = invocation.flags
     name, *words = invocation.arguments
-    engine = engine_for(invocation)
+    engine = engine_for(invocation, ahead)
     interactive, tty, detach = bool(flags["interactive"]), bool(flags["tty"]), bool(flags["detach"])
     config: Json = {
         "Cmd": words,

@@ -18,6 +18,10 @@ from hyperbox.errors import Conflict, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
+
+    from hyperbox.engine.ahead import Ahead
+
     Json = dict[str, object]
 
 KEPT = 64  # records of ended execs that are kept for a container
@@ -83,9 +87,11 @@ def read_record(roots: Roots, exec_id: str) -> Json:
     return record
 
 
-def exec_start(roots: Roots, exec_id: str, *, detach: bool = False) -> StreamAttachment | None:
+def exec_start(
+    roots: Roots, exec_id: str, *, detach: bool = False, ahead: Ahead | None = None
+) -> StreamAttachment | None:
     """See `engine.api.Engine.exec_start`."""
-    from hyperbox.engine.launch import be_child, error_of, is_heavy, start_interpreter
+    from hyperbox.engine.launch import error_of
 
     record = read_record(roots, exec_id)
     if record["Running"] or record["ExitCode"] is not None:
@@ -94,29 +100,37 @@ def exec_start(roots: Roots, exec_id: str, *, detach: bool = False) -> StreamAtt
     config = record["Config"]
     assert isinstance(config, dict)
     keys = key_bytes(str(config.get("DetachKeys") or ""))
-    ours, theirs = control.pair()
-    data, their_data = (None, None) if detach else control.pair()
-    if is_heavy():
-        given = (theirs.fileno(), -1 if their_data is None else their_data.fileno())
-        start_interpreter(roots, ["exec", container.id, exec_id], given)
-    elif os.fork() == 0:
-        from hyperbox.engine.exec_monitor import run_exec
-
-        be_child(container, lambda: run_exec(roots, container, exec_id, control.Channel(theirs), their_data))
-    theirs.close()
+    channel, data = start_monitor(roots, container.id, exec_id, ahead, attached=not detach)
     roots.reached("exec-forked")
-    if their_data is not None:
-        their_data.close()
-    channel = control.Channel(ours)
     received = channel.receive()
     if received is None:
         raise EngineError(f"the exec's monitor died in container {container.id}")
     if "error" in received[0]:
         raise error_of(received[0])
-    if data is None:
+    if detach:
+        data.close()
         channel.close()
         return None
     return StreamAttachment(data, channel, tty=bool(config.get("Tty")), fallback=lambda: 137, keys=keys)
+
+
+def start_monitor(
+    roots: Roots, container_id: str, exec_id: str, ahead: Ahead | None, *, attached: bool
+) -> tuple[control.Channel, _socket.socket]:
+    """Have an exec monitored: by `ahead`, if there is one, else by a new process. See `launch.start_monitor`."""
+    from hyperbox.engine.ahead import EXEC, send_ahead
+    from hyperbox.engine.launch import start_interpreter
+
+    ahead = ahead or send_ahead(roots, EXEC)
+    if ahead is not None:
+        return ahead.call({"container": container_id, "exec": exec_id, "attached": attached})
+    ours, theirs = control.pair()
+    data, their_data = control.pair()
+    given = (theirs.fileno(), their_data.fileno() if attached else -1)
+    start_interpreter(roots, ["exec", container_id, exec_id], given)
+    theirs.close()
+    their_data.close()
+    return control.Channel(ours), data
 
 
 def exec_inspect(roots: Roots, exec_id: str) -> Json:

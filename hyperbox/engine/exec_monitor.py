@@ -6,8 +6,9 @@ import os
 
 from hyperbox import files, process
 from hyperbox.engine import control
+from hyperbox.engine.ahead import become_daemon
 from hyperbox.engine.exec import read_record, record_path
-from hyperbox.engine.monitor import become_daemon, described
+from hyperbox.engine.monitor import described
 from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Stdio, Streams
@@ -28,6 +29,13 @@ def run_exec(
     """Be the monitor of an exec, from just after the fork to its end; the caller then leaves with os._exit."""
     keep = {starter.fileno()} if data is None else {starter.fileno(), data.fileno()}
     become_daemon(keep)
+    be_monitor(roots, container, exec_id, starter, data)
+
+
+def be_monitor(
+    roots: Roots, container: Container, exec_id: str, starter: control.Channel, data: _socket.socket | None
+) -> None:
+    """Be the monitor of an exec in a process that is a daemon already."""
     record = read_record(roots, exec_id)
     try:
         join_mounts(container)
@@ -45,6 +53,7 @@ def join_mounts(container: Container) -> None:
     """Enter the mount namespace of the container's monitor, where its root file system and the cgroup hierarchies are."""
     namespace = os.open(f"/proc/{container.state['Monitor']}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     try:
+        syscalls.unshare(syscalls.CLONE_FS)  # a thread that shares its folder with others may not move: setns(2)
         syscalls.setns(namespace, syscalls.CLONE_NEWNS)
     finally:
         os.close(namespace)

@@ -1,6 +1,6 @@
 """Starting a container: from a command to a monitor of its own.
 
-The monitor is forked from the command: nothing is started or imported again, which is what makes `run` fast. Where the command is large
+The monitor is forked from the command, as early as the command knows that it will start something (`ahead`). Where the command is large
 (a compose project's) or has threads, a fresh interpreter is started instead, so that the monitor stays small.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 
-from hyperbox import errors, files
+from hyperbox import errors
 from hyperbox.engine import control
+from hyperbox.engine.ahead import CONTAINER, send_ahead
 from hyperbox.engine.attach import StreamAttachment, key_bytes
 from hyperbox.engine.containers import wait_for_monitor
 from hyperbox.engine.state import Container, Roots, find_container, read_container
@@ -21,16 +22,15 @@ if TYPE_CHECKING:
     import _socket
     from collections.abc import Callable
 
+    from hyperbox.engine.ahead import Ahead
     from hyperbox.engine.api import ContainerSpec
 
     Json = dict[str, object]
 
 FIRST_GIVEN = 10
-# modules that only large commands have loaded
-HEAVY = ("threading", "yaml", "click", "json")
 
 
-def container_start(roots: Roots, reference: str) -> None:
+def container_start(roots: Roots, reference: str, ahead: Ahead | None = None) -> None:
     """See `engine.api.Engine.container_start`."""
     container = find_container(roots, reference)
     if container.status == "paused":
@@ -44,7 +44,7 @@ def container_start(roots: Roots, reference: str) -> None:
             if container.running:
                 return
             allow_restarts(container)
-            channel = start_monitor(roots, container, lock.descriptor)
+            channel, _ = start_monitor(roots, container, lock.descriptor, ahead)
             roots.reached("monitor-forked")
             receive_start(container, channel)
             channel.close()
@@ -59,6 +59,7 @@ def container_run(
     stdin: bool,
     detach_keys: str = "",
     on_created: Callable[[str, list[str]], None] | None = None,
+    ahead: Ahead | None = None,
 ) -> tuple[str, StreamAttachment]:
     """See `engine.api.Engine.container_run`."""
     from hyperbox.engine.creation import create
@@ -69,10 +70,8 @@ def container_run(
     emit(roots, "create", container)
     if on_created is not None:
         on_created(container.id, warnings)
-    ours, theirs = control.pair()
     with container.lock() as lock:
-        channel = start_monitor(roots, container, lock.descriptor, theirs, stdin=stdin)
-        theirs.close()
+        channel, data = start_monitor(roots, container, lock.descriptor, ahead, attached=True, stdin=stdin)
         roots.reached("monitor-forked")
         try:
             receive_start(container, channel)
@@ -89,7 +88,7 @@ def container_run(
         return code
 
     tty = bool(container.config.get("Tty"))
-    return container.id, StreamAttachment(ours, channel, tty=tty, fallback=last_code, keys=keys)
+    return container.id, StreamAttachment(data, channel, tty=tty, fallback=last_code, keys=keys)
 
 
 def allow_restarts(container: Container) -> None:
@@ -101,37 +100,23 @@ def allow_restarts(container: Container) -> None:
 
 
 def start_monitor(
-    roots: Roots, container: Container, lock: int, data: _socket.socket | None = None, *, stdin: bool = False
-) -> control.Channel:
-    """Start the container's monitor and return the control channel on which it tells how the start went.
+    roots: Roots, container: Container, lock: int, ahead: Ahead | None, *, attached: bool = False, stdin: bool = False
+) -> tuple[control.Channel, _socket.socket]:
+    """Have the container monitored: by `ahead`, if there is one, else by a new process.
 
-    `lock` is the descriptor of the container's lock, which the monitor holds until then; `data` its end of an attached command's socket.
+    Returns the control channel on which the monitor tells how the start went, and the socket of the streams, which is of use where
+    `attached`. `lock` is the descriptor of the container's lock, which the monitor holds until then.
     """
+    ahead = ahead or send_ahead(roots, CONTAINER)
+    if ahead is not None:
+        return ahead.call({"container": container.id, "attached": attached, "stdin": stdin}, lock)
     ours, theirs = control.pair()
-    if is_heavy():
-        words = ["container", container.id, "1" if stdin else "0"]
-        start_interpreter(roots, words, (theirs.fileno(), lock, -1 if data is None else data.fileno()))
-    elif os.fork() == 0:
-        from hyperbox.engine.monitor import run_monitor
-
-        be_child(container, lambda: run_monitor(roots, container, control.Channel(theirs), lock, data, stdin=stdin))
+    data, their_data = control.pair()
+    words = ["container", container.id, "1" if stdin else "0"]
+    start_interpreter(roots, words, (theirs.fileno(), lock, their_data.fileno() if attached else -1))
     theirs.close()
-    return control.Channel(ours)
-
-
-def is_heavy() -> bool:
-    """Return whether this process is too large, or has too many threads, to be forked for a monitor."""
-    return any(name in sys.modules for name in HEAVY)
-
-
-def be_child(container: Container, action: Callable[[], None]) -> None:
-    """Do `action` in a forked child and leave; it never returns, whatever happens."""
-    try:
-        action()
-    except BaseException as error:
-        leave_trace(container, error)
-    finally:
-        os._exit(0)
+    their_data.close()
+    return control.Channel(ours), data
 
 
 def start_interpreter(roots: Roots, words: list[str], descriptors: tuple[int, ...]) -> None:
@@ -149,17 +134,6 @@ def start_interpreter(roots: Roots, words: list[str], descriptors: tuple[int, ..
     finally:
         for source, _target in copies:
             os.close(source)
-
-
-def leave_trace(container: Container, error: BaseException) -> None:
-    """Write down what a monitor died of, beside the container's log."""
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    try:
-        files.write_atomic(f"{container.folder()}/monitor.error", text)
-    except OSError:
-        return
 
 
 def receive_start(container: Container, channel: control.Channel) -> None:

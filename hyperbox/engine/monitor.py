@@ -13,6 +13,7 @@ import time
 
 from hyperbox import files, process
 from hyperbox.engine import control, restart
+from hyperbox.engine.ahead import become_daemon
 from hyperbox.engine.events import emit
 from hyperbox.engine.log_options import log_options
 from hyperbox.engine.monitor_health import Prober
@@ -20,6 +21,7 @@ from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
 from hyperbox.engine.monitor_process import start_process
 from hyperbox.engine.monitor_setup import (
+    Ground,
     cgroup_path,
     forget_runtime_state,
     killed_for_memory,
@@ -46,6 +48,7 @@ class Monitor:
         "_container",
         "_controls",
         "_folder",
+        "_ground",
         "_listener",
         "_lock",
         "_loop",
@@ -59,7 +62,9 @@ class Monitor:
         "_wait",
     )
 
-    def __init__(self, roots: Roots, container: Container, starter: control.Channel, lock: int) -> None:
+    def __init__(
+        self, roots: Roots, container: Container, starter: control.Channel, lock: int, ground: Ground | None
+    ) -> None:
         self._roots = roots
         self._container = container
         self._folder = roots.container_run(container.id)
@@ -70,6 +75,7 @@ class Monitor:
         self._streams = Streams(self._loop, LogWriter(roots.log(container.id), log_options(container)), stdin_once=once)
         self._controls: list[control.Channel] = []
         self._listener: _socket.socket | None = None
+        self._ground = ground
         self._netns = -1
         self._prober: Prober | None = None
         self._resolver: object = None
@@ -88,7 +94,7 @@ class Monitor:
         roots.reached("monitor-recorded")
         try:
             self._listen()  # first: the socket says that something may be held, see `state.holds_something`
-            self._netns = set_up(roots, container)
+            self._netns = set_up(roots, container, self._ground)
             self._loop.catch_children()
             self._resolve()
             self._take_waiting()
@@ -137,7 +143,10 @@ class Monitor:
 
     def _resolve(self) -> None:
         """Answer the container's DNS questions where it is on a network of the user's."""
-        if self._netns < 0:
+        from hyperbox.engine.network_files import on_user_network
+
+        settings = self._container.state.get("NetworkSettings")
+        if self._netns < 0 or not isinstance(settings, dict) or not on_user_network(settings):
             return
         from hyperbox.engine.dns import Resolver
 
@@ -310,8 +319,22 @@ def run_monitor(
     """
     keep = {starter.fileno(), lock, -1 if data is None else data.fileno()}
     become_daemon(keep - {-1})
+    be_monitor(roots, container, starter, lock, data, stdin=stdin)
+
+
+def be_monitor(
+    roots: Roots,
+    container: Container,
+    starter: control.Channel,
+    lock: int,
+    data: _socket.socket | None,
+    *,
+    stdin: bool,
+    ground: Ground | None = None,
+) -> None:
+    """Be the monitor of `container` in a process that is a daemon already; `ground` is what it has made so far."""
     try:
-        monitor = Monitor(roots, container, starter, lock)
+        monitor = Monitor(roots, container, starter, lock, ground)
         if data is not None:
             monitor.add_client(data, stdin=stdin)
         monitor.start()
@@ -350,21 +373,3 @@ def report_failure(roots: Roots, container: Container, starter: control.Channel,
     starter.send(message)
     if removed:
         removal.remove_rest(roots, container)
-
-
-def become_daemon(keep: set[int]) -> None:
-    """Leave the session and the descriptors of the command that forked us, but for `keep`."""
-    os.setsid()
-    null = os.open("/dev/null", os.O_RDWR)
-    for target in (0, 1, 2):
-        if target not in keep:
-            os.dup2(null, target)
-    low = 3
-    for descriptor in sorted(keep):
-        if descriptor >= low:
-            os.closerange(low, descriptor)
-            low = descriptor + 1
-    os.closerange(low, 1 << 20)
-    os.umask(0o022)
-    syscalls.become_subreaper()
-    syscalls.set_process_name("hyperbox-monitor")

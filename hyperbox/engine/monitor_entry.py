@@ -10,7 +10,8 @@ def main(arguments: list[str]) -> None:
     import _socket
 
     from hyperbox.engine import control
-    from hyperbox.engine.launch import FIRST_GIVEN, be_child
+    from hyperbox.engine.ahead import be_child
+    from hyperbox.engine.launch import FIRST_GIVEN
     from hyperbox.engine.state import Roots, read_container
 
     data_root, run_root, cgroup, test_step, kind, container_id, *options, given = arguments

@@ -15,6 +15,8 @@ from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hyperbox.runtime.adapters import Adapter
+
     Json = dict[str, object]
 
 
@@ -26,21 +28,72 @@ def cgroup_path(roots: Roots, container: Container) -> str:
     return f"/{roots.cgroup}/{container.project}/{container.id}"
 
 
-def set_up(roots: Roots, container: Container) -> int:
+class Ground:
+    """What every monitor makes first, knowing nothing of its container: mounts of its own, with the OCI runtime that is likely and the
+    cgroup hierarchies as runtimes want them, and a network namespace. All of it dies with the process.
+    """
+
+    __slots__ = ("_host", "netns", "shielded")
+
+    def __init__(self, roots: Roots) -> None:
+        from hyperbox.engine.monitor_process import runtime_folder
+        from hyperbox.kernel import cgroups
+        from hyperbox.runtime.adapters import adapter
+
+        self._host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        syscalls.private_mounts()
+        cgroups.mend_hierarchies()
+        self.shielded = ""
+        try:
+            self.shield(adapter("", runtime_folder(roots)))
+        except EngineError:  # no runtime is installed: told when the container's own is looked for
+            pass
+        self.netns = syscalls.new_netns()
+
+    def leave(self) -> None:
+        """Go back to the host's mounts, and give up the network namespace."""
+        folder = os.getcwd()
+        syscalls.setns(self._host, syscalls.CLONE_NEWNS)
+        os.chdir(folder)
+        os.close(self._host)
+        os.close(self.netns)
+
+    def shield(self, runtime: Adapter) -> None:
+        """Shield a runtime's program, unless that is done."""
+        if runtime.path != self.shielded:
+            runtime.shield()
+            self.shielded = runtime.path
+
+
+def load_modules() -> None:
+    """Import what `set_up` will need."""
+    from hyperbox.engine import (  # noqa: F401
+        network_files,
+        network_setup,
+        project_groups,
+        rootfs,
+        spec,
+        spec_host,
+        volumes,
+    )
+
+
+def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
     """Mount, join networks and write the bundle; returns the network namespace's descriptor, -1 for the host's.
 
     Raises HyperBoxError with docker's words, or OSError.
     """
     from hyperbox.engine import monitor_process, network, project_groups, rootfs, spec, spec_host, volumes
-    from hyperbox.kernel import cgroups
 
     runtime = monitor_process.runtime_of(roots, container)
-    held = take_shared_mounts(container)
-    syscalls.private_mounts()
-    runtime.shield()
-    cgroups.mend_hierarchies()
+    held: dict[str, int] = {}
+    if shares_mounts(container):
+        held = take_shared_mounts(container, ground)
+        ground = None
+    ground = ground or Ground(roots)
+    ground.shield(runtime)
     project_groups.create(roots, container.project)
-    netns = network_namespace(roots, container)
+    netns = network_namespace(roots, container, ground)
     folder = container.folder()
     target = f"{folder}/merged"
     layers = container.record["Layers"]
@@ -78,14 +131,19 @@ def set_up(roots: Roots, container: Container) -> int:
     return netns
 
 
-def take_shared_mounts(container: Container) -> dict[str, int]:
-    """See `propagation.take`, which only containers with such binds load."""
+def shares_mounts(container: Container) -> bool:
+    """Return whether mounts of the container and the host's are to propagate to each other."""
     from hyperbox.engine import volumes
 
-    if not any("s" in str(point.get("Propagation") or "") for point in volumes.points(container)):
-        return {}
+    return any("s" in str(point.get("Propagation") or "") for point in volumes.points(container))
+
+
+def take_shared_mounts(container: Container, ground: Ground | None) -> dict[str, int]:
+    """See `propagation.take`, which only containers with such binds load; the ground, made in vain, is given up for it."""
     from hyperbox.engine import propagation
 
+    if ground is not None:
+        ground.leave()
     return propagation.take(container)
 
 
@@ -95,13 +153,14 @@ def joins_networks(container: Container) -> bool:
     return mode != "host" and not mode.startswith("container:")
 
 
-def network_namespace(roots: Roots, container: Container) -> int:
-    """Return a descriptor of the container's network namespace: a new one, another container's, or -1 for the host's."""
+def network_namespace(roots: Roots, container: Container, ground: Ground) -> int:
+    """Return a descriptor of the container's network namespace: the new one, another container's, or -1 for the host's."""
     mode = str(container.host_config.get("NetworkMode") or "")
+    if joins_networks(container):
+        return ground.netns
+    os.close(ground.netns)
     if mode == "host":
         return -1
-    if not mode.startswith("container:"):
-        return syscalls.new_netns()
     try:
         other = find_container(roots, mode[10:])
     except NotFound:

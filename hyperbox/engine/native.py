@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
+    from hyperbox.engine.ahead import Ahead
     from hyperbox.engine.api import Attachment, ContainerSpec, Filters, Json, OnEvent
     from hyperbox.engine.state import Roots
     from hyperbox.image.store import ImageStore
@@ -19,10 +20,16 @@ if TYPE_CHECKING:
 class NativeEngine:
     """Containers over an OCI runtime, with no daemon. One instance, one thread; as many processes as you like."""
 
-    __slots__ = ("roots",)
+    __slots__ = ("_ahead", "roots")
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(self, roots: Roots, ahead: Ahead | None = None) -> None:
+        """`ahead` is the monitor of the next container or exec that this object starts, waiting already."""
         self.roots = roots
+        self._ahead = ahead
+
+    def _take_ahead(self) -> Ahead | None:
+        ahead, self._ahead = self._ahead, None
+        return ahead
 
     @property
     def store(self) -> ImageStore:
@@ -66,7 +73,7 @@ class NativeEngine:
     def container_start(self, reference: str) -> None:
         from hyperbox.engine.launch import container_start
 
-        container_start(self.roots, reference)
+        container_start(self.roots, reference, self._take_ahead())
 
     def container_run(
         self,
@@ -78,7 +85,8 @@ class NativeEngine:
     ) -> tuple[str, Attachment]:
         from hyperbox.engine.launch import container_run
 
-        return container_run(self.roots, spec, stdin=stdin, detach_keys=detach_keys, on_created=on_created)
+        ahead = self._take_ahead()
+        return container_run(self.roots, spec, stdin=stdin, detach_keys=detach_keys, on_created=on_created, ahead=ahead)
 
     def container_attach(
         self, reference: str, *, stdin: bool, stdout: bool, stderr: bool, logs: bool = False, detach_keys: str = ""
@@ -245,7 +253,7 @@ class NativeEngine:
     def exec_start(self, exec_id: str, *, detach: bool = False) -> Attachment | None:
         from hyperbox.engine.exec import exec_start
 
-        return exec_start(self.roots, exec_id, detach=detach)
+        return exec_start(self.roots, exec_id, detach=detach, ahead=self._take_ahead())
 
     def exec_inspect(self, exec_id: str) -> Json:
         from hyperbox.engine.exec import exec_inspect

@@ -98,7 +98,7 @@ class Monitor:
             self._loop.catch_children()
             self._resolve()
             self._take_waiting()
-            self._begin()
+            self._begin({"NetworkSettings": container.state["NetworkSettings"]})
         except BaseException:
             take_down(roots, container)
             raise
@@ -109,8 +109,8 @@ class Monitor:
         """Stay until the container has ended for good and all that it held is given back."""
         self._loop.run()
 
-    def _begin(self) -> None:
-        """Start the process, the first time or again."""
+    def _begin(self, more: Json) -> None:
+        """Start the process, the first time or again, and record it with `more` changes of the state."""
         container = self._container
         pid, stdio = start_process(self._roots, container)
         self._roots.reached("started")
@@ -118,6 +118,7 @@ class Monitor:
         self._started = time.monotonic()
         self._prober = Prober.for_container(self._roots, container, self._loop)
         changes: Json = {
+            **more,
             "Status": "running",
             "Pid": pid,
             "PidStart": process.start_time(pid) or 0,
@@ -265,7 +266,7 @@ class Monitor:
         forget_runtime_state(self._roots, self._container)
         cgroups.remove_group(cgroup_path(self._roots, self._container))
         try:
-            self._begin()
+            self._begin({})
         except (HyperBoxError, OSError) as error:
             message = error.message if isinstance(error, HyperBoxError) else str(error)
             self._finish({"Pid": 0, "ExitCode": 128, "FinishedAt": now(), "Error": message})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
-from hyperbox.engine.state import Container, Roots, find_container, update_state
+from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
 from hyperbox.kernel import syscalls
 
@@ -81,9 +81,9 @@ def load_modules() -> None:
 def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
     """Mount, join networks and write the bundle; returns the network namespace's descriptor, -1 for the host's.
 
-    Raises HyperBoxError with docker's words, or OSError.
+    The state gets its NetworkSettings in memory only: they are written when the process runs. Raises HyperBoxError with docker's words, or OSError.
     """
-    from hyperbox.engine import monitor_process, network, project_groups, rootfs, spec, spec_host, volumes
+    from hyperbox.engine import monitor_process, network, project_groups, spec, spec_host, volumes
 
     runtime = monitor_process.runtime_of(roots, container)
     held: dict[str, int] = {}
@@ -94,22 +94,9 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
     ground.shield(runtime)
     project_groups.create(roots, container.project)
     netns = network_namespace(roots, container, ground)
-    folder = container.folder()
-    target = f"{folder}/merged"
-    layers = container.record["Layers"]
-    assert isinstance(layers, list)
-    rootfs.mount_rootfs(
-        [str(layer) for layer in layers],
-        f"{folder}/upper",
-        f"{folder}/work",
-        target,
-        volatile=bool(container.host_config.get("AutoRemove")),
-    )
-    roots.reached("mounted")
-    rootfs.prepare_mount_points(target)
-    rootfs.prepare_working_dir(target, str(container.config.get("WorkingDir") or ""))
+    target = mount_root(roots, container)
     settings = network.setup(roots, container, netns) if joins_networks(container) else {}
-    update_state(container, {"NetworkSettings": settings})
+    container.state = {**container.state, "NetworkSettings": settings}
     roots.reached("networked")
     network.prepare_files(roots, container, settings)
     mounts = volumes.prepare_mounts(roots, container)
@@ -129,6 +116,27 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
     runtime.write_bundle(roots.container_run(container.id), bundle)
     roots.reached("bundled")
     return netns
+
+
+def mount_root(roots: Roots, container: Container) -> str:
+    """Mount the container's root file system, with all in it that a start needs, and return where."""
+    from hyperbox.engine import rootfs
+
+    folder = container.folder()
+    target = f"{folder}/merged"
+    layers = container.record["Layers"]
+    assert isinstance(layers, list)
+    rootfs.mount_rootfs(
+        [str(layer) for layer in layers],
+        f"{folder}/upper",
+        f"{folder}/work",
+        target,
+        volatile=bool(container.host_config.get("AutoRemove")),
+    )
+    roots.reached("mounted")
+    rootfs.prepare_mount_points(target)
+    rootfs.prepare_working_dir(target, str(container.config.get("WorkingDir") or ""))
+    return target
 
 
 def shares_mounts(container: Container) -> bool:

@@ -1,0 +1,224 @@
+"""Runs tests/guest/checks.py in a virtual machine with cgroup v2 alone, under Debian's cloud kernel, and prints what it says.
+
+    python tests/guest/boot.py [CHECK…]
+
+QEMU (without KVM) boots an initrd that is made here and holds all that is needed: busybox, Python with this checkout, crun, an image, and the
+kernel's modules. The kernel's package is downloaded into build/guest/ and unpacked, never installed. Needs qemu-system-x86, busybox-static,
+crun, and apt-get for the download. Takes about a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "guest"
+KERNEL = "linux-image-cloud-amd64"
+MODULES = ("overlay", "virtio_pci", "virtio_blk")
+LIBRARIES = ("click", "platformdirs", "yaml", "_yaml")
+UNUSED = (
+    *(
+        "test",
+        "idlelib",
+        "ensurepip",
+        "lib2to3",
+        "tkinter",
+        "turtledemo",
+        "distutils",
+        "dist-packages",
+        "site-packages",
+    ),
+    *("unittest", "pydoc_data", "asyncio", "sqlite3", "curses", "dbm", "multiprocessing", "xmlrpc", "wsgiref"),
+)
+MEMORY, DISK = 1536, 64  # MiB
+LONGEST = 540  # seconds
+
+
+def missing() -> str:
+    """Return what this machine lacks for the guest, or ""."""
+    if platform.machine() != "x86_64":
+        return "the guest is x86_64"
+    for program in ("qemu-system-x86_64", "busybox", "crun", "dpkg-deb"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    if not kernel_folder().is_dir() and shutil.which("apt-get") is None:
+        return "apt-get is not there to download a kernel"
+    return ""
+
+
+def kernel_folder() -> Path:
+    """Return where the kernel is unpacked."""
+    return BUILD / "kernel"
+
+
+def fetch_kernel() -> Path:
+    """Download and unpack the kernel where it is not there, and return its folder. Raises CalledProcessError."""
+    target = kernel_folder()
+    if target.is_dir():
+        return target
+    BUILD.mkdir(parents=True, exist_ok=True)
+    listed = subprocess.run(["apt-cache", "depends", KERNEL], capture_output=True, text=True, check=True).stdout
+    (package,) = re.findall(r"Depends: (linux-image-\S+)", listed)[:1]
+    subprocess.run(["apt-get", "download", "-q", package], cwd=BUILD, check=True, capture_output=True)
+    (archive,) = BUILD.glob(f"{package}_*.deb")
+    unpacked = BUILD / f"kernel.{os.getpid()}"
+    subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
+    unpacked.rename(target)
+    archive.unlink()
+    return target
+
+
+def modules(kernel: Path) -> list[Path]:
+    """Return the kernel's modules that the guest needs, each after those that it depends on."""
+    found = {path.stem.replace("-", "_"): path for path in kernel.rglob("*.ko")}
+    order: list[Path] = []
+
+    def add(name: str) -> None:
+        path = found.get(name)
+        if path is None or path in order:
+            return
+        match = re.search(rb"\0depends=([^\0]*)\0", b"\0" + path.read_bytes())
+        for other in match[1].decode().split(",") if match else []:
+            add(other.replace("-", "_"))
+        order.append(path)
+
+    for name in MODULES:
+        add(name)
+    return order
+
+
+def libraries(program: Path) -> Iterator[Path]:
+    """Yield the shared libraries that a program needs."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    for match in re.finditer(r"(?:=> )?(/\S+) \(0x", listed):
+        yield Path(match[1])
+
+
+class Initrd:
+    """A root file system being collected: path in the guest -> file here, or content."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path | bytes] = {}
+        self.links: dict[str, str] = {}
+
+    def add_program(self, source: Path, target: str) -> None:
+        """Add a program with its libraries."""
+        self.files[target] = source.resolve()
+        for library in libraries(source.resolve()):
+            self.files[str(library)] = library.resolve()
+
+    def add_tree(self, source: Path, target: str, unused: tuple[str, ...] = ()) -> None:
+        """Add a folder with all files in it."""
+        for folder, names, files in os.walk(source):
+            names[:] = [name for name in names if name not in unused]
+            for name in files:
+                path = Path(folder, name)
+                self.files[f"{target}/{path.relative_to(source)}"] = path.resolve()
+
+    def write(self, path: Path) -> None:
+        """Write a cpio archive (newc; Documentation/driver-api/early-userspace/buffer-format.rst)."""
+        entries: dict[str, tuple[int, int, Path | bytes]] = {}
+        for name, source in self.files.items():
+            status = source.stat() if isinstance(source, Path) else None
+            mode = 0o100000 | (stat.S_IMODE(status.st_mode) if status else 0o755)
+            entries[name.lstrip("/")] = (mode, int(status.st_mtime) if status else 0, source)
+        for name, to in self.links.items():
+            entries[name.lstrip("/")] = (0o120777, 0, to.encode())
+        for name in list(entries):
+            for parent in Path(name).parents:
+                if str(parent) != ".":
+                    entries.setdefault(str(parent), (0o40755, 0, b""))
+        with open(path, "wb") as file:
+            for number, name in enumerate([*sorted(entries), "TRAILER!!!"], 1):
+                mode, modified, source = entries.get(name, (0, 0, b""))
+                data = source if isinstance(source, bytes) else source.read_bytes()
+                fields = (number, mode, 0, 0, 1, modified, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+                head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+                file.write(head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4))
+
+
+def make_initrd(kernel: Path, target: Path, checks: list[str]) -> None:
+    """Write the guest's root file system."""
+    initrd = Initrd()
+    initrd.files["/bin/busybox"] = Path(shutil.which("busybox") or "").resolve()
+    python = Path(sysconfig.get_config_var("BINDIR"), f"python{sysconfig.get_python_version()}")
+    initrd.add_program(python, "/usr/bin/python3")
+    initrd.add_program(Path(shutil.which("crun") or ""), "/usr/bin/crun")
+    standard = Path(sysconfig.get_path("stdlib"))
+    initrd.add_tree(standard, str(standard), UNUSED)
+    for path in standard.glob("lib-dynload/*.so"):
+        for library in libraries(path):
+            initrd.files[str(library)] = library.resolve()
+    here = Path(sysconfig.get_path("purelib"))
+    for name in LIBRARIES:
+        initrd.add_tree(here / name, f"/hyperbox/{name}")
+    initrd.add_tree(ROOT / "hyperbox", "/hyperbox/hyperbox")
+    initrd.files["/hyperbox/checks.py"] = Path(__file__).with_name("checks.py")
+    initrd.files["/image.tar"] = image()
+    names = []
+    for number, path in enumerate(modules(kernel)):
+        names.append(f"{number:02}-{path.name}")
+        initrd.files[f"/modules/{names[-1]}"] = path
+    initrd.files["/init"] = Path(__file__).with_name("init").read_bytes()
+    initrd.files["/checks"] = " ".join(checks).encode()
+    initrd.links["/bin/sh"] = "busybox"
+    initrd.write(target)
+
+
+def image() -> Path:
+    """Return a root file system with busybox in it, as a tar."""
+    target = BUILD / "image.tar"
+    with tarfile.open(target, "w") as archive:
+        archive.add(Path(shutil.which("busybox") or "").resolve(), "bin/busybox")
+        listed = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
+        for name in listed:
+            member = tarfile.TarInfo(f"bin/{name}")
+            member.type, member.linkname, member.mode = tarfile.SYMTYPE, "busybox", 0o777
+            if name != "busybox":
+                archive.addfile(member)
+    return target
+
+
+def run(checks: list[str]) -> subprocess.CompletedProcess[str]:
+    """Boot the guest and return its finished run, its console as stdout. Raises TimeoutExpired."""
+    kernel = fetch_kernel()
+    initrd, disk = BUILD / f"initrd.{os.getpid()}", BUILD / f"disk.{os.getpid()}"
+    try:
+        make_initrd(kernel, initrd, checks)
+        with open(disk, "wb") as file:
+            file.truncate(DISK << 20)
+        (image_file,) = kernel.glob("boot/vmlinuz-*")
+        words = "console=ttyS0 quiet panic=-1 cgroup_no_v1=all psi=1 mitigations=off random.trust_cpu=on"
+        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY)]
+        argv += ["-kernel", str(image_file), "-initrd", str(initrd), "-append", words, "-no-reboot"]
+        argv += ["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none"]
+        argv += ["-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"]
+        return subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LONGEST,
+            check=False,
+        )
+    finally:
+        initrd.unlink(missing_ok=True)
+        disk.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    if why := missing():
+        sys.exit(why)
+    finished = run(sys.argv[1:])
+    sys.stdout.write(finished.stdout + finished.stderr)

@@ -1,0 +1,43 @@
+"""cgroup v2 for real: the checks of checks.py in a virtual machine, each a test here.
+
+Skipped with the reason where the machine has no QEMU, or where HYPERBOX_GUEST=no; HYPERBOX_GUEST=yes fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.guest import boot
+
+CHECKS = re.findall(r"^def check_(\w+)", Path(__file__).with_name("checks.py").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, str]:
+    """What the guest said: check -> "" or why it failed, and its whole console under "console"."""
+    wanted = os.environ.get("HYPERBOX_GUEST", "")
+    why = "HYPERBOX_GUEST=no" if wanted == "no" else boot.missing()
+    if why and wanted == "yes":
+        pytest.fail(why)
+    if why:
+        pytest.skip(why)
+    console = boot.run([]).stdout
+    found = {"console": console}
+    for line in console.splitlines():
+        if match := re.match(r"(PASS|FAIL) (\w+)(.*)", line.strip()):
+            found[match[2]] = "" if match[1] == "PASS" else match[3].lstrip(": ")
+    return found
+
+
+@pytest.mark.timeout(600)
+def test_the_guest_has_cgroup_v2_alone(answers: dict[str, str]) -> None:
+    assert "MODE v2" in answers["console"], answers["console"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_limits_are_obeyed(answers: dict[str, str], check: str) -> None:
+    assert answers.get(check, answers["console"]) == ""

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from hyperbox.errors import EngineError, HyperBoxError
+from hyperbox.errors import DISK_ERRORS, EngineError, HyperBoxError, disk_error
 
 
 def report(error: HyperBoxError) -> None:
@@ -53,6 +53,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 141
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            report(disk_error(error))
+            return 1
         if isinstance(error, OSError) and not debug:
             sys.stderr.write(
                 f"hyperbox: {error.strerror or error}{': ' + str(error.filename) if error.filename else ''}\n"

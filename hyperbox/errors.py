@@ -6,6 +6,8 @@ them into text on stderr and an exit code. Nothing here prints.
 
 from __future__ import annotations
 
+import os
+
 
 class HyperBoxError(Exception):
     """A failure that the user reads as one message.
@@ -81,6 +83,16 @@ class NotImplementedByEngine(EngineError):
     """The engine does not have this operation (HTTP 501)."""
 
     status = 501
+
+
+# what a disk says that is full (ENOSPC, EDQUOT), may not be written to (EROFS), or is broken (EIO)
+DISK_ERRORS = frozenset({28, 122, 30, 5})
+
+
+def disk_error(error: OSError) -> EngineError:
+    """Return the engine's error for a failure of its disk, in the words of the Docker Engine: "PATH: no space left on device"."""
+    reason = (error.strerror or str(error)).lower()
+    return EngineError(f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason)
 
 
 class Unavailable(EngineError):

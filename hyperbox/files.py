@@ -112,11 +112,13 @@ def write_atomic(path: str, data: bytes | str, *, mode: int = 0o600, durable: bo
         finally:
             os.close(descriptor)
         os.rename(temporary, path)
-    except BaseException:
+    except BaseException as error:
         try:
             os.unlink(temporary)
         except OSError:
             pass
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path
         raise
     if durable:
         sync_folder(os.path.dirname(path) or ".")
@@ -125,6 +127,21 @@ def write_atomic(path: str, data: bytes | str, *, mode: int = 0o600, durable: bo
 def write_json(path: str, value: object, *, mode: int = 0o600, durable: bool = False) -> None:
     """Replace the file at `path` by `value` as JSON; see `write_atomic`."""
     write_atomic(path, dumps(value), mode=mode, durable=durable)
+
+
+def overwrite_json(path: str, value: object) -> None:
+    """Write a file anew in its own place, for a full disk that has no room for a second copy; readers may see it half-written.
+
+    What it becomes is not shorter than it was (white space is added), so it needs no block more unless it has grown. Raises OSError.
+    """
+    data = dumps(value).encode("utf-8", "surrogateescape")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        data = data.ljust(os.fstat(descriptor).st_size)
+        if os.write(descriptor, data) != len(data):
+            raise OSError(28, os.strerror(28), path)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(path: str) -> None:
@@ -187,27 +204,36 @@ def claim_owner(path: str) -> str | None:
 class Lock:
     """An exclusive (or shared) lock on a file, held inside `with`; freed by the kernel when the process dies. flock(2).
 
+    Without `wait` the lock of somebody else leaves `descriptor` -1 instead.
+
     Two locks are always taken in the order that `engine/state.py` documents.
     """
 
-    __slots__ = ("descriptor", "path", "shared")
+    __slots__ = ("descriptor", "path", "shared", "wait")
 
-    def __init__(self, path: str, *, shared: bool = False) -> None:
+    def __init__(self, path: str, *, shared: bool = False, wait: bool = True) -> None:
         self.path = path
         self.shared = shared
+        self.wait = wait
         self.descriptor = -1
 
     def __enter__(self) -> Lock:
         import fcntl
 
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.descriptor, fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX)
+        kind = fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self.descriptor, kind if self.wait else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self.descriptor)
+            self.descriptor = -1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
 
 def lock_if_free(path: str) -> int:

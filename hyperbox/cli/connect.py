@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hyperbox.engine.state import Roots
     from hyperbox.grammar.parse import Invocation
 
+NEEDS_ROOT = "HyperBox's native engine needs root: use sudo"
+
 
 def roots_from_environment() -> Roots:
     """Return where the native engine keeps things: from the environment, or the system's own folders."""
@@ -48,12 +50,12 @@ def native_engine(ahead: Ahead | None = None) -> NativeEngine:
     from hyperbox.errors import Unavailable
 
     roots = roots_from_environment()
+    if os.geteuid() and os.path.exists(roots.data) and not os.access(f"{roots.data}/containers", os.R_OK | os.W_OK):
+        raise Unavailable(f"permission denied while opening {roots.data}", hint=NEEDS_ROOT)
     try:
         ready = roots.prepare()
     except PermissionError as error:
-        raise Unavailable(
-            f"permission denied while making {error.filename}", hint="HyperBox's native engine needs root"
-        ) from None
+        raise Unavailable(f"permission denied while making {error.filename}", hint=NEEDS_ROOT) from None
     engine = NativeEngine(roots, ahead)
     if not ready:  # the first command since the machine's start
         engine.restore()

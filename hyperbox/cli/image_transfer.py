@@ -31,7 +31,12 @@ def config_folder(invocation: Invocation) -> str:
 
 def auth_for(invocation: Invocation, domain: str) -> Json | None:
     """Return the credentials that docker's configuration has for a registry, or None."""
-    return credentials(read_config(config_folder(invocation)), domain)
+    try:
+        config = read_config(config_folder(invocation))
+    except HyperBoxError as error:  # told, and gone on without, as docker does
+        sys.stderr.write(f"{error.message}\n")
+        config = {}
+    return credentials(config, domain)
 
 
 def user_reference(text: str) -> Reference:

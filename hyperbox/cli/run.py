@@ -6,7 +6,7 @@ import os
 import sys
 
 from hyperbox.cli.connect import expect_start, native_engine
-from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound, UsageError
+from hyperbox.errors import DISK_ERRORS, EngineError, ExitStatus, HyperBoxError, NotFound, UsageError, disk_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ class PlatformError(HyperBoxError):
 
 def run(invocation: Invocation) -> int:
     """`docker run`: returns the container's exit code, or 125, 126, 127 where it could not be started."""
+    try:
+        return run_container(invocation)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise start_failure(disk_error(error)) from None
+
+
+def run_container(invocation: Invocation) -> int:
+    """Do what `run` does; a failing disk raises OSError."""
     ahead = expect_start("container")
     from hyperbox.cli.container_spec import container_spec
 
@@ -180,10 +190,12 @@ class IdentifierFile:
             os.unlink(self.path)
 
 
-def create_or_forget(engine: NativeEngine, spec: ContainerSpec, identifier_file: IdentifierFile) -> str:
+def create_or_forget(
+    engine: NativeEngine, spec: ContainerSpec, identifier_file: IdentifierFile, *, starts: bool = False
+) -> str:
     """Create the container and return its id; without one the id file goes too."""
     try:
-        created = engine.container_create(spec)
+        created = engine.container_create(spec, starts=starts)
     except HyperBoxError:
         identifier_file.forget()
         raise
@@ -204,7 +216,7 @@ def note_creation(identifier_file: IdentifierFile, container_id: str, warnings: 
 def run_detached(engine: NativeEngine, spec: ContainerSpec, identifier_file: IdentifierFile) -> int:
     """Create and start; the id is printed even where the start fails, as docker does."""
     try:
-        container_id = create_or_forget(engine, spec, identifier_file)
+        container_id = create_or_forget(engine, spec, identifier_file, starts=True)
     except HyperBoxError as error:
         raise start_failure(error) from None
     try:

@@ -134,6 +134,11 @@ def _load_document(options: LoadOptions, found: Found, *, bare: bool = False) ->
     return document, name, variables, reads.uses_own
 
 
+def place_hint(name: str, stream: yaml_nodes.Stream) -> str:
+    """Return the file, line and column at which a stream stops being YAML."""
+    return f"{name}:{stream.error.place}" if stream.error and stream.error.place else ""
+
+
 def _load_files(names: list[str], context: Context, make_absolute: bool) -> Json:
     """Merge files into one document; defaults, checks and paths apply to the whole."""
     document: Json = {}
@@ -160,7 +165,7 @@ def _load_file(name: str, context: Context, document: Json) -> tuple[Json, Reset
         resets = construction.resets
         document = _merge_document(value, resets, name, context, document)
     if stream.error:
-        raise ComposeError(f"failed to parse {name}: {stream.error}")
+        raise ComposeError(f"failed to parse {name}: {stream.error}", hint=place_hint(name, stream))
     return document, resets
 
 
@@ -250,7 +255,7 @@ def _require_readable(found: Found, streams: Mapping[str, yaml_nodes.Stream]) ->
         stream = streams[source.name]
         if not stream.documents or (len(stream.documents) == 1 and stream.error):
             if stream.error:
-                raise ComposeError(str(stream.error))
+                raise ComposeError(str(stream.error), hint=place_hint(source.name, stream))
             continue
         problem = yaml_values.top_level_problem(stream.documents[0])
         if problem:

@@ -24,7 +24,14 @@ _LONG_TAG = "tag:yaml.org,2002:"
 
 
 class YamlError(ValueError):
-    """A stream that is not YAML, or not acceptable; its text starts with "yaml: " as docker compose shows it."""
+    """A stream that is not YAML, or not acceptable; its text starts with "yaml: " as docker compose shows it.
+
+    `place` is "LINE:COLUMN", counted from one, where libyaml tells it, or "": yaml.v3's own line is often one off and has no column.
+    """
+
+    def __init__(self, text: str, place: str = "") -> None:
+        super().__init__(text)
+        self.place = place
 
 
 class Node:
@@ -60,7 +67,9 @@ def read_stream(data: bytes | str) -> Stream:
     except YamlError as error:
         stream.error = error
     except yaml.YAMLError as error:
-        stream.error = YamlError(f"yaml: {_problem(error)}")
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
+        stream.error = YamlError(f"yaml: {_problem(error)}", place)
     except UnicodeDecodeError:
         stream.error = YamlError("yaml: invalid Unicode character")
     return stream

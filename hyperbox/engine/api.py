@@ -106,8 +106,9 @@ class Engine(Protocol):
         """`GET /events`: the past ones from `since`, then new ones as they happen until `until`; without it, for ever."""
 
     # --- containers -----------------------------------------------------------------------------------------------------------
-    def container_create(self, spec: ContainerSpec) -> Json:
-        """Record a new container; returns {"Id", "Warnings"}. Nothing is left of it when it raises.
+    def container_create(self, spec: ContainerSpec, *, starts: bool = False) -> Json:
+        """Record a new container; returns {"Id", "Warnings"}. Nothing is left of it when it raises, nor, where the caller `starts` it
+        at once, when the caller is killed before it runs.
 
         Raises NotFound "No such image: NAME:TAG" (it never pulls), Conflict where the name is in use, InvalidParameter.
         """

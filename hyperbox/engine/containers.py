@@ -53,7 +53,7 @@ def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, 
 def want_stopped(container: Container) -> None:
     """Let nobody restart it."""
     try:
-        files.write_atomic(f"{container.folder()}/wanted", "stopped")
+        files.claim(f"{container.folder()}/wanted", "stopped")  # a link: it needs no room on a full disk
     except FileNotFoundError:
         raise NotFound(f"No such container: {container.id}") from None
     container.roots.reached("stop-wanted")

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 
-def container_create(roots: Roots, spec: ContainerSpec) -> Json:
+def container_create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> Json:
     """See `engine.api.Engine.container_create`."""
     from hyperbox.engine.events import emit
 
-    container, warnings = create(roots, spec)
+    container, warnings = create(roots, spec, starts=starts)
     emit(roots, "create", container)
     return {"Id": container.id, "Warnings": warnings}
 

@@ -30,7 +30,7 @@ from hyperbox.engine.monitor_setup import (
 )
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, now, update_state
-from hyperbox.errors import EngineError, HyperBoxError, NotFound
+from hyperbox.errors import EngineError, HyperBoxError, NotFound, disk_error
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -248,7 +248,7 @@ class Monitor:
 
     def _restarts(self, code: int) -> bool:
         container = self._container
-        stopped = os.path.exists(f"{container.folder()}/wanted")
+        stopped = os.path.lexists(f"{container.folder()}/wanted")
         count = container.state["RestartCount"]
         assert isinstance(count, int)
         try:
@@ -300,10 +300,7 @@ class Monitor:
         if self._listener is not None:
             self._loop.unwatch(self._listener.fileno())
             self._listener.close()
-        try:
-            syscalls.umount(f"{removal.present_folder(self._roots, self._container)}/merged")
-        except OSError:
-            pass
+        unmount_root(self._roots, self._container)
         take_down(self._roots, self._container)
         self._roots.reached("taken-down")
         if removed:
@@ -346,10 +343,20 @@ def be_monitor(
     monitor.serve()
 
 
+def unmount_root(roots: Roots, container: Container) -> None:
+    """Unmount the container's root file system, so that its folder can be removed; none mounted is no error."""
+    from hyperbox.engine import removal
+
+    try:
+        syscalls.umount(f"{removal.present_folder(roots, container)}/merged")
+    except OSError:
+        return
+
+
 def described(error: Exception) -> Json:
     """Return an error as the message that tells another process of it; `launch.error_of` is the way back."""
     if not isinstance(error, HyperBoxError):
-        reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+        reason = disk_error(error).message if isinstance(error, OSError) else str(error)
         return {"error": reason, "status": 500, "code": 1, "hint": ""}
     status = error.status if isinstance(error, EngineError) else 500
     return {"error": error.message, "status": status, "code": error.exit_code, "hint": error.hint}
@@ -373,4 +380,5 @@ def report_failure(roots: Roots, container: Container, starter: control.Channel,
         update_state(container, ended)
     starter.send(message)
     if removed:
+        unmount_root(roots, container)
         removal.remove_rest(roots, container)

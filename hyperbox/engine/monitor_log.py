@@ -103,6 +103,15 @@ class LogWriter:
                     self._rotate()
                 self._put(record)
         except OSError:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Take away the part of a record that a full disk left, so that the next one begins a line."""
+        try:
+            if self._descriptor < 0:
+                self._open()
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
             return
 
     def _put(self, records: bytes) -> None:
@@ -115,6 +124,7 @@ class LogWriter:
         """Make PATH PATH.1, PATH.1 PATH.2 … and begin anew; with one file kept, empty it."""
         count, suffix = self._options.max_file, ".gz" if self._options.compress else ""
         os.close(self._descriptor)
+        self._descriptor, self._size = -1, 0
         if count == 1:
             os.truncate(self._path, 0)
         else:

@@ -65,10 +65,10 @@ class NativeEngine:
         return events(self.roots, since, until, filters)
 
     # --- containers ------------------------------------------------------------------------------------------------------
-    def container_create(self, spec: ContainerSpec) -> Json:
+    def container_create(self, spec: ContainerSpec, *, starts: bool = False) -> Json:
         from hyperbox.engine.creation import container_create
 
-        return container_create(self.roots, spec)
+        return container_create(self.roots, spec, starts=starts)
 
     def container_start(self, reference: str) -> None:
         from hyperbox.engine.launch import container_start

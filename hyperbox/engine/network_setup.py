@@ -103,6 +103,7 @@ def setup(roots: Roots, container: Container, netns: int) -> Json:
             return _set_up(roots, container, wanted, netns, inner, rules)
         except BaseException:
             teardown(roots, container.id)
+            network_store.release_all(roots, container.id)
             raise
         finally:
             rules.close()

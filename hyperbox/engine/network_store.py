@@ -250,3 +250,11 @@ def release(roots: Roots, network_id: str, address: str, container_id: str) -> N
             os.unlink(path)
         except FileNotFoundError:
             pass
+
+
+def release_all(roots: Roots, container_id: str) -> None:
+    """Give back every address that is claimed for a container, recorded or not: its start failed or was killed."""
+    base = f"{roots.run}/networks"
+    for network in files.subfolders(base):
+        for name in os.listdir(f"{base}/{network}"):
+            release(roots, network, name, container_id)

@@ -162,6 +162,7 @@ def end_processes(roots: Roots, container: Container) -> None:
 
     An OCI runtime that the monitor was waiting for is in the monitor's session, and would go on to start the container.
     """
+    from hyperbox.engine import network_store
     from hyperbox.engine.monitor_setup import cgroup_path, take_down
     from hyperbox.kernel import cgroups
 
@@ -183,22 +184,9 @@ def end_processes(roots: Roots, container: Container) -> None:
         time.sleep(0.005)
     try:
         take_down(roots, container)
-        sweep_claims(roots, container.id)
+        network_store.release_all(roots, container.id)
     except (HyperBoxError, OSError):
         return
-
-
-def sweep_claims(roots: Roots, container_id: str) -> None:
-    """Give back addresses that a monitor had claimed and not yet recorded when it was killed."""
-    base = f"{roots.run}/networks"
-    for network in files.subfolders(base):
-        for name in os.listdir(f"{base}/{network}"):
-            path = f"{base}/{network}/{name}"
-            if (files.claim_owner(path) or "").partition(" ")[0] == container_id:
-                try:
-                    os.unlink(path)
-                except FileNotFoundError:
-                    continue
 
 
 def sweep_temporaries(roots: Roots) -> None:

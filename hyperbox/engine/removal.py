@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     Json = dict[str, object]
     Filters = dict[str, list[str]]
 
-WITHOUT_VOLUMES = "removed with its volumes"
-LAST = ("wanted", "state.json", "container.json", "lock")
+WITHOUT_VOLUMES = "without-volumes"
+LAST = (WITHOUT_VOLUMES, "state.json", "container.json", "lock")
 
 
 def container_remove(
@@ -52,7 +52,7 @@ def container_remove(
             if container.running:
                 raise Conflict(f"container {container.id} was started again meanwhile")
             if volumes:
-                files.write_atomic(f"{container.folder()}/wanted", WITHOUT_VOLUMES)
+                files.claim(f"{container.folder()}/{WITHOUT_VOLUMES}", "rm")
             set_aside(roots, container)
             remove_rest(roots, container, volumes=volumes)
     except (FileNotFoundError, NotFound):
@@ -93,10 +93,7 @@ def remove_rest(roots: Roots, container: Container, *, volumes: bool = True) -> 
 
 def wants_volumes_removed(folder: str) -> bool:
     """Return whether a container that was set aside is removed with its anonymous volumes (`rm -v`)."""
-    try:
-        return files.read_text(f"{folder}/wanted") == WITHOUT_VOLUMES
-    except OSError:
-        return False
+    return os.path.lexists(f"{folder}/{WITHOUT_VOLUMES}")
 
 
 def remove_folder(folder: str) -> None:

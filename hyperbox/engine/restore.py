@@ -99,7 +99,7 @@ def comes_back(container: Container) -> bool:
         return False
     name = policy.get("Name") or "no"
     if name == "unless-stopped":
-        return not os.path.exists(f"{container.folder()}/wanted")
+        return not os.path.lexists(f"{container.folder()}/wanted")
     if name == "on-failure":
         return container.state.get("ExitCode") != 0
     return name == "always"

@@ -6,7 +6,7 @@
                                         changed by rename and update alone
       containers/ID/state.json          what it is now: {"Status", "Pid", "PidStart", "Monitor", "MonitorStart", "ExitCode", …}; not there
                                         before the first start
-      containers/ID/wanted              "stopped": nobody is to restart it; written by stop, kill and rm, removed by start
+      containers/ID/wanted              symbolic link to "stopped": nobody is to restart it; made by stop, kill and rm, removed by start
       containers/ID/{upper,work}/       its overlay; merged/ is where the monitor mounts it, in its own mount namespace
       containers/ID/ID-json.log         its output
       removing/ID/                      a container that is no more for anybody; its monitor, or the next command, removes the rest
@@ -161,6 +161,7 @@ def test_reached(wish: str, step: str) -> None:
         os.close(descriptor)
 
 
+DISK_FULL = (28, 122)  # ENOSPC, EDQUOT
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -255,7 +256,12 @@ def update_state(container: Container, changes: Json) -> None:
                 present = container.state
             assert isinstance(present, dict)
             container.state = {**present, **changes}
-            files.write_json(path, container.state)
+            try:
+                files.write_json(path, container.state)
+            except OSError as error:
+                if error.errno not in DISK_FULL or not os.path.exists(path):
+                    raise
+                files.overwrite_json(path, container.state)  # the end of a container must be told, and stop must work
     except FileNotFoundError:
         raise NotFound(f"No such container: {container.id}") from None
 

@@ -33,7 +33,9 @@ def read_config(folder: str) -> Json:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise HyperBoxError(f"WARNING: Error loading config file: {path}: {error}") from None
+        raise HyperBoxError(
+            f"WARNING: Error loading config file: {path}: {getattr(error, 'strerror', None) or error}"
+        ) from None
     return value if isinstance(value, dict) else {}
 
 

@@ -28,6 +28,7 @@ from hyperbox.image.reference import HEX, Reference, parse_reference
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     Json = dict[str, object]
 
@@ -76,6 +77,25 @@ def file_name(reference: Reference) -> str:
     return reference.canonical.replace("/", "%")
 
 
+class Addition(files.Lock):
+    """The shared lock of whoever adds an image. What a failure on a full disk has left goes at once: layers that came whole are kept
+    for the next try otherwise.
+    """
+
+    __slots__ = ("store",)
+
+    def __init__(self, store: ImageStore) -> None:
+        super().__init__(f"{store.path}/lock", shared=True)
+        self.store = store
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if error is not None and "no space left" in str(error).lower():
+            self.store.collect_garbage(wait=False)
+
+
 class ImageStore:
     """The store in one folder; see the module's docstring for the tree and its locks. `reached`: see `engine.state.Roots`."""
 
@@ -90,11 +110,11 @@ class ImageStore:
         for name in ("blobs/sha256", "layers", "records", "names", "staging", "cache", "leases"):
             os.makedirs(f"{self.path}/{name}", 0o700, exist_ok=True)
 
-    def shared_lock(self) -> files.Lock:
+    def shared_lock(self) -> Addition:
         """Return the lock under which images are added; what killed commands were making is removed first."""
         self.prepare()
         self.sweep_staging()
-        return files.Lock(f"{self.path}/lock", shared=True)
+        return Addition(self)
 
     def blob(self, digest: str) -> str:
         """Return the path of a blob, there or not."""
@@ -258,10 +278,15 @@ class ImageStore:
         files.write_json(self.record_path(image_id), record, durable=durable)
         self.reached("image-recorded")
 
-    def collect_garbage(self) -> int:
-        """Remove layers, blobs and staging leftovers that no image needs; returns the bytes that were freed."""
+    def collect_garbage(self, *, wait: bool = True) -> int:
+        """Remove layers, blobs and staging leftovers that no image needs; returns the bytes that were freed.
+
+        Without `wait` nothing is done while others add images.
+        """
         self.prepare()
-        with files.Lock(f"{self.path}/lock"):
+        with files.Lock(f"{self.path}/lock", wait=wait) as lock:
+            if lock.descriptor < 0:
+                return 0
             keys: set[str] = set()
             blobs: set[str] = set()
             for image_id in self.image_ids():

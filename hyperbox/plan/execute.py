@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import NamedTuple, NoReturn
 
-from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
+from hyperbox.errors import ComposeError, Conflict, EngineError, HyperBoxError, NotFound, disk_error
 from hyperbox.files import dumps, loads
 from hyperbox.plan import operations as op
 from hyperbox.plan.wait import wait_for
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     OnEvent = Callable[["StepEvent"], None]
 
 AT_ONCE = 16
+# what tells that another command of the same project has made the same
+PROJECT_LABELS = ("com.docker.compose.project",)
+CONTAINER_LABELS = (
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.compose.container-number",
+    "com.docker.compose.config-hash",
+)
 
 # operation -> (what is shown when it begins, when it is done)
 WORDS: dict[str, tuple[str, str]] = {
@@ -145,6 +153,9 @@ def _child(node: op.Node, context: Context, writer: int) -> NoReturn:
             "code": error.exit_code,
             "hint": error.hint,
         }
+    except OSError as error:
+        failure = disk_error(error)
+        outcome = {"error": failure.message, "engine": True, "code": failure.exit_code, "hint": ""}
     except BaseException as error:
         outcome = {"error": f"{type(error).__name__}: {error}", "engine": False, "code": 1, "hint": ""}
     finally:
@@ -187,7 +198,7 @@ def perform(node: op.Node, context: Context) -> None:
     engine = context.engine
     match node.operation:
         case op.CreateNetwork(body=body):
-            engine.network_create(body)
+            create_network(engine, body)
         case op.RemoveNetwork(name=name):
             _unless_gone(lambda: engine.network_remove(name))
         case op.CreateVolume(body=body):
@@ -225,7 +236,10 @@ def _unless_gone(action: Callable[[], object]) -> None:
 
 def create(context: Context, prepared: op.Prepared) -> str:
     """Make a container and put its files in; what was made is removed again when that fails."""
-    answer = context.engine.container_create(prepared.spec)
+    try:
+        answer = context.engine.container_create(prepared.spec)
+    except Conflict:
+        return made_by_another(context.engine, prepared)
     container_id = str(answer["Id"])
     if prepared.files:
         try:
@@ -234,6 +248,37 @@ def create(context: Context, prepared: op.Prepared) -> str:
             context.engine.container_remove(container_id, force=True, volumes=True)
             raise
     return container_id
+
+
+def create_network(engine: Engine, body: dict[str, object]) -> None:
+    """Make a network; one that another command of the same project has just made is as good."""
+    try:
+        engine.network_create(body)
+    except Conflict:
+        present = engine.network_inspect(str(body["Name"]))["Labels"]
+        if not has_all(present, body.get("Labels"), PROJECT_LABELS):
+            raise
+
+
+def made_by_another(engine: Engine, prepared: op.Prepared) -> str:
+    """Return the id of the container that another command of the same project has just made alike. Raises Conflict where it is none."""
+    spec = prepared.spec
+    try:
+        present = engine.container_inspect(spec.name)
+    except NotFound:
+        return str(engine.container_create(spec)["Id"])
+    config = present["Config"]
+    assert isinstance(config, dict)
+    if not has_all(config.get("Labels"), spec.config.get("Labels"), CONTAINER_LABELS):
+        engine.container_create(spec)  # raises docker's words again
+    return str(present["Id"])
+
+
+def has_all(present: object, wanted: object, names: tuple[str, ...]) -> bool:
+    """Return whether labels agree in what they say of a project, as far as it is said at all."""
+    if not isinstance(present, dict) or not isinstance(wanted, dict):
+        return False
+    return all(name in wanted and present.get(name) == wanted[name] for name in names)
 
 
 def put_files(engine: Engine, container_id: str, prepared: op.Prepared) -> None:

@@ -124,6 +124,23 @@ def write_atomic(path: str, data: bytes | str, *, mode: int = 0o600, durable: bo
         sync_folder(os.path.dirname(path) or ".")
 
 
+def sweep_temporaries(folder: str) -> None:
+    """Remove what `write_atomic` was writing in a folder when its process was killed; the pid is in the name."""
+    from hyperbox.process import is_alive
+
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        before, _, pid = name.rpartition(".")
+        if before.endswith(".tmp") and pid.isdigit() and not is_alive(int(pid)):
+            try:
+                os.unlink(f"{folder}/{name}")
+            except FileNotFoundError:
+                continue
+
+
 def write_json(path: str, value: object, *, mode: int = 0o600, durable: bool = False) -> None:
     """Replace the file at `path` by `value` as JSON; see `write_atomic`."""
     write_atomic(path, dumps(value), mode=mode, durable=durable)

@@ -100,6 +100,7 @@ def all_networks(roots: Roots) -> list[Json]:
 
 def forget_nameless(roots: Roots) -> None:
     """Remove the records of networks whose making or removal was killed half-way; the caller holds DATA/networks/lock."""
+    files.sweep_temporaries(folder(roots))
     whole = {record["Id"] for record in all_networks(roots)}
     for network_id in identifiers(roots):
         if network_id not in whole:

@@ -195,14 +195,4 @@ def sweep_temporaries(roots: Roots) -> None:
     folders += [f"{roots.run}/networks/{name}" for name in files.subfolders(f"{roots.run}/networks")]
     folders += [f"{roots.data}/containers/{name}" for name in files.subfolders(f"{roots.data}/containers")]
     for folder in folders:
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for name in names:
-            before, _, pid = name.rpartition(".")
-            if before.endswith(".tmp") and pid.isdigit() and not process.is_alive(int(pid)):
-                try:
-                    os.unlink(f"{folder}/{name}")
-                except FileNotFoundError:
-                    continue
+        files.sweep_temporaries(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -106,7 +107,9 @@ def keep_layer(
     if not store.has_layer(diff_id):
         try:
             os.rename(staging, folder)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
             # a leftover without a record, or another command's that is about to be recorded: the content is the same
             files.remove_tree(staging)
         store.reached("layer-placed")

@@ -70,6 +70,7 @@ def read_all(projects: str) -> list[Json]:
 
 def write(projects: str, record: Json) -> None:
     """Replace a project's record; the caller holds the lock."""
+    files.sweep_temporaries(projects)
     files.write_json(f"{projects}/{record['Id']}.json", record, durable=True)
 
 

@@ -73,6 +73,10 @@ OPERATIONS = {
         ["load", "-i", "tiny.tar"], (["image", "rm", "-f", "tiny"],), (["run", "--rm", "tiny", "true"],),
         (["image", "rm", "tiny"],),
     ),
+    "import": Operation(
+        ["import", "-c", 'CMD ["true"]', "busybox.tar", "imported"], (["image", "rm", "-f", "imported"],),
+        (["run", "--rm", "imported", "true"],), (["image", "rm", "imported"],),
+    ),
     "compose up": Operation(["compose", "up", "-d"], last=(["compose", "down", "-v"],)),
     "compose down": Operation(
         ["compose", "down", "-v"], (["compose", "up", "-d"],), (["compose", "up", "-d"],), (["compose", "down", "-v"],)
@@ -86,10 +90,11 @@ DONE_ALREADY = re.compile(r"already in use|already exists|[Nn]o such|not found|i
 
 
 @pytest.fixture(scope="module")
-def ground(busybox: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ground(busybox: str, image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a compose file and the archive of a small image that differs from busybox."""
     folder = tmp_path_factory.mktemp("crash")
     (folder / "compose.yaml").write_text(COMPOSE)
+    (folder / "busybox.tar").symlink_to(image_folder / "busybox.tar")
     argv = command_under_test()
     for words in (
         ["create", "--name", "tiny", busybox],

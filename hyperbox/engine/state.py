@@ -242,7 +242,10 @@ def find_id(roots: Roots, reference: str) -> str:
 
 def find_container(roots: Roots, reference: str) -> Container:
     """Return the container that `reference` means, its state checked against the processes that it names."""
-    return settled(read_container(roots, find_id(roots, reference)))
+    try:
+        return settled(read_container(roots, find_id(roots, reference)))
+    except NotFound:  # removed between the two looks: told by the name that the user gave
+        raise NotFound(f"No such container: {reference}") from None
 
 
 def update_state(container: Container, changes: Json) -> None:

@@ -80,10 +80,10 @@ class Digester:
         self.owned = owned
         self.bytes = 0
 
-    def selection(self, pattern: str, inner: Rules = EVERYTHING) -> list[list[str]]:
+    def selection(self, pattern: str, inner: Rules = EVERYTHING, *, any_depth: bool = False) -> list[list[str]]:
         """Return [name, digest] of each file or folder that a source means. Raises SourceMissing."""
         result = []
-        for match in self.root.matches(pattern):
+        for match in self.root.matches(pattern, any_depth=any_depth):
             try:
                 result.append([match.name, self.one(match, inner)])
             finally:
@@ -115,7 +115,7 @@ class Digester:
             extra = os.readlink(name, dir_fd=folder)
         elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
             extra = str(status.st_rdev)
-        attributes = attributes_of(f"/proc/self/fd/{folder}/{name}")
+        attributes = attributes_of(f"/proc/self/fd/{folder}/{name}", every=self.owned)
         return self.described(path, status, extra, attributes)
 
     def described(
@@ -139,8 +139,8 @@ class Digester:
         return hasher.hexdigest()
 
 
-def attributes_of(path: str) -> list[tuple[str, bytes]]:
-    """Return the extended attributes that images keep."""
+def attributes_of(path: str, *, every: bool = True) -> list[tuple[str, bytes]]:
+    """Return the extended attributes that images keep; of a context's files (`every` false) only capabilities are taken."""
     try:
         names = os.listxattr(path, follow_symlinks=False)
     except OSError:
@@ -148,7 +148,7 @@ def attributes_of(path: str) -> list[tuple[str, bytes]]:
     return [
         (name, os.getxattr(path, name, follow_symlinks=False))
         for name in sorted(names)
-        if name.startswith(KEPT_ATTRIBUTES)
+        if name.startswith(KEPT_ATTRIBUTES) and (every or not name.startswith("user."))
     ]
 
 

@@ -85,9 +85,26 @@ class Copier:
                 return self.open(destination), name
             except (FileNotFoundError, NotADirectoryError):
                 pass
-            parent, _, last = destination.rpartition("/")
+            parent, _, last = self._followed(destination).rpartition("/")
             return self.folder(parent), last
         return self.folder(destination), name
+
+    def _followed(self, path: str) -> str:
+        """Return where a destination that is a link leads to inside the root, there or not. Raises JobFailed for a circle."""
+        for _ in range(40):
+            parent, _, last = path.rpartition("/")
+            try:
+                folder = self.open(parent)
+            except OSError:
+                return path
+            try:
+                target = os.readlink(last, dir_fd=folder)
+            except OSError:
+                return path
+            finally:
+                os.close(folder)
+            path = posixpath.normpath(posixpath.join("/" + parent.lstrip("/"), target))
+        raise JobFailed(f"too many links: {path}")
 
     # --- sources ---
     def match(self, source: Root, match: Match, destination: str, inner: Rules = EVERYTHING) -> None:
@@ -186,7 +203,7 @@ class Copier:
         if not link:
             mode = stat.S_IMODE(status.st_mode)
             os.chmod(there, changed_mode(self.mode, status.st_mode) if self.mode else mode)
-        for attribute, value in attributes_of(here):
+        for attribute, value in attributes_of(here, every=self.owned):
             try:
                 os.setxattr(there, attribute, value, follow_symlinks=False)
             except OSError:

@@ -21,12 +21,7 @@ async def plan_copy(planner: Planner, stage: Stage, instruction: Instruction, st
     values = stage.environment.values
     sources = [planner.word(source, values, instruction) for source in step.sources]
     given = planner.word(step.destination, values, instruction)
-    if len(sources) + len(step.heredocs) > 1 and not given.endswith("/"):
-        raise located(
-            f"When using {instruction.name} with more than one source file, the destination must be a directory and end with a /",
-            instruction,
-        )
-    inputs: list[graph.Node] = [graph.SCRATCH if step.link else stage.node]
+    inputs: list[graph.Node] = [stage.node]
     plans = [await _source(planner, stage, instruction, step, source, inputs) for source in sources]
     chown, chmod = planner.word(step.chown, values, instruction), planner.word(step.chmod, values, instruction)
     operation = graph.Copy(
@@ -37,13 +32,10 @@ async def plan_copy(planner: Planner, stage: Stage, instruction: Instruction, st
         chmod=_mode(chmod, instruction),
         parents=step.parents,
         exclude=tuple(planner.word(pattern, values, instruction) for pattern in step.exclude),
-        link=step.link,
         created=planner.epoch,
     )
     name = stage.vertex_name(planner.shown(instruction, stage))
     node = graph.Node(operation, tuple(inputs), name, instruction, ignore_cache=stage.ignore_cache)
-    if step.link:  # the layer stands for itself; the stage goes on with it laid over what was there
-        node = graph.Node(graph.Merge(), (stage.node, planner.unique(node)), name, instruction)
     stage.node = planner.unique(node)
     flags = "".join(
         [
@@ -75,6 +67,8 @@ def _mode(text: str, instruction: Instruction) -> str:
     clause = r"[ugoa]*([-+=]([ugo]|[rwxXst]*))+"
     if re.fullmatch(rf"{clause}(,{clause})*", text):
         return text
+    if not text[0].isdigit():
+        raise located("invalid syntax", instruction)
     raise located(f"invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777", instruction)
 
 
@@ -88,7 +82,7 @@ async def _source(
         download = graph.Download(source, name, _checksum(step, instruction))
         return _add_input(planner, inputs, download, instruction, name, unpack=bool(step.unpack))
     if step.checksum:
-        raise located("checksum can't be specified for non-HTTP(S) and non-Git sources", instruction)
+        raise located("checksum requires HTTP(S) or Git sources", instruction)
     if step.source_stage:
         node = await planner.node_of(step.source_stage, stage, instruction)
         if isinstance(node.operation, graph.Tree):  # a named context: its files, not a layer of them
@@ -124,8 +118,14 @@ def _checksum(step: Copy, instruction: Instruction) -> str:
     if not step.checksum:
         return ""
     algorithm, _, digits = step.checksum.partition(":")
-    if algorithm != "sha256" or len(digits) != 64:
-        raise located(f"invalid checksum digest format {step.checksum!r}".replace("'", '"'), instruction)
+    if not algorithm or not digits:
+        raise located("invalid checksum digest format", instruction)
+    if algorithm not in ("sha256", "sha384", "sha512"):
+        raise located("unsupported digest algorithm", instruction)
+    if algorithm != "sha256":
+        raise located(f"checksums of {algorithm} are not supported, only sha256", instruction)
+    if len(digits) != 64:
+        raise located("invalid checksum digest length", instruction)
     return step.checksum
 
 

@@ -43,7 +43,6 @@ async def dispatch(planner: Planner, stage: Stage, instruction: Instruction, ste
     elif isinstance(step, Onbuild):
         present = stage.draft.config.get("OnBuild")
         stage.draft.config["OnBuild"] = [*(present if isinstance(present, list) else []), step.text]
-        record(planner, stage, f"ONBUILD {step.text}")
 
 
 def _argument(planner: Planner, stage: Stage, instruction: Instruction, step: Arg) -> None:
@@ -172,11 +171,11 @@ def _words(planner: Planner, stage: Stage, instruction: Instruction, step: Words
 
 def exposed_ports(word: str, instruction: Instruction) -> list[str]:
     """Return the ports of one word of EXPOSE, each as PORT/PROTOCOL. Raises LocatedError with docker's words."""
-    port, slash, protocol = word.rpartition("/") if "/" in word else (word, "", "tcp")
+    port, _, protocol = word.rpartition("/") if "/" in word else (word, "", "tcp")
     protocol = protocol.lower()
     first, dash, last = port.rpartition(":")[2].partition("-")
-    if protocol not in ("tcp", "udp", "sctp") or (slash and not protocol):
-        raise located(f"invalid proto: {protocol}", instruction)
+    if protocol not in ("tcp", "udp", "sctp") or "/" in port:
+        raise located(f'invalid port: "{word}": invalid proto: {word.partition("/")[2]}', instruction)
     ends = [first, last] if dash else [first]
     if not all(end.isdigit() and int(end) < 65536 for end in ends) or (dash and int(first) > int(last)):
         raise located(f"invalid containerPort: {port}", instruction)

@@ -72,7 +72,10 @@ class From(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """COPY and ADD. `input` 0 is what is copied onto, unless `link`: then the layer stands for itself."""
+    """COPY and ADD. `input` 0 is what is copied onto.
+
+    --link changes nothing: as in docker without containerd's image store, a layer is made over what is there.
+    """
 
     sources: tuple[From, ...]
     inline: tuple[Inline, ...]
@@ -81,7 +84,6 @@ class Copy(NamedTuple):
     chmod: str
     parents: bool
     exclude: tuple[str, ...]
-    link: bool
     created: int | None
 
 
@@ -126,11 +128,7 @@ class MakeFolder(NamedTuple):
     created: int | None
 
 
-class Merge(NamedTuple):
-    """The layers of a later input laid over those of the first: COPY --link."""
-
-
-Operation = ImageBase | Files | Tree | Download | Clone | Copy | Run | MakeFolder | Merge
+Operation = ImageBase | Files | Tree | Download | Clone | Copy | Run | MakeFolder
 
 
 class Node:

@@ -81,10 +81,11 @@ def pattern_to_regex(pattern: str) -> str:
 class IgnoreRules:
     """The patterns of one ignore file, compiled. `excluded(path)` answers for a path relative to the context, "/" between parts."""
 
-    __slots__ = ("has_exceptions", "rules")
+    __slots__ = ("folders", "has_exceptions", "rules")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.rules: list[tuple[re.Pattern[str], bool]] = []
+        self.folders: dict[str, tuple[bool, tuple[bool, ...]]] = {}
         for pattern in patterns:
             negated = pattern.startswith("!")
             text = pattern[1:] if negated else pattern
@@ -93,7 +94,7 @@ class IgnoreRules:
             if text == ".":
                 continue
             try:
-                compiled = re.compile(f"(?:{pattern_to_regex(text)})(?:/.*)?", re.DOTALL)
+                compiled = re.compile(pattern_to_regex(text), re.DOTALL)
             except re.error:
                 raise IgnoreError(f'syntax error in pattern: "{pattern}"') from None
             self.rules.append((compiled, negated))
@@ -101,11 +102,28 @@ class IgnoreRules:
 
     def excluded(self, path: str) -> bool:
         """Return whether the file or folder at `path` stays out of the context."""
-        result = False
-        for pattern, negated in self.rules:
-            if result == negated and pattern.fullmatch(path):
+        return self._matched(path)[0]
+
+    def _matched(self, path: str) -> tuple[bool, tuple[bool, ...]]:
+        """Return whether a path is excluded, and which patterns have matched it or a folder above it.
+
+        As in docker a pattern that could not change the answer for a folder is not tried there, and so not taken as matched for what is below it.
+        """
+        parent = path.rpartition("/")[0]
+        above: tuple[bool, ...] = ()
+        if parent:
+            if parent not in self.folders:
+                self.folders[parent] = self._matched(parent)
+            above = self.folders[parent][1]
+        result, found = False, []
+        for index, (pattern, negated) in enumerate(self.rules):
+            match = bool(above) and above[index]
+            if not match and result == negated:
+                match = pattern.fullmatch(path) is not None
+            found.append(match)
+            if match:
                 result = not negated
-        return result
+        return result, tuple(found)
 
     def prunes(self, path: str) -> bool:
         """Return whether a folder can be skipped with all below it: excluded, and no exception could bring a part back."""

@@ -8,7 +8,7 @@ from hyperbox.build.api import Log, Status, Step, Vertex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from hyperbox.build.api import Event
 
@@ -92,24 +92,21 @@ class Doing:
         self.progress.end(self.digest, error=text)
 
 
-def numbered(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
-    """Yield (number, line) from `first` on."""
-    yield from enumerate(lines, first)
-
-
 def excerpt(file: str, lines: tuple[str, ...], first: int, last: int) -> str:
     """Return the lines of a Dockerfile around an instruction, as docker prints them: those of the instruction marked by >>>."""
     if not 0 < first <= len(lines):
         return ""
     last = max(first, min(last, len(lines)))
-    context = 4
-    begin, end = first, last
-    padding = 0
-    while padding < context * 2 and end - begin + 1 < context and (begin > 1 or end < len(lines)):
-        begin, end = max(1, begin - 1), min(len(lines), end + 1)
+    begin, end, padding = first, last, 0
+    wanted = 4 if first == last else 2
+    while padding < wanted:
+        if begin > 1:
+            begin, padding = begin - 1, padding + 1
+        if end != len(lines):
+            end, padding = end + 1, padding + 1
         padding += 1
     shown = [f"{file}:{first}", "-" * 20]
-    for number, line in numbered(list(lines[begin - 1 : end]), begin):
+    for number, line in enumerate(lines[begin - 1 : end], begin):
         mark = ">>>" if first <= number <= last else "   "
         shown.append(f" {number:>3} | {mark} {line}")
     return "\n".join([*shown, "-" * 20])

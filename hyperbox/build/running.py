@@ -71,7 +71,8 @@ class Running:
         try:
             step.start(self.root, mounts, self.environment, (null, *streams))
         except HyperBoxError as error:
-            raise self.not_started(error, streams[1]) from None
+            raise self.not_started(error, child) from None
+        child.tell({"started": True})
         for descriptor in (null, *streams):
             os.close(descriptor)
         code = step.wait(child.lifeline)
@@ -82,12 +83,12 @@ class Running:
         stubs.remove()
         return self.work.keep(lease)
 
-    def not_started(self, error: HyperBoxError, stderr: int) -> JobFailed:
+    def not_started(self, error: HyperBoxError, child: Child) -> JobFailed:
         """Return what BuildKit says of a process that could not be started: the reason goes to its log where the runtime gave one."""
         text = error.message
         if error.exit_code in (126, 127):
             reason = text.partition("unable to start container process: ")[2] or text
-            os.write(stderr, f"runc run failed: unable to start container process: {reason}\n".encode())
+            child.tell({"log": f"runc run failed: unable to start container process: {reason}\n"})
             return JobFailed("exit code: 1", code=1, kind="exit")
         return JobFailed(text, kind="exit")
 
@@ -211,7 +212,7 @@ class Running:
         agent = next((each for each in self.inputs.agents if each.id == mount.id), None)
         if agent is None:
             if mount.required:
-                raise JobFailed(f'no SSH key "{mount.id}" forwarded from the client', kind="plain")
+                raise JobFailed(f"unset ssh forward key {mount.id}", kind="plain")
             return None
         path = f"{self._private()}/{os.urandom(8).hex()}"
         self.helpers += forward(agent, path, (mount.uid, mount.gid), mount.mode)

@@ -6,6 +6,7 @@ import posixpath
 
 from hyperbox.build import graph
 from hyperbox.build.dispatch_history import record
+from hyperbox.build.dockerfile import DockerfileError
 from hyperbox.build.stages import located
 
 TYPE_CHECKING = False
@@ -25,19 +26,20 @@ async def plan_run(planner: Planner, stage: Stage, instruction: Instruction, ste
     inputs: list[graph.Node] = [stage.node]
     mounts: list[graph.Mount] = []
     arguments = step.command
-    name = planner.shown(instruction, stage)
+    hidden = tuple(mount.get("env") for mount in step.mounts if mount.kind == "secret" and mount.get("env"))
+    name = planner.shown(instruction, stage, hidden)
     if step.shell:
-        command, script = shell_command(step)
+        command, script = shell_command(step, instruction)
         arguments = (*stage.draft.shell, command)
         if script is not None:
-            inline = graph.Copy((), (script,), "/", "", "0755", False, (), True, None)
+            inline = graph.Copy((), (script,), "/", "", "0755", False, (), None)
             inputs.append(planner.unique(graph.Node(inline, (graph.SCRATCH,), "[internal] preparing inline document")))
             mounts.append(bind(PIPES, len(inputs) - 1))
         if step.heredocs and step.command[0] == instruction.rest and is_alone(step):
-            name += f" ({shown_script(step.heredocs[0].text)})"
+            name += f" ({planner.displayed(shown_script(step.heredocs[0].text), stage)})"
     for mount in step.mounts:
         mounts.append(await plan_mount(planner, stage, instruction, mount, inputs, len(mounts)))
-    _check_network(planner, instruction, step.network)
+    _check_network(planner, step.network)
     request = planner.request
     operation = graph.Run(
         arguments=tuple(arguments),
@@ -64,9 +66,9 @@ async def plan_run(planner: Planner, stage: Stage, instruction: Instruction, ste
     record(planner, stage, f"RUN {history_text(stage, tuple(arguments))} # buildkit", layer=True)
 
 
-def _check_network(planner: Planner, instruction: Instruction, network: str) -> None:
+def _check_network(planner: Planner, network: str) -> None:
     if network == "host" and planner.request.network != "host" and "network.host" not in planner.request.allow:
-        raise located("network.host is not allowed", instruction)
+        raise DockerfileError("failed to load LLB: network.host is not allowed")
 
 
 def is_alone(step: Run) -> bool:
@@ -74,7 +76,7 @@ def is_alone(step: Run) -> bool:
     return len(step.heredocs) == 1 and len(step.command[0].split()) == 1
 
 
-def shell_command(step: Run) -> tuple[str, graph.Inline | None]:
+def shell_command(step: Run, instruction: Instruction) -> tuple[str, graph.Inline | None]:
     """Return the shell line of a RUN, and the script to be put beside it where its here-document is one ("#!")."""
     command = step.command[0]
     if not step.heredocs:
@@ -84,7 +86,7 @@ def shell_command(step: Run) -> tuple[str, graph.Inline | None]:
         if document.text.startswith("#!"):
             return PIPES + document.name, graph.Inline(document.name, document.text)
         return document.text, None
-    return "".join([command, *(f"\n{each.text}{each.name}" for each in step.heredocs)]), None
+    return f"{command}\n{instruction.original.partition(chr(10))[2]}", None
 
 
 def shown_script(text: str) -> str:

@@ -13,6 +13,8 @@ from hyperbox.build import contexts, dockerfile
 from hyperbox.build.api import BuildFailed, BuildResult
 from hyperbox.build.cache import BuildCache
 from hyperbox.build.dockerfile import DockerfileError
+from hyperbox.build.graph import ImageBase, ancestors
+from hyperbox.build.ignore import IgnoreError
 from hyperbox.build.images import BaseImages, ImageFailed
 from hyperbox.build.jobs import JobFailed, Runner
 from hyperbox.build.progress import Doing, Progress, excerpt
@@ -61,6 +63,8 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
         ) from None
     except ImageFailed as error:
         raise BuildFailed(f"failed to solve: {error.message}", excerpt=build.excerpt_of_base()) from None
+    except IgnoreError as error:
+        raise BuildFailed(f"failed to solve: {error.message.partition(':')[0]}") from None
     except JobFailed as error:
         raise BuildFailed(f"failed to solve: {error.message}") from None
     finally:
@@ -89,8 +93,9 @@ class Build:
 
     @property
     def file_name(self) -> str:
-        """What messages call the Dockerfile."""
-        return os.path.basename(self.request.dockerfile_path) or "Dockerfile"
+        """What messages call the Dockerfile: its name alone where it lies in a folder of the host."""
+        path = self.request.dockerfile_path or "Dockerfile"
+        return os.path.basename(path) if self.request.context.kind == "folder" or self.text is not None else path
 
     async def run(self) -> BuildResult:
         """Build and export."""
@@ -107,6 +112,14 @@ class Build:
         stage = await planner.plan()
         self._label(stage)
         solving = Solving(self.roots, self.store, self.cache, self.runner, self.progress, self.request, self.contexts)
+        for node in ancestors(stage.node):
+            if (
+                isinstance(node.operation, ImageBase)
+                and node.name.startswith("[")
+                and not node.name.startswith("[context")
+            ):
+                self.progress.announce(node.digest, node.name)
+                self.progress.end(node.digest)
         snapshot = await solving.result(stage.node)
         exported = await export(self, solving, stage, snapshot)
         return exported._replace(steps=tuple(self.progress.steps))
@@ -138,20 +151,23 @@ class Build:
             self.progress.status(DEFINITION, "transferring dockerfile:", len(data or b""))
             if data is None:
                 raise BuildFailed(f"failed to solve: failed to read dockerfile: open {path}: no such file or directory")
-            self.lines = tuple(data.decode("utf-8", "replace").split("\n"))
-            self.document = dockerfile.parse(data)
-            return self.document
+        self.lines = tuple(line.rstrip("\r") for line in data.decode("utf-8", "replace").split("\n"))
+        self.document = dockerfile.parse(data)
+        return self.document
 
     def _load_ignore(self) -> None:
         """Read the ignore files: the Dockerfile's own before the context's."""
         with Doing(self.progress, IGNORE, "[internal] load .dockerignore"):
             size = 2
+            texts = {}
             for name, context in self.contexts.items():
                 text = self._ignore_text(name, context)
                 if text is not None:
                     size += len(text)
-                    context.ignore(text)
+                    texts[name] = text
             self.progress.status(IGNORE, "transferring context:", size)
+        for name, text in texts.items():
+            self.contexts[name].ignore(text)
 
     def _ignore_text(self, name: str, context: Context) -> str | None:
         if not name and self.request.ignore is not None:

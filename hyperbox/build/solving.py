@@ -18,6 +18,8 @@ from hyperbox.files import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperbox.build.api import BuildRequest
     from hyperbox.build.contexts import Context
     from hyperbox.build.graph import Node
@@ -81,6 +83,8 @@ class Solving:
         operation = node.operation
         if isinstance(operation, graph.ImageBase):
             return image_key(operation)
+        if node.ignore_cache:
+            return ""  # what it leads to may be another result than the one that is known
         if isinstance(operation, (graph.Files, graph.Tree, graph.Download, graph.Clone)):
             return ""
         inputs = [self.known_key(each) for each in node.inputs]
@@ -140,17 +144,17 @@ class Solving:
         wanted = [(each.inputs[0] if isinstance(each.operation, graph.Tree) else each, path) for each, path in wanted]
         sources = list(dict.fromkeys(each for each, _ in wanted))
         places = [await self.place(each) for each in sources]
+        any_depth = isinstance(node.operation, graph.Copy) and node.operation.parents
         pairs = [(sources.index(each), pattern) for each, pattern in wanted]
         self._load_contexts(sources)
         try:
             answer = await self.runner.start(
-                lambda child: digest_job(child, self.store, places, pairs, exclude), lambda message: None
+                lambda child: digest_job(child, self.store, places, pairs, exclude, any_depth=any_depth),
+                lambda message: None,
             )
         except JobFailed as error:
             self._loaded_contexts(sources, 0)
-            raise self.failed(
-                node, error, f"failed to calculate checksum of ref {short_reference(sources)}: {error.message}"
-            ) from None
+            raise self._missing(node, error, sources[error.code]) from None
         self._loaded_contexts(sources, int(str(answer["Bytes"])))
         return answer["Digests"]
 
@@ -190,13 +194,10 @@ class Solving:
         if isinstance(operation, graph.ImageBase):
             if not self.cache.hold(operation.diff_ids):
                 raise StepFailed(node, f"layers of the image {operation.image_id} are missing", "missing layers")
-            if node.name != "scratch":
+            if node.name.startswith("[") and not node.name.startswith("[context"):
                 self.progress.announce(node.digest, node.name)
                 self.progress.end(node.digest)
             return Snapshot(operation.diff_ids, ("",) * len(operation.diff_ids))
-        if isinstance(operation, graph.Merge):
-            base, layer = await self.result(node.inputs[0]), await self.result(node.inputs[1])
-            return Snapshot((*base.diff_ids, *layer.diff_ids), (*base.times, *layer.times))
         if isinstance(operation, (graph.Download, graph.Clone)):
             return await self._fetched(node)
         key = await self.key(node)
@@ -224,8 +225,7 @@ class Solving:
     async def _make(self, node: Node, key: str) -> Snapshot:
         """Do a node's operation and keep its result."""
         operation = node.operation
-        alone = isinstance(operation, graph.Tree) or is_linked(operation)
-        base = Snapshot() if alone else await self.result(node.inputs[0])
+        base = Snapshot() if isinstance(operation, graph.Tree) else await self.result(node.inputs[0])
         quiet = isinstance(operation, graph.Tree) or node.name == INLINE
         if not isinstance(operation, graph.Tree):
             self.progress.start(node.digest, node.name)
@@ -282,10 +282,11 @@ class Solving:
         inputs = RunInputs(base.diff_ids, mounted, node.proxies, self.request.secrets, self.request.agents)
         pairs = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
         writers = (pairs[0][1], pairs[1][1])
-        streams = {reader: self.progress.logger(node.digest, number) for number, (reader, _) in enumerate(pairs, 1)}
+        output = StepOutput(self.progress, node.digest)
+        streams = {reader: output.reader(number) for number, (reader, _) in enumerate(pairs, 1)}
         return await self.runner.start(
             lambda child: run_job(child, self.roots, self.store, self.cache.lease, operation, inputs, writers),
-            lambda message: None,
+            output.message,
             streams,
             writers,
         )
@@ -321,6 +322,15 @@ class Solving:
         self.progress.end(node.digest)
         return snapshot
 
+    def _missing(self, node: Node, error: JobFailed, source: Node) -> StepFailed:
+        """Return the failure of a node of whose sources one is missing."""
+        if error.kind != "missing":
+            return self.failed(node, error)
+        if isinstance(source.operation, graph.Files):
+            return self.failed(node, error, f"failed to calculate checksum of ref {reference(source)}: {error.message}")
+        path = error.message.partition('"')[2].partition('"')[0]
+        return self.failed(node, JobFailed(f"lstat {path}: no such file or directory"))
+
     def failed(self, node: Node, error: JobFailed, words: str = "") -> StepFailed:
         """Return a node's failure in BuildKit's words, and tell it of the vertex."""
         text = words or error.message
@@ -332,8 +342,39 @@ class Solving:
         return StepFailed(node, f"failed to compute cache key: {text}" if words else text, text, error.code or 1)
 
 
+class StepOutput:
+    """What a RUN writes. The runtime's own words before the process has started are not the step's, and are dropped."""
+
+    __slots__ = ("digest", "early", "progress", "started")
+
+    def __init__(self, progress: Progress, digest: str) -> None:
+        self.progress = progress
+        self.digest = digest
+        self.early: list[tuple[int, bytes]] = []
+        self.started = False
+
+    def reader(self, stream: int) -> Callable[[bytes], None]:
+        """Return what takes the bytes of one stream."""
+        return lambda data: self._take(stream, data)
+
+    def _take(self, stream: int, data: bytes) -> None:
+        if self.started:
+            self.progress.log(self.digest, stream, data)
+        else:
+            self.early.append((stream, data))
+
+    def message(self, message: Json) -> None:
+        """Take a message of the job: that the process runs, or what is to be told in its place."""
+        if "started" in message:
+            self.started = True
+            for stream, data in self.early:
+                self.progress.log(self.digest, stream, data)
+        elif "log" in message:
+            self.progress.log(self.digest, 2, str(message["log"]).encode("utf-8", "surrogateescape"))
+
+
 INLINE = "[internal] preparing inline document"
-WHOLE = graph.Copy((graph.From(1, "/"),), (), "/", "", "", False, (), True, None)
+WHOLE = graph.Copy((graph.From(1, "/"),), (), "/", "", "", False, (), None)
 
 
 def image_key(operation: graph.ImageBase) -> str:
@@ -353,11 +394,6 @@ def has_sources(operation: graph.Operation) -> bool:
     return isinstance(operation, graph.Run) and any(mount.input >= 0 for mount in operation.mounts)
 
 
-def is_linked(operation: graph.Operation) -> bool:
-    """Return whether an operation makes a layer that stands for itself."""
-    return isinstance(operation, graph.Copy) and operation.link
-
-
 def wanted_digests(node: Node) -> list[tuple[Node, str]]:
     """Return (node, pattern) of the files that count for a node's key."""
     operation = node.operation
@@ -375,9 +411,10 @@ def parents_pattern(path: str) -> str:
     return os.path.normpath("/" + path.replace("/./", "/").lstrip("/"))
 
 
-def short_reference(nodes: list[Node]) -> str:
-    """Return the name under which a message speaks of where files were looked for."""
-    return nodes[0].digest[7:32] if nodes else ""
+def reference(node: Node) -> str:
+    """Return the name under which BuildKit's messages speak of a context: a session's and a reference's, which mean nothing here."""
+    digits = node.digest[7:]
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}::{digits[32:57]}"
 
 
 def description(node: Node) -> str:

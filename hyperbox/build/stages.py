@@ -120,9 +120,7 @@ class Planner:
         for stage in self.written:
             if stage.name == wanted.lower():
                 return stage
-        if wanted.isdigit() and int(wanted) < len(self.written):
-            return self.written[int(wanted)]
-        raise DockerfileError(f"target stage {wanted!r} could not be found".replace("'", '"'))
+        raise DockerfileError(f'target stage "{wanted}" could not be found')
 
     def _global_arguments(self) -> dict[str, str]:
         """Return the arguments that FROM sees: predefined ones and those before the first FROM."""
@@ -143,18 +141,16 @@ class Planner:
         return values
 
     def _implicit(self) -> int:
-        """Return how many further stages BuildKit counts: images that COPY and mounts take from, scratch for cache mounts."""
+        """Return how many further stages BuildKit counts: images and contexts that COPY takes from, whatever mounts need."""
         found = 0
         for stage in self.written:
             for _, step in stage.steps:
-                names = []
+                names: list[str] = []
                 if isinstance(step, Copy) and step.source_stage:
                     names = [step.source_stage]
                 elif isinstance(step, Run):
-                    names = [mount.get("from") or ("scratch" if mount.kind == "cache" else "") for mount in step.mounts]
-                found += sum(
-                    1 for name in names if name and self.find(name, stage.number) is None and name not in self.contexts
-                )
+                    names = [mount.get("from") for mount in step.mounts]
+                found += sum(1 for name in names if not name or self.find(name, stage.number) is None)
         return found
 
     def find(self, name: str, before: int) -> Written | None:
@@ -175,8 +171,29 @@ class Planner:
 
     # --- stages ---
     async def plan(self) -> Stage:
-        """Return the target stage with all of its graph."""
+        """Return the target stage with all of its graph. What it needs is made in the order of the Dockerfile."""
+        for number in sorted(self.needed()):
+            await self.stage(self.written[number])
         return await self.stage(self.chosen)
+
+    def needed(self) -> set[int]:
+        """Return the numbers of the stages that the target needs."""
+        found: set[int] = set()
+        pending = [self.chosen]
+        while pending:
+            stage = pending.pop()
+            if stage.number in found:
+                continue
+            found.add(stage.number)
+            names = [expand(stage.base.base, self.globals, escape=self.document.escape)]
+            for _, step in stage.steps:
+                if isinstance(step, Copy):
+                    names.append(step.source_stage)
+                elif isinstance(step, Run):
+                    names += [mount.get("from") for mount in step.mounts]
+            others = [self.find(name, stage.number) for name in names if name and name not in self.contexts]
+            pending += [other for other in others if other is not None]
+        return found
 
     async def stage(self, written: Written) -> Stage:
         """Return a stage, made on first use."""
@@ -218,13 +235,13 @@ class Planner:
             return self._on_stage(written, await self.stage(parent), platform)
         if base == "scratch" and base not in self.contexts:
             draft = Draft(None, (platform.os, platform.architecture, platform.variant))
+            draft.config["WorkingDir"] = "/"
             return self._with_path(Stage(written, graph.SCRATCH, draft, Environment([]), platform))
         self.beginning = written.instruction
         node, document = await self.source(base, platform, written.instruction)
         draft = Draft(document, (platform.os, platform.architecture, platform.variant))
         stage = Stage(written, node, draft, Environment(draft.environment), platform)
-        if node.name.startswith("FROM "):
-            stage.total = 1
+        stage.total = 1
         return self._with_path(stage)
 
     def _with_path(self, stage: Stage) -> Stage:
@@ -236,11 +253,15 @@ class Planner:
         return stage
 
     def _on_stage(self, written: Written, parent: Stage, platform: Platform) -> Stage:
-        draft = parent.draft.copy()
-        return Stage(written, parent.node, draft, Environment(draft.environment), platform)
+        stage = Stage(written, parent.node, parent.draft.copy(), parent.environment.copy(), platform)
+        stage.arguments = list(parent.arguments)
+        stage.working_dir = parent.working_dir
+        return stage
 
     def _platform(self, written: Written) -> Platform:
         text = self.word(written.base.platform, self.globals, written.instruction)
+        if written.base.platform and not text:
+            raise located(f"empty platform value from expression {written.base.platform}", written.instruction)
         try:
             platform = parse_platform(text) if text else self.target
         except ValueError as error:
@@ -275,7 +296,8 @@ class Planner:
         reference = context.location if context is not None else name
         base = await self.resolve(reference, platform)
         operation = graph.ImageBase(base.image_id, base.diff_ids)
-        return graph.Node(operation, (), f"FROM {base.shown}", instruction), base.document
+        shown = f"FROM {base.shown}" if context is None else f"[context {name}] {base.shown}"
+        return graph.Node(operation, (), shown, instruction), base.document
 
     def unique(self, node: graph.Node) -> graph.Node:
         """Return the one node of its kind: what two stages do alike is done once."""
@@ -290,22 +312,37 @@ class Planner:
             return (await self.stage(written)).node
         if name == "scratch":
             return graph.SCRATCH
-        if stage.written.name and name.lower() == stage.written.name:
-            raise located(f"circular dependency detected on stage: {name}", instruction)
+        if name not in self.contexts:
+            self._check_stage(name, stage, instruction)
         node, _ = await self.source(name, self.target, instruction)
         if node.name.startswith("FROM "):
             return self.unique(graph.Node(node.operation, (), f"FROM {node.name[5:]}", instruction))
         return node
 
-    def shown(self, instruction: Instruction, stage: Stage) -> str:
-        """Return an instruction as BuildKit names it: variables that have values replaced."""
-        text = instruction.original.split("\n")[0]
-        head, _, rest = text.partition(" ")
+    def _check_stage(self, name: str, stage: Stage, instruction: Instruction) -> None:
+        """Raise DockerfileError for a stage that is not above this one, or a number that no stage has."""
+        if name.isdigit():
+            raise DockerfileError(f"invalid stage index {name}")
+        if stage.written.name and name.lower() == stage.written.name:
+            raise located(f"circular dependency detected on stage: {stage.written.name}", instruction)
+        later = next((each for each in self.written if each.name and each.name == name.lower()), None)
+        if later is not None:
+            raise DockerfileError(
+                f'cannot copy from stage "{name}", it needs to be defined before current stage "{stage.written.name}"'
+            )
+
+    def shown(self, instruction: Instruction, stage: Stage, hidden: tuple[str, ...] = ()) -> str:
+        """Return an instruction as BuildKit names it: variables that have values replaced, those of secrets by stars."""
+        head, _, rest = instruction.original.split("\n")[0].partition(" ")
+        return f"{head.upper()} {self.displayed(rest, stage, quotes=head.upper() == 'RUN', hidden=hidden)}".rstrip()
+
+    def displayed(self, text: str, stage: Stage, *, quotes: bool = True, hidden: tuple[str, ...] = ()) -> str:
+        """Return a text with the variables that have values replaced."""
+        values = {**stage.environment.values, **dict.fromkeys(hidden, "****")}
         try:
-            rest = expand_for_display(rest, stage.environment.values, escape=self.document.escape)
+            return expand_for_display(text, values, escape=self.document.escape, quotes=quotes)
         except WordError:
-            pass
-        return f"{head.upper()} {rest}"
+            return text
 
 
 def is_vertex(step: Step) -> bool:
@@ -325,9 +362,9 @@ def read_stages(document: Dockerfile) -> list[Written]:
         elif stages:
             stages[-1].steps.append((instruction, step))
         elif not isinstance(step, Arg):
-            raise DockerfileError("no build stage in current context", instruction.first)
+            raise DockerfileError("no build stage in current context", instruction.first, plain=True)
     if not stages:
-        raise DockerfileError("no build stage in current context", document.instructions[-1].first)
+        raise DockerfileError("dockerfile contains no stages to build")
     return stages
 
 

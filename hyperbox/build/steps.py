@@ -58,12 +58,18 @@ def open_place(work: Workspace, place: Place) -> Root:
 
 
 def digest_job(
-    child: Child, store: ImageStore, places: Sequence[Place], wanted: Sequence[tuple[int, str]], exclude: Sequence[str]
+    child: Child,
+    store: ImageStore,
+    places: Sequence[Place],
+    wanted: Sequence[tuple[int, str]],
+    exclude: Sequence[str],
+    *,
+    any_depth: bool = False,
 ) -> Json:
     """Return {"Digests": for each (place, pattern) its [name, digest] pairs, "Bytes": read or known}."""
     work = Workspace(store)
     rules = exclusion(exclude)
-    total = 0
+    total = index = 0
     digests: list[object] = []
     try:
         digesters: dict[int, Digester] = {}
@@ -71,12 +77,12 @@ def digest_job(
             if index not in digesters:
                 place = places[index]
                 digesters[index] = Digester(open_place(work, place), Known(place.known), owned=not place.is_context)
-            digests.append(digesters[index].selection(pattern, rules))
+            digests.append(digesters[index].selection(pattern, rules, any_depth=any_depth))
         for digester in digesters.values():
             digester.known.save()
             total += digester.bytes
     except SourceMissing as error:
-        raise JobFailed(missing(error), kind="missing") from None
+        raise JobFailed(missing(error), kind="missing", code=index) from None
     finally:
         work.close()
     return {"Digests": digests, "Bytes": total}
@@ -118,7 +124,7 @@ def copy_source(copier: Copier, root: Root, source: graph.From, operation: graph
         base, pattern = (base, f"{base}/{rest}") if dot else ("", source.path)
         base = os.path.normpath("/" + base.lstrip("/")).lstrip("/")
         pattern = os.path.normpath("/" + pattern.lstrip("/"))
-    for match in root.matches(pattern):
+    for match in root.matches(pattern, any_depth=operation.parents):
         try:
             destination = operation.destination
             if source.unpack and unpacked(copier, match.folder, match.last, match.status, destination):

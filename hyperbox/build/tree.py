@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Excluded = Callable[[str], bool]
 
 IN_ROOT = syscalls.RESOLVE_IN_ROOT | syscalls.RESOLVE_NO_MAGICLINKS
+ANY_DEPTH = "[^/]*(?:)"
 MAXIMUM_DEPTH = 400  # folders one in another; deeper ones are refused before Python's own limit
 
 
@@ -123,10 +124,10 @@ class Root:
         """Return whether the rules keep a path out, and with it all that is below."""
         return self.rules.prunes(path) if folder else self.rules.excluded(path)
 
-    def matches(self, pattern: str) -> list[Match]:
+    def matches(self, pattern: str, *, any_depth: bool = False) -> list[Match]:
         """Return what a source means: one exact path, or all that its wildcards match, in the order of their names.
 
-        Raises SourceMissing for an exact path that is not there; wildcards may match nothing.
+        Raises SourceMissing for an exact path that is not there; wildcards may match nothing. `any_depth`: "**" matches folders too.
         """
         prefix, wild = split_wildcards(pattern)
         if not wild:
@@ -137,13 +138,17 @@ class Root:
             return []
         try:
             found: list[Match] = []
-            compiled = [component_regex(part) for part in wild.split("/") if part]
+            compiled = [component_regex(part, any_depth=any_depth) for part in wild.split("/") if part]
             self._match(base, self.real_path(base), compiled, found)
             return found
         finally:
             os.close(base)
 
     def _match(self, folder: int, path: str, parts: list[re.Pattern[str]], found: list[Match]) -> None:
+        if parts[0].pattern == ANY_DEPTH:
+            if len(parts) > 1:
+                self._match(folder, path, parts[1:], found)
+            parts = [parts[0], *parts] if len(parts) > 1 else [component_regex("*")]
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if parts[0].fullmatch(entry.name))
         for name in names:
@@ -243,10 +248,12 @@ def unescape(path: str) -> str:
     return re.sub(r"\\(.)", r"\1", path)
 
 
-def component_regex(part: str) -> re.Pattern[str]:
-    """Return a regular expression for one part of a path, by Go's filepath.Match."""
+def component_regex(part: str, *, any_depth: bool = False) -> re.Pattern[str]:
+    """Return a regular expression for one part of a path, by Go's filepath.Match; where `any_depth`, "**" is any number of folders."""
     from hyperbox.build.ignore import IgnoreError, pattern_to_regex
 
+    if part == "**" and any_depth:
+        return re.compile(ANY_DEPTH)
     try:
         return re.compile(pattern_to_regex(part).replace(".*", "[^/]*"), re.DOTALL)
     except (IgnoreError, re.error):

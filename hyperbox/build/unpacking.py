@@ -92,8 +92,11 @@ def _in_child(descriptor: int, folder: int, owner: tuple[int, int] | None) -> No
     next_chunk = plain_stream(descriptor)
 
     def adapt(entry: Entry) -> None:
+        if os.path.normpath(entry.name.lstrip("/")).startswith(".."):
+            raise JobFailed(f'invalid entry name "{entry.name}"')
         if owner is not None:
             entry.uid, entry.gid = owner
+        entry.xattrs = {name: value for name, value in entry.xattrs.items() if name == "security.capability"}
 
     os.umask(0)
     os.fchdir(folder)

@@ -41,9 +41,7 @@ def parse_platform(text: str) -> Platform:
     """Parse os/architecture[/variant], or an architecture alone. Raises ValueError."""
     parts = [part.lower() for part in text.split("/")]
     if not 1 <= len(parts) <= 3 or not all(part and part.replace("_", "").replace("-", "").isalnum() for part in parts):
-        raise ValueError(
-            f'"{text}" is an invalid component of "{text}": platform specifier component must match "^[A-Za-z0-9_.-]+$"'
-        )
+        raise ValueError(f'"{text}": cannot parse platform specifier: invalid argument')
     if len(parts) == 1:
         parts = ["linux", parts[0]] if parts[0] != "linux" else ["linux", "amd64"]
     architecture = ALIASES.get(parts[1], parts[1])

@@ -86,22 +86,26 @@ def expand_text(text: str, variables: Mapping[str, str], *, escape: str = "\\", 
     return "".join(out)
 
 
-def expand_for_display(text: str, variables: Mapping[str, str], *, escape: str = "\\") -> str:
-    """Replace the variables that have values, as BuildKit names its steps: quotes and unset variables stay as they are written."""
+def expand_for_display(text: str, variables: Mapping[str, str], *, escape: str = "\\", quotes: bool = True) -> str:
+    """Replace the variables that have values, as BuildKit names its steps: unset variables stay as they are written, and quotes where wanted."""
     state = Expansion(text, variables, escape, set(), set())
     out: list[str] = []
+    double = False
     while state.index < len(text):
         start = state.index
         character = state.take()
-        if character == "'":
-            _single_quoted(state)
-            out.append(text[start : state.index])
+        if character == "'" and not double:
+            inner = _single_quoted(state)
+            out.append(text[start : state.index] if quotes else inner)
+        elif character == '"':
+            double = not double
+            out.append(character if quotes else "")
         elif character == "$":
-            unset = len(state.unset)
+            state.unset.clear()
             value = _dollar(state, 0)
-            out.append(value if value or len(state.unset) == unset else text[start : state.index])
+            out.append(value if value or not state.unset else text[start : state.index])
         elif character == escape and state.index < len(text):
-            out.append(state.take())
+            out.append(state.take() if not double or state.peek() in ('"', "$", escape) else character)
         else:
             out.append(character)
     return "".join(out)

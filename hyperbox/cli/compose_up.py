@@ -40,6 +40,12 @@ def anonymous_volumes(session: Session, container_id: str) -> dict[str, str]:
     return found
 
 
+def names_others(definition: Json) -> bool:
+    """Return whether a service's container is made with the ids of other services' containers."""
+    modes = (definition.get(key) for key in ("network_mode", "ipc", "pid", "uts", "cgroup", "userns_mode"))
+    return bool(definition.get("volumes_from")) or any(str(mode or "").startswith("service:") for mode in modes)
+
+
 def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
     """Return the context in which a plan of this project is carried out."""
     from hyperbox.cli.compose_ports import add_address, port_assigner
@@ -50,7 +56,8 @@ def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
     def prepare(service: str, ordinal: int, replaced: str) -> Prepared:
         wish = session.desired.services[service]
         inherited = anonymous_volumes(session, replaced) if replaced else {}
-        ids = {row.service: row.container_id for row in reversed(session.containers())}
+        rows = session.containers() if names_others(wish.definition) else []
+        ids = {row.service: row.container_id for row in reversed(rows)}
         spec, files = service_to_spec(
             session.desired,
             wish,
@@ -63,11 +70,14 @@ def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
         add_address(session, service, ordinal, spec)
         return Prepared(spec, tuple(files))
 
+    known: dict[tuple[str, int], str] = {}
+
     def container_id(service: str, ordinal: int) -> str:
-        for row in session.containers([service]):
-            if row.ordinal == ordinal:
-                return row.container_id
-        raise ComposeError(f'service "{service}" has no container #{ordinal}')
+        if (service, ordinal) not in known:
+            known.update({(row.service, row.ordinal): row.container_id for row in session.containers()})
+        if (service, ordinal) not in known:
+            raise ComposeError(f'service "{service}" has no container #{ordinal}')
+        return known[service, ordinal]
 
     at_once = session.invocation.globals.get("parallel")
     limit = at_once if isinstance(at_once, int) and at_once > 0 else 16

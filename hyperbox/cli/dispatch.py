@@ -137,6 +137,8 @@ VERBS: dict[str, str] = {
     "hyperbox project": "own_verbs:project",
     "hyperbox compat": "compat:show_table",
 }
+# those that start processes after they have loaded what makes a command large
+STARTING = frozenset({"compose exec", "compose restart", "compose run", "compose scale", "compose start", "compose up"})
 
 
 def dispatch(arguments: list[str]) -> int:
@@ -156,6 +158,10 @@ def dispatch(arguments: list[str]) -> int:
     if not module_name:
         program = "" if invocation.path.startswith("hyperbox ") else "docker "
         raise UnsupportedError(f"{program}{invocation.path} is not supported yet")
+    if invocation.path in STARTING:
+        from hyperbox.engine import starter
+
+        starter.prepare()
     module = __import__(f"hyperbox.cli.{module_name}", fromlist=[function_name])
     code: int = getattr(module, function_name)(invocation)
     return code

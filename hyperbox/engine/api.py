@@ -93,6 +93,9 @@ class Engine(Protocol):
     """An engine: containers, images, networks and volumes. Safe to use from many processes at once; one instance, one thread."""
 
     # --- system ---------------------------------------------------------------------------------------------------------------
+    def preload(self) -> None:
+        """Load now what processes forked from this one will need to make, start, stop and remove containers; changes nothing."""
+
     def version(self) -> Json:
         """`GET /version`."""
 

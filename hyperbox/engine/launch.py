@@ -1,7 +1,7 @@
 """Starting a container: from a command to a monitor of its own.
 
 The monitor is forked from the command, as early as the command knows that it will start something (`ahead`). Where the command is large
-(a compose project's) or has threads, a fresh interpreter is started instead, so that the monitor stays small.
+(a compose project's) or has threads, it is forked from the command's `starter`, or a fresh interpreter is started, so that it stays small.
 """
 
 from __future__ import annotations
@@ -120,13 +120,21 @@ def start_monitor(
 
 
 def start_interpreter(roots: Roots, words: list[str], descriptors: tuple[int, ...]) -> None:
-    """Start `monitor_entry` in an interpreter of its own with `words`; it finds the descriptors (-1: none) at FIRST_GIVEN and up."""
+    """Have a monitor with `words` and the descriptors (-1: none) forked by this command's starter.
+
+    Where it has none, start `monitor_entry` in an interpreter of its own, which finds the descriptors at FIRST_GIVEN and up.
+    """
+    from hyperbox.engine import starter
+
+    arguments = [roots.data, roots.run, roots.cgroup, roots.test_step, *words]
+    if starter.ask(arguments, descriptors):
+        return
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = f"import sys; sys.path.insert(0, {package!r}); from hyperbox.engine.monitor_entry import main; main(sys.argv[1:])"
     given = [(source, FIRST_GIVEN + index) for index, source in enumerate(descriptors)]
     # the targets may be in use as sources: first copies out of their way
     copies = [(os.dup2(source, 100 + target, inheritable=False), target) for source, target in given if source >= 0]
-    argv = [sys.executable, "-I", "-S", "-c", code, roots.data, roots.run, roots.cgroup, roots.test_step, *words]
+    argv = [sys.executable, "-I", "-S", "-c", code, *arguments]
     argv.append("".join("0" if source < 0 else "1" for source, _target in given))
     try:
         actions = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in copies]

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from hyperbox.engine.state import Roots
     from hyperbox.image.store import ImageStore
 
+# what the steps of a compose command import, each in a process of its own; see `NativeEngine.preload`
+STEP_MODULES = (
+    "fcntl",
+    *(f"hyperbox.engine.{name}" for name in ("containers", "create_checks", "creation", "events", "launch", "listing")),
+    *(
+        f"hyperbox.engine.{name}"
+        for name in ("network_manage", "network_sweep", "recovery", "removal", "spec", "volumes")
+    ),
+    *("hyperbox.image.store", "hyperbox.runtime.adapters"),
+)
+
 
 class NativeEngine:
     """Containers over an OCI runtime, with no daemon. One instance, one thread; as many processes as you like."""
@@ -43,6 +54,10 @@ class NativeEngine:
         from hyperbox.engine.state import image_users
 
         return image_users(self.roots)
+
+    def preload(self) -> None:
+        for name in STEP_MODULES:
+            __import__(name)
 
     def version(self) -> Json:
         from hyperbox.engine.system import version

@@ -7,6 +7,7 @@ and the first failure is raised. What has been done stays: the next plan starts 
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -67,7 +68,7 @@ class Context(NamedTuple):
     """What the steps need beside the plan: how to make a container, and who hears of what happens.
 
     prepare(service, ordinal, replaced container id or "") gives the spec and files of a container that is about to be made.
-    container_id(service, ordinal) gives the id of one that is there.
+    container_id(service, ordinal) gives the id of one that is there; it is called before the step's process is forked, so it may remember.
     """
 
     engine: Engine
@@ -83,18 +84,23 @@ def execute(plan: op.Plan, context: Context) -> None:
     done: set[int] = set()
     running: dict[int, tuple[op.Node, int]] = {}
     failure: HyperBoxError | None = None
+    made: dict[tuple[str, int], str] = {}
+    context.engine.preload()
+    gc.freeze()  # a collection in a step's process would touch, and so copy, every object of this one
     try:
         while pending or running:
             if failure is None:
                 for node in _ready(pending, done, context.at_once - len(running)):
                     del pending[node.number]
-                    reader, pid = _begin(node, context)
+                    reader, pid = _begin(node, context, made)
                     running[reader] = (node, pid)
             elif not running:
                 break
             for reader in _answered(running):
                 node, pid = running.pop(reader)
-                error = _finish(reader, pid)
+                error, container_id = _finish(reader, pid)
+                if isinstance(node.operation, (op.CreateContainer, op.RecreateContainer)):
+                    made[node.operation.service, node.operation.ordinal] = container_id
                 done.add(node.number)
                 _tell_end(node, error, context)
                 failure = failure or error
@@ -120,7 +126,7 @@ def _answered(running: dict[int, tuple[op.Node, int]]) -> list[int]:
     return [descriptor for descriptor, _ in poller.poll()] if running else []
 
 
-def _begin(node: op.Node, context: Context) -> tuple[int, int]:
+def _begin(node: op.Node, context: Context, made: dict[tuple[str, int], str]) -> tuple[int, int]:
     begun = WORDS[type(node.operation).__name__][0]
     if begun:
         context.on_event(StepEvent(node.name, begun, "working"))
@@ -129,6 +135,13 @@ def _begin(node: op.Node, context: Context) -> tuple[int, int]:
         os.write(writer, b"{}")
         os.close(writer)
         return reader, 0
+    target, failure = "", None
+    if isinstance(node.operation, (op.StartContainer, op.WaitFor)):
+        service, ordinal = node.operation.service, node.operation.ordinal
+        try:
+            target = made.get((service, ordinal)) or context.container_id(service, ordinal)
+        except HyperBoxError as error:
+            failure = error
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -138,14 +151,16 @@ def _begin(node: op.Node, context: Context) -> tuple[int, int]:
     os.close(reader)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _child(node, context, writer)
+    _child(node, context, writer, target, failure)
 
 
-def _child(node: op.Node, context: Context, writer: int) -> NoReturn:
-    """Do one step in the child process and tell the outcome; never returns."""
+def _child(node: op.Node, context: Context, writer: int, target: str, failure: HyperBoxError | None) -> NoReturn:
+    """Do one step in the child process and tell the outcome; never returns. `target` is the id of the container that it starts or waits for."""
     outcome: dict[str, object] = {}
     try:
-        perform(node, context)
+        if failure is not None:
+            raise failure
+        outcome = {"id": perform(node, context, target)}
     except HyperBoxError as error:
         outcome = {
             "error": error.message,
@@ -165,7 +180,8 @@ def _child(node: op.Node, context: Context, writer: int) -> NoReturn:
             os._exit(0)
 
 
-def _finish(reader: int, pid: int) -> HyperBoxError | None:
+def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, str]:
+    """Return how a step ended: its failure, or the id of the container that it made ("" where it made none)."""
     answer = b""
     while chunk := os.read(reader, 65536):
         answer += chunk
@@ -175,12 +191,12 @@ def _finish(reader: int, pid: int) -> HyperBoxError | None:
     try:
         outcome = loads(answer.decode())
     except ValueError:
-        return ComposeError("a step was killed")
+        return ComposeError("a step was killed"), ""
     assert isinstance(outcome, dict)
     if "error" not in outcome:
-        return None
+        return None, str(outcome.get("id") or "")
     family = EngineError if outcome["engine"] else ComposeError
-    return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"])))
+    return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"]))), ""
 
 
 def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> None:
@@ -193,8 +209,8 @@ def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> N
     context.on_event(StepEvent(node.name, status, "done"))
 
 
-def perform(node: op.Node, context: Context) -> None:
-    """Do what one step says."""
+def perform(node: op.Node, context: Context, target: str) -> str:
+    """Do what one step says; returns the id of the container that it made, or "". `target` is that of the one to start or wait for."""
     engine = context.engine
     match node.operation:
         case op.CreateNetwork(body=body):
@@ -208,11 +224,11 @@ def perform(node: op.Node, context: Context) -> None:
         case op.RemoveImage(name=name):
             _unless_gone(lambda: engine.image_remove(name))
         case op.CreateContainer(service=service, ordinal=ordinal):
-            create(context, context.prepare(service, ordinal, ""))
+            return create(context, context.prepare(service, ordinal, ""))
         case op.RecreateContainer() as operation:
-            recreate(context, operation)
-        case op.StartContainer(service=service, ordinal=ordinal):
-            engine.container_start(context.container_id(service, ordinal))
+            return recreate(context, operation)
+        case op.StartContainer():
+            engine.container_start(target)
         case op.StopContainer(container_id=container_id, timeout=timeout):
             _unless_gone(lambda: engine.container_stop(container_id, timeout=timeout))
         case op.RemoveContainer(container_id=container_id, volumes=volumes):
@@ -221,10 +237,11 @@ def perform(node: op.Node, context: Context) -> None:
             engine.container_rename(container_id, name)
         case op.RestartContainer(container_id=container_id, timeout=timeout):
             engine.container_restart(container_id, timeout=timeout)
-        case op.WaitFor(service=service, ordinal=ordinal, condition=condition):
-            wait_for(engine, context.container_id(service, ordinal), condition)
+        case op.WaitFor(condition=condition):
+            wait_for(engine, target, condition)
         case op.KeepContainer():
             pass
+    return ""
 
 
 def _unless_gone(action: Callable[[], object]) -> None:
@@ -304,8 +321,11 @@ def put_files(engine: Engine, container_id: str, prepared: op.Prepared) -> None:
     engine.container_archive_put(container_id, "/", buffer, copy_owner=True)
 
 
-def recreate(context: Context, operation: op.RecreateContainer) -> None:
-    """Replace a container: the new one is made under another name first, so that a failure or a kill leaves the old one."""
+def recreate(context: Context, operation: op.RecreateContainer) -> str:
+    """Replace a container and return the new one's id.
+
+    That one is made under another name first, so that a failure or a kill leaves the old one.
+    """
     engine = context.engine
     replaced = operation.container_id if operation.inherit else ""
     prepared = context.prepare(operation.service, operation.ordinal, replaced)
@@ -320,3 +340,4 @@ def recreate(context: Context, operation: op.RecreateContainer) -> None:
     engine.container_stop(operation.container_id, timeout=operation.timeout)
     engine.container_remove(operation.container_id, force=True, volumes=not operation.inherit)
     engine.container_rename(new_id, name)
+    return new_id

@@ -13,7 +13,6 @@ from hyperbox import errors
 from hyperbox.engine import control
 from hyperbox.engine.ahead import CONTAINER, send_ahead
 from hyperbox.engine.attach import StreamAttachment, key_bytes
-from hyperbox.engine.containers import wait_for_monitor
 from hyperbox.engine.state import Container, Roots, find_container, read_container
 from hyperbox.errors import Conflict, EngineError, NotFound
 
@@ -32,6 +31,8 @@ FIRST_GIVEN = 10
 
 def container_start(roots: Roots, reference: str, ahead: Ahead | None = None) -> None:
     """See `engine.api.Engine.container_start`."""
+    from hyperbox.engine.containers import wait_for_monitor
+
     container = find_container(roots, reference)
     if container.status == "paused":
         raise Conflict("cannot start a paused container, try unpause instead")

@@ -25,7 +25,6 @@ from hyperbox.engine.state import (
     release_name,
     update_state,
 )
-from hyperbox.engine.volumes import forget_made_for
 from hyperbox.errors import HyperBoxError, NotFound
 
 TYPE_CHECKING = False
@@ -68,6 +67,8 @@ def sweep(roots: Roots) -> None:
 
 def forget_making(roots: Roots, entry: str) -> None:
     """Remove a half-made container, the claim on its name, and its anonymous volumes."""
+    from hyperbox.engine.volumes import forget_made_for
+
     if not os.path.isdir(f"{roots.data}/making/{entry}"):
         return  # its maker had finished it, and ended since we looked
     container_id = entry.partition("-")[0]

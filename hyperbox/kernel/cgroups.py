@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from hyperbox import files
 from hyperbox.errors import EngineError
 from hyperbox.files import subfolders
 
@@ -130,8 +131,7 @@ def write(path: str, value: str) -> None:
 def read(path: str) -> str:
     """Return a control file's content without the last newline; "" where it is not there."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().rstrip("\n")
+        return files.read_text(path).rstrip("\n")
     except OSError:
         return ""
 
@@ -230,7 +230,7 @@ def create_project(parent: str, project: str, budget: Mapping[str, object] | Non
         delegate(folder)
     else:
         for hierarchy in hierarchies():
-            os.makedirs(hierarchy + folder, 0o755, exist_ok=True)
+            _make_group(hierarchy + folder)
             _inherit_cpuset(hierarchy, folder)
     for file, value in budget_writes(folder, budget or {}, v2=v2):
         try:
@@ -241,9 +241,19 @@ def create_project(parent: str, project: str, budget: Mapping[str, object] | Non
             ) from None
 
 
+def _make_group(folder: str) -> None:
+    """Make a group and those above it; one that is there, as a rule, costs one system call."""
+    try:
+        os.mkdir(folder, 0o755)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        os.makedirs(folder, 0o755, exist_ok=True)
+
+
 def _inherit_cpuset(hierarchy: str, folder: str) -> None:
     """Give the groups on the way the parent's CPUs and memory nodes: a v1 cpuset group begins with none and takes no process."""
-    if os.path.basename(hierarchy) != "cpuset":
+    if os.path.basename(hierarchy) != "cpuset" or read(f"{hierarchy}{folder}/cpuset.mems"):  # written last
         return
     path = hierarchy
     for name in folder.strip("/").split("/"):
@@ -340,7 +350,7 @@ def processes(path: str) -> list[int]:
     """Return the pids in a group and all below it, in ascending order."""
     folder = ROOT + path if is_v2() else next((h + path for h in hierarchies() if os.path.isdir(h + path)), "")
     pids: list[int] = []
-    for current, _, files in os.walk(folder) if folder else ():
-        if "cgroup.procs" in files:
+    for current, _, names in os.walk(folder) if folder else ():
+        if "cgroup.procs" in names:
             pids += map(int, read(f"{current}/cgroup.procs").split())
     return sorted(set(pids))

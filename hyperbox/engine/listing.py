@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from hyperbox.engine.moments import timestamp_seconds
 from hyperbox.engine.state import Container, Roots, all_containers, read_container, settled
 from hyperbox.errors import NotFound
+from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

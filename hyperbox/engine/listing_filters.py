@@ -6,9 +6,10 @@ import re
 import time
 
 from hyperbox.engine.listing import ports
-from hyperbox.engine.moments import timestamp_seconds, to_moment
+from hyperbox.engine.moments import to_moment
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import InvalidParameter
+from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

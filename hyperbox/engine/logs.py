@@ -6,9 +6,9 @@ import os
 
 from hyperbox import files
 from hyperbox.engine.log_options import config_of
-from hyperbox.engine.moments import timestamp_seconds
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, NotFound
+from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import os
 
 from hyperbox.errors import InvalidParameter, NotFound
 from hyperbox.image.reference import DEFAULT_DOMAIN, parse_reference, platform_architecture
+from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +20,10 @@ FILTERS = frozenset({"dangling", "label", "before", "since", "reference", "until
 
 def epoch(text: str) -> int:
     """Return the seconds of an RFC 3339 time, fractions cut; 0 for what is none."""
-    import calendar
-    import time
-
     try:
-        base = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        return int(timestamp_seconds(text))
     except ValueError:
         return 0
-    zone = text[19:].lstrip(".0123456789")
-    if len(zone) == 6 and zone[0] in "+-":
-        offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
-        base -= offset if zone[0] == "+" else -offset
-    return base
 
 
 def familiar(full: str) -> str:

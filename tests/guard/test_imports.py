@@ -129,8 +129,14 @@ DEAR = {
     "email",
     "ssl",
     "jsonschema",
+    "hashlib",
+    "base64",
+    "datetime",
+    "random",
+    "shlex",
+    "ctypes",
 }
-# commands that need no container; those with containers are in tests/system/test_import_tariff.py
+# commands that need no container; those with containers are in tests/system/test_system_calls.py
 HOT = [
     ["ps"],
     ["ps", "-q"],

@@ -1,7 +1,8 @@
 import pytest
 
 from hyperbox.engine.listing import human_duration
-from hyperbox.engine.moments import timestamp_seconds, to_moment
+from hyperbox.engine.moments import to_moment
+from hyperbox.image.timestamps import timestamp_seconds
 
 
 def test_timestamps_are_read_with_zones_and_fractions() -> None:

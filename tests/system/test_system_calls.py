@@ -1,0 +1,127 @@
+"""What hot commands ask of the kernel stays within bounds: processes, fsyncs, changes to the machine, and all system calls.
+
+Counted with strace over the command and all that it leaves running, to the end. What reads files and memory depends on how HyperBox is
+installed (an import from files of its own takes ten calls), so it is counted only where `setup` installed the command. A bound that is
+exceeded on purpose is changed here, with the reason in the commit.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import Command
+from tests.guard.test_imports import DEAR
+
+CALL = re.compile(r"^(?:\[pid +)?\d+\]? +(?:[\d.]+ )?([a-z_0-9]+)\((.*)")
+READING_NAMES = """
+openat close read pread64 newfstatat fstat statx lseek mmap munmap mprotect mremap brk ioctl getdents64 futex readlink access rt_sigaction
+rt_sigprocmask gettid getpid geteuid prctl fcntl poll clock_nanosleep set_robust_list rseq prlimit64 getrandom
+"""
+READING = frozenset(READING_NAMES.split())
+PROCESSES = ("clone", "clone3", "fork", "vfork")
+SYNCS = ("fsync", "fdatasync", "sync", "syncfs", "msync")
+
+
+class Bound(NamedTuple):
+    """The most that a command may take: new processes, programs executed, calls that change something, all calls once installed."""
+
+    processes: int
+    programs: int
+    changes: int
+    total: int
+
+
+BOUNDS = {
+    "run": Bound(processes=5, programs=3, changes=550, total=2850),
+    "run detached": Bound(processes=5, programs=3, changes=550, total=2850),
+    "run none": Bound(processes=5, programs=3, changes=520, total=2800),
+    "exec": Bound(processes=4, programs=3, changes=155, total=1550),
+    "ps": Bound(processes=0, programs=1, changes=8, total=550),
+    "inspect": Bound(processes=0, programs=1, changes=8, total=550),
+    "images": Bound(processes=0, programs=1, changes=8, total=550),
+    "complete": Bound(processes=0, programs=1, changes=8, total=420),
+}
+# a module of Python's own that was loaded from its file
+LOADED = re.compile(r'"/[^"]*/python3\.\d+/(?:__pycache__/)?(\w+)(?:/__pycache__/__init__)?\.cpython[^"]*"')
+
+
+class Counted(NamedTuple):
+    """What strace saw; `dear` are the modules that were loaded and that hot commands may not load."""
+
+    processes: int
+    programs: int
+    syncs: int
+    changes: int
+    total: int
+    dear: set[str]
+
+
+def counted(hyperbox: Command, folder: Path, *arguments: str) -> Counted:
+    """Run a command to the end of all its processes and count their system calls."""
+    trace = folder / "trace"
+    argv = ["strace", "-f", "-qq", "-s", "4", "-o", str(trace), *hyperbox.argv, *arguments]
+    done = subprocess.run(argv, env=hyperbox.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    names: Counter[str] = Counter()
+    loaded: set[str] = set()
+    processes = programs = 0
+    for line in trace.read_text(errors="replace").splitlines():
+        found = CALL.match(line)
+        if found is None:
+            continue
+        name, rest = found.groups()
+        names[name] += 1
+        processes += name in PROCESSES and "CLONE_THREAD" not in rest
+        loaded.update(LOADED.findall(rest) if name == "openat" else ())
+        programs += name in ("execve", "execveat") and not rest.endswith(")") and "= -1" not in rest
+    changes = sum(count for name, count in names.items() if name not in READING)
+    syncs = sum(names[name] for name in SYNCS)
+    return Counted(processes, programs, syncs, changes, sum(names.values()), loaded & DEAR)
+
+
+@pytest.fixture
+def sleeper(hyperbox: Command, busybox: str) -> Iterator[str]:
+    """A container that runs."""
+    name = hyperbox("run", "-d", busybox, "sleep", "1000").out.strip()
+    yield name
+    hyperbox("rm", "-f", name)
+
+
+def is_installed(hyperbox: Command) -> bool:
+    """Return whether the command is one that `setup` installed: no site, modules from one file."""
+    program = Path(hyperbox.argv[0]).resolve()
+    first = program.read_text().splitlines()[0]
+    return first.endswith(" -IS") and bool(
+        list(program.parent.parent.glob("lib/python3*/site-packages/hyperbox/modules.bundle"))
+    )
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_hot_commands_ask_little_of_the_kernel(hyperbox: Command, busybox: str, sleeper: str, tmp_path: Path) -> None:
+    hyperbox("run", "--rm", busybox, "true")  # rules, bridge and filters are there from now on
+    commands = {
+        "run": ["run", "--rm", busybox, "true"],
+        "run detached": ["run", "--rm", "-d", busybox, "true"],
+        "run none": ["run", "--rm", "--network", "none", busybox, "true"],
+        "exec": ["exec", sleeper, "true"],
+        "ps": ["ps", "-a"],
+        "inspect": ["inspect", sleeper],
+        "images": ["images"],
+        "complete": ["__complete", "ru"],
+    }
+    wrong = []
+    for name, words in commands.items():
+        seen, bound = counted(hyperbox, tmp_path, *words), BOUNDS[name]
+        print(name, seen)
+        too_many = seen.processes > bound.processes or seen.programs > bound.programs or seen.changes > bound.changes
+        if too_many or seen.syncs or (is_installed(hyperbox) and (seen.dear or seen.total > bound.total)):
+            wrong.append(f"{name}: {seen}, at most {bound}")
+    assert not wrong, "\n".join(wrong)

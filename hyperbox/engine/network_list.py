@@ -110,9 +110,10 @@ def older(record: Json, until: str) -> bool:
     import time
 
     from hyperbox.engine import moments
+    from hyperbox.image import timestamps
 
     try:
         limit = moments.to_moment(until, time.time())
     except ValueError as error:
         raise InvalidParameter(str(error)) from None
-    return moments.timestamp_seconds(str(record["Created"])) < limit
+    return timestamps.timestamp_seconds(str(record["Created"])) < limit

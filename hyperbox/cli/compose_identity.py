@@ -6,9 +6,10 @@ from hyperbox.project.enrolment import Enrolment, Wishes, enrol, preview
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hyperbox.compose.model import Json, Project
+    from hyperbox.engine.api import Engine
     from hyperbox.project.ports import Request
 
 # the verbs that make something: the project is recorded then, with its folder
@@ -61,12 +62,53 @@ def own_ports(project: Project) -> dict[str, list[tuple[int, str, int]]]:
     return published_ports({name: service_ports(everything[name]) for name in sorted(everything)})
 
 
-def settle(project: Project, *, explicit: bool, path: str, scale: Mapping[str, int] | None = None) -> Enrolment:
+def host_routes() -> list[str]:
+    """Return the IPv4 networks to which the host has routes but by bridges of networks (proc(5), /proc/net/route)."""
+    import socket
+
+    try:
+        with open("/proc/net/route", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+    except OSError:
+        return []
+    found = []
+    for device, target, *rest in rows:
+        mask = int(rest[5], 16).bit_count()
+        if mask and not device.startswith("br-"):
+            found.append(f"{socket.inet_ntoa(int(target, 16).to_bytes(4, 'little'))}/{mask}")
+    return found
+
+
+def other_subnets(engine: Engine | None) -> Callable[[str], list[str]]:
+    """Return the function that tells the subnets of all networks but a project's own, and of the host's routes."""
+
+    def taken(project_id: str) -> list[str]:
+        found = []
+        for row in engine.network_list() if engine is not None else ():
+            labels, ipam = row.get("Labels"), row.get("IPAM")
+            if isinstance(labels, dict) and labels.get("com.docker.compose.project") == project_id:
+                continue
+            config = ipam.get("Config") if isinstance(ipam, dict) else None
+            found += [str(each["Subnet"]) for each in (config or ())]
+        return found + host_routes()
+
+    return taken
+
+
+def settle(
+    project: Project,
+    *,
+    explicit: bool,
+    path: str,
+    scale: Mapping[str, int] | None = None,
+    engine: Engine | None = None,
+) -> Enrolment:
     """Return the project's place on this machine for the command `path`; one that makes something records it.
 
     `explicit`: the user gave the name on purpose. Raises HyperBoxError when ports run out, ComposeError for an `x-hyperbox` that is wrong.
     """
     from hyperbox.cli.project_settings import declared_budget, port_wishes
+    from hyperbox.project import subnets
     from hyperbox.project.desired import fixed_names
 
     requests: list[Request] = []
@@ -77,7 +119,8 @@ def settle(project: Project, *, explicit: bool, path: str, scale: Mapping[str, i
         known = sorted({*project.services, *project.disabled_services})
         fields["Declared"] = declared_budget(project)
         fields["Services"] = {name: [list(port) for port in own.get(name, ())] for name in known}
-    wishes = Wishes(fixed_names(project), requests, *port_wishes(project), fields)
+    nets = subnets.fixed(project) if path in PUBLISHING else {}
+    wishes = Wishes(fixed_names(project), requests, *port_wishes(project), fields, nets, other_subnets(engine))
     if path in RECORDING:
         return enrol(projects_folder(), project.name, project.working_dir, wishes, explicit=explicit)
     return preview(projects_folder(), project.name, project.working_dir, wishes, explicit=explicit)

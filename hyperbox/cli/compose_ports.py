@@ -33,8 +33,6 @@ def port_assigner(session: Session) -> RealPort:
         assignment = place.assignments.get(request.key) or _later(session, place.identity.id, request)
         if assignment.remapped:
             sys.stderr.write(assignment.sentence(place.identity.id) + "\n")
-        if assignment.port == request.wanted:
-            return published  # under the policy strict a range stays the engine's to choose from
         return str(assignment.port)
 
     return assigned

@@ -12,6 +12,7 @@ from hyperbox.compose.model import LoadOptions, Project
 from hyperbox.errors import ComposeError
 from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
 from hyperbox.project.desired import Desired, project_to_desired
+from hyperbox.project.subnets import translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,11 +121,12 @@ def session(invocation: Invocation, *, scale: dict[str, int] | None = None, serv
     """Return the session of a verb that needs the files."""
     project = load_project(invocation, services)
     engine = engine_for(invocation)
-    place = settled(project, invocation, scale)
+    place = settled(project, invocation, scale, engine)
     if project.uses_own and changed(project, place):  # its ports are known only now
         options = load_options(invocation, services)._replace(warn=lambda text: None)
         project = load(options)
-        place = settled(project, invocation, scale)
+        place = settled(project, invocation, scale, engine)
+    project = translate(project, place.subnets)
     if not invocation.globals.get("dry-run"):
         from hyperbox.cli.project_place import take_effect
 
@@ -144,13 +146,15 @@ def session_by_name(invocation: Invocation) -> Session:
     return Session(engine_for(invocation), invocation, nothing)
 
 
-def settled(project: Project, invocation: Invocation, scale: dict[str, int] | None = None) -> Enrolment:
+def settled(
+    project: Project, invocation: Invocation, scale: dict[str, int] | None = None, engine: Engine | None = None
+) -> Enrolment:
     """Return the project's place on this machine: its real name, with a suffix where another folder has the same one, its names and ports."""
     from hyperbox.cli.compose_identity import settle
 
     explicit = is_explicit(invocation)
     path = "" if invocation.globals.get("dry-run") else invocation.path
-    return settle(project, explicit=explicit, path=path, scale=scale)
+    return settle(project, explicit=explicit, path=path, scale=scale, engine=engine)
 
 
 def changed(project: Project, place: Enrolment) -> bool:

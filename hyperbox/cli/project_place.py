@@ -27,6 +27,7 @@ def take_effect(engine: Engine, project: Project, place: Enrolment, path: str) -
         return
     from hyperbox.project import identity
 
+    sys.stderr.write("".join(f"{line}\n" for line in place.told))
     record = identity.read(projects_folder(), place.identity.id)
     limit = record.get("Limit") if record is not None else None
     engine.project_limit(place.identity.id, budget(declared_budget(project), limit))

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from hyperbox.project import identity, names, ports
+from hyperbox.project import identity, names, ports, subnets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Wishes(NamedTuple):
     """What a project asks for: fixed names as "KIND/NAME" (`desired.fixed_names`), ports, and how ports are given.
 
-    `fields` are kept in its record beside that: what others show of it when its files are not at hand.
+    `fields` are kept in its record beside that: what others show of it when its files are not at hand. `subnets` are those that the files fix,
+    `taken` tells those of others (`subnets.settle`).
     """
 
     names: Sequence[str]
@@ -32,14 +33,21 @@ class Wishes(NamedTuple):
     in_use: InUse
     bounds: Bounds
     fields: Mapping[str, object] = {}
+    subnets: Mapping[str, str] = {}
+    taken: Callable[[str], Iterable[str]] = lambda project_id: ()
 
 
 class Enrolment(NamedTuple):
-    """A project's place: who it is, the real name of each fixed one, and the host port of each request by its key."""
+    """A project's place: who it is, the real name of each fixed one, the host port of each request by its key, the real subnets.
+
+    `told`: what is new and not as the file has it, in one line each.
+    """
 
     identity: identity.Identity
     names: dict[str, str]
     assignments: dict[str, Assignment]
+    subnets: dict[str, tuple[str, str]] = {}
+    told: tuple[str, ...] = ()
 
 
 def enrol(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment:
@@ -75,7 +83,10 @@ def _as_before(projects: str, name: str, directory: str, wishes: Wishes, *, expl
         return None
     if any(each.port != kept[each.request.key] for each in assignments):
         return None
-    return Enrolment(found, given, {each.request.key: each for each in assignments})
+    nets = subnets.subnets_of(record)
+    if any(nets.get(key, ("", ""))[0] != text for key, text in wishes.subnets.items()):
+        return None
+    return Enrolment(found, given, {each.request.key: each for each in assignments}, nets)
 
 
 def preview(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment:
@@ -96,4 +107,16 @@ def _settle(
     record["Names"] = names.settle(record, others, wishes.names)
     assignments = ports.settle(record, others, wishes.requests, policy, wishes.in_use, wishes.bounds)
     by_key = {each.request.key: each for each in assignments}
-    return Enrolment(identity.record_to_identity(record), names.names_of(record), by_key), record
+    before = subnets.subnets_of(record)
+    nets = before
+    if wishes.subnets:
+        nets = {key: (text, text) for key, text in wishes.subnets.items()}
+        if policy != "strict":
+            nets = subnets.settle(record, others, wishes.subnets, wishes.taken)
+        record["Subnets"] = {key: list(pair) for key, pair in nets.items()}
+    told = tuple(
+        f"{record['Id']}: subnet {written} is taken, network {key.partition('/')[0]} uses {real} instead"
+        for key, (written, real) in nets.items()
+        if written != real and before.get(key) != (written, real)
+    )
+    return Enrolment(identity.record_to_identity(record), names.names_of(record), by_key, nets, told), record

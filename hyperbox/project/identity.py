@@ -5,9 +5,10 @@ readable suffix of its own, which stays with that folder. A name given on purpos
 what it says, from any folder.
 
     DATA/projects/lock            held while a project is recorded, ports are assigned, or a project is removed
-    DATA/projects/ID.json         {"Id", "Name", "Folder", "Number", "Created", "Explicit", "Leases", "Ports", "Policy", "Names", "Limit"};
+    DATA/projects/ID.json         {"Id", "Name", "Folder", "Number", "Created", "Explicit", "Leases", "Ports", "Policy", "Names", "Limit" …};
                                   "Number" is unique and never changes: the project's address is made from it; "Leases", "Ports" and
-                                  "Policy" are `ports`'s, "Names" is `names`'s, "Limit" the budget that `hyperbox project limit` set
+                                  "Policy" are `ports`'s, "Names" is `names`'s, "Subnets" `subnets`'s, "Limit" the budget of
+                                  `hyperbox project limit`, "Declared" and "Services" what the files said last
 
 `resolve(folder_of_projects, name, directory, explicit=…)` records the project; `find` and `predict` only look; `enrolment.enrol` records it
 together with its names and ports. All take DATA/projects as a plain path. Records are written by rename under the lock, so a kill leaves

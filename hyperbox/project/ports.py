@@ -213,15 +213,13 @@ def _port_for(request: Request, kept: int, leases: Sequence[Lease], policy: str,
             request.address, port, request.protocol
         )
 
-    if policy == "strict" and request.wanted:
-        return request.wanted
     moved = any(lease.has(kept) for lease in leases)  # it was given a port of the lease once: it stays there
     offered = range(request.wanted, request.last + 1) if request.wanted else range(0)
-    if policy == "auto" and offered and (not moved or kept in offered):
+    if offered and (policy == "strict" or (policy == "auto" and (not moved or kept in offered))):
         first = kept if kept in offered else request.wanted
         found = next((port for port in (first, *offered) if free(port)), 0)
-        if found:
-            return found
+        if found or policy == "strict":
+            return found or request.wanted
     if moved and free(kept):
         return kept
     for lease in leases:
@@ -313,7 +311,7 @@ def ports_of(record: Json) -> dict[str, int]:
 
 
 def release(projects: str, project_id: str) -> None:
-    """Give back what a project that is down need not keep: ports outside its leases (nobody else gets those in them), passing names."""
+    """Give back what a project that is down need not keep: ports outside its leases, passing names, subnets."""
     from hyperbox.project import names
 
     with identity.lock(projects):
@@ -323,8 +321,8 @@ def release(projects: str, project_id: str) -> None:
         leases, ports, given = leases_of(record), ports_of(record), names.names_of(record)
         kept = {key: port for key, port in ports.items() if any(lease.has(port) for lease in leases)}
         names_kept = names.without_passing(given)
-        if kept != ports or names_kept != given:
-            record["Ports"], record["Names"] = kept, names_kept
+        if kept != ports or names_kept != given or record.get("Subnets"):
+            record["Ports"], record["Names"], record["Subnets"] = kept, names_kept, {}
             identity.write(projects, record)
 
 

@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """One row of the report. `goal` is the highest ratio to the first peer that the project aims at, or None."""
+    """One row of the report. `goal` is the highest ratio to the first peer that the project aims at, or None.
+
+    A measurement is one process, or the mean of `times`, `wide` at a time.
+    """
 
     name: str
     what: str
@@ -23,11 +26,19 @@ class Case(NamedTuple):
     runs: int = 0
     compose: str = ""
     memory: bool = False
+    wide: int = 1
+    times: int = 1
 
 
 def ten_stopped() -> tuple[str, ...]:
     """Return the commands that make ten stopped containers."""
     return tuple(f"{{cli}} run --name {{name}}-{number} {{image}} echo {number}" for number in range(10))
+
+
+def throughput(wide: int, times: int) -> Case:
+    """Return the case of many short containers, `wide` at a time."""
+    what = f"run --rm IMAGE true, {wide} at a time, each"
+    return Case(f"wide-{wide}", what, "{cli} run --rm {image} true", 0.25, runs=3, wide=wide, times=times)
 
 
 def remove_ten() -> tuple[str, ...]:
@@ -69,6 +80,10 @@ CASES = (
     Case("run", "run --rm IMAGE true", "{cli} run --rm {image} true", 0.15),
     Case("run-port", "run --rm -p 18099:80 IMAGE true", "{cli} run --rm -p 18099:80 {image} true", 0.15),
     Case("run-none", "run --rm --network none IMAGE true", "{cli} run --rm --network none {image} true", 0.20),
+    throughput(1, 12),
+    throughput(2, 24),
+    throughput(6, 36),
+    throughput(20, 60),
     Case("run-detached", "run -d IMAGE sleep", "{cli} run -d --name {name} {image} sleep 1000", 0.15, after=REMOVE_ONE),
     Case("exec", "exec CONTAINER true", "{cli} exec {name} true", 0.40, setup=ONE_RUNNING, teardown=REMOVE_ONE),
     Case("ps", "ps (10 stopped)", "{cli} ps -a", 1.0, setup=ten_stopped(), teardown=remove_ten()),

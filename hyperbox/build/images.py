@@ -36,6 +36,8 @@ class BaseImages:
         return self.found[key]
 
     async def _resolve(self, text: str, platform: Platform) -> Base:
+        if text.startswith("sha256:") and len(text) == 71:  # another build's result, by its id
+            return self._base(self.store.resolve(text), text)
         try:
             reference = parse_reference(text).with_tag()
         except HyperBoxError as error:
@@ -51,15 +53,16 @@ class BaseImages:
             self.progress.end(vertex, error=reason)
             raise ImageFailed(f"{text}: {reason}", reason) from None
         self.progress.end(vertex)
-        document = self.store.config(image_id)
-        record = self.store.record(image_id)
-        diff_ids = record["DiffIds"]
-        assert isinstance(diff_ids, list)
         digest = (
             "" if reference.digest or not self.request.pull else self._repository_digest(image_id, reference.repository)
         )
         shown = f"{reference.canonical}@{digest}" if digest else reference.canonical
-        return Base(image_id, document, tuple(map(str, diff_ids)), shown)
+        return self._base(image_id, shown)
+
+    def _base(self, image_id: str, shown: str) -> Base:
+        diff_ids = self.store.record(image_id)["DiffIds"]
+        assert isinstance(diff_ids, list)
+        return Base(image_id, self.store.config(image_id), tuple(map(str, diff_ids)), shown)
 
     def _local(self, text: str, platform: Platform) -> str:
         try:

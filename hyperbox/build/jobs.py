@@ -122,11 +122,13 @@ class Runner:
         on_message: Tell,
         streams: dict[int, Callable[[bytes], None]] | None = None,
         keep: tuple[int, ...] = (),
+        keep_open: tuple[int, ...] = (),
     ) -> Wait:
         """Fork a job and return what to await for its result.
 
         `streams`  descriptors to read here until all of them have ended
         keep       descriptors that the child alone needs; closed here
+        keep_open  descriptors that both need
         """
         reader, writer = os.pipe2(os.O_CLOEXEC)
         lifeline, our_end = os.pipe2(os.O_CLOEXEC)
@@ -134,7 +136,7 @@ class Runner:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            be_child(action, Child(writer, lifeline), {writer, lifeline, *keep})
+            be_child(action, Child(writer, lifeline), {writer, lifeline, *keep, *keep_open})
         for descriptor in (writer, lifeline, *keep):
             os.close(descriptor)
         job = Job(pid, reader, our_end, on_message)

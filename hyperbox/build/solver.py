@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from hyperbox.build.stages import Stage
     from hyperbox.engine.state import Roots
 
+    Json = dict[str, object]
+
 DEFINITION = "definition"
 IGNORE = "dockerignore"
 
@@ -99,7 +101,7 @@ class Build:
 
     async def run(self) -> BuildResult:
         """Build and export."""
-        from hyperbox.build.exporting import export
+        from hyperbox.build.exporting import Exporter
 
         self._load_contexts()
         document = self._load_definition()
@@ -121,13 +123,18 @@ class Build:
                 self.progress.announce(node.digest, node.name)
                 self.progress.end(node.digest)
         snapshot = await solving.result(stage.node)
-        exported = await export(self, solving, stage, snapshot)
+        exported = await Exporter(self, stage, snapshot).run()
         return exported._replace(steps=tuple(self.progress.steps))
 
     def _label(self, stage: Stage) -> None:
         """--label: they come over the Dockerfile's own."""
         if self.request.labels:
             stage.draft.label(self.request.labels)
+
+    def inline_cache(self, document: Json) -> Json:
+        """Return what --cache-to type=inline adds to an image's configuration."""
+        del document
+        return {}
 
     # --- what is read first ---
     def _load_contexts(self) -> None:

@@ -110,8 +110,8 @@ class Build:
             raise BuildFailed("failed to solve: images of several platforms at once are not supported")
         images = BaseImages(self.store, self.request, self.runner, self.progress)
         self.planner = planner = Planner(self.request, document, images.resolve, host)
-        self._load_ignore()
         stage = await planner.plan()
+        self._load_ignore()
         self._label(stage)
         solving = Solving(self.roots, self.store, self.cache, self.runner, self.progress, self.request, self.contexts)
         for node in ancestors(stage.node):

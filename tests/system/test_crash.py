@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,8 +90,8 @@ DONE_ALREADY = re.compile(r"already in use|already exists|[Nn]o such|not found|i
 
 
 @pytest.fixture(scope="module")
-def ground(busybox: str, image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a compose file and the archive of a small image that differs from busybox."""
+def ground(busybox: str, image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a compose file and the archive of a small image that differs from busybox; its project goes with it."""
     folder = tmp_path_factory.mktemp("crash")
     (folder / "compose.yaml").write_text(COMPOSE)
     (folder / "busybox.tar").symlink_to(image_folder / "busybox.tar")
@@ -104,7 +104,8 @@ def ground(busybox: str, image_folder: Path, tmp_path_factory: pytest.TempPathFa
         ["image", "rm", "tiny"],
     ):
         subprocess.run([*argv, *words], check=True)
-    return folder
+    yield folder
+    subprocess.run([*argv, "project", "rm", "-f", folder.name], check=True)
 
 
 def try_until_done(hyperbox: Command, words: list[str], seconds: float = 8.0) -> None:

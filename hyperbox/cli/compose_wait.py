@@ -36,9 +36,11 @@ def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None
     deadline = time.monotonic() + timeout if timeout > 0 else None
     filters = {"type": ["container"], "label": [f"com.docker.compose.project={found.desired.name}"]}
     since = time.time()
+    hurried = [found.engine.container_hurry(row.container_id) for row in pending]
     while True:
         pending = [row for row in pending if not _up(found, row, completed, progress.event)]
         if not pending:
+            del hurried  # until here they were wanted
             return
         until = min(deadline, time.monotonic() + 1.0) if deadline is not None else time.monotonic() + 1.0
         if deadline is not None and time.monotonic() >= deadline:

@@ -157,6 +157,12 @@ class Engine(Protocol):
     def container_wait(self, reference: str, condition: str = "not-running") -> int:
         """Wait for "not-running", "next-exit" or "removed", and return the exit code."""
 
+    def container_hurry(self, reference: str) -> object:
+        """Have the health of a starting container checked at once, and often while what is returned is kept: somebody waits for it.
+
+        Checks that fail beside the regular ones don't count. Nothing to hurry, or no such container, is no error.
+        """
+
     def container_remove(
         self, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
     ) -> None:

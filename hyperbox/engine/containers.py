@@ -266,3 +266,18 @@ def wait_for_start(container: Container) -> Container:
         time.sleep(0.01)
         container = find_container(container.roots, container.id)
     return container
+
+
+def container_hurry(roots: Roots, reference: str) -> control.Channel | None:
+    """See `engine.api.Engine.container_hurry`."""
+    try:
+        container = find_container(roots, reference)
+    except NotFound:
+        return None
+    health = container.state.get("Health")
+    if not isinstance(health, dict) or health.get("Status") != "starting":
+        return None
+    channel = control.connect(roots.container_run(container.id), "monitor.sock")
+    if channel is not None:
+        channel.send({"op": "hurry"})
+    return channel

@@ -1,6 +1,7 @@
 """How commands talk to a monitor: one JSON object a line over a unix socket, and the streams' own socket passed along.
 
-    command -> monitor   {"op": "attach", "stdin", "stdout", "stderr", "logs"}, {"op": "resize", "rows", "columns"}, {"op": "wait"}
+    command -> monitor   {"op": "attach", "stdin", "stdout", "stderr", "logs"}, {"op": "resize", "rows", "columns"}, {"op": "wait"},
+                         {"op": "hurry"}: check health often while this connection lasts
     monitor -> command   {"attached": true} with the data socket (SCM_RIGHTS, unix(7)), {"started": true},
                          {"error", "status"}, {"exit": code}
 

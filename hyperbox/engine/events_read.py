@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 KINDS = ("container", "image", "network", "volume", "plugin", "daemon", "service", "node", "secret", "config")
 
+BLOCK = 1 << 16
+# writers take the time before they write, so that lines are in order but for this many seconds
+DISORDER = 2.0
+
 
 def read_events(roots: Roots, since: str, until: str, filters: Filters) -> Iterator[Json]:
     """Yield the events from `since` (past ones only where it is given), then new ones until `until`; for ever without it."""
@@ -43,7 +47,10 @@ def follow(roots: Roots, span: tuple[float, float | None], filters: Filters, *, 
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if past:
-            yield from selected(older(path), first, last, filters)
+            begin = position_before(descriptor, first)
+            if begin == 0:
+                yield from selected(older(path), first, last, filters)
+            os.lseek(descriptor, begin, os.SEEK_SET)
         else:
             os.lseek(descriptor, 0, os.SEEK_END)
         while True:
@@ -59,6 +66,23 @@ def follow(roots: Roots, span: tuple[float, float | None], filters: Filters, *, 
     finally:
         os.close(descriptor)
         os.close(watch)
+
+
+def position_before(descriptor: int, moment: float) -> int:
+    """Return where in the file to begin to read so that no event since `moment` is missed: at a line's start, 0 where that is uncertain.
+
+    Whoever waits for a container reads the end of a file of megabytes.
+    """
+    position = os.lseek(descriptor, 0, os.SEEK_END)
+    while position > BLOCK:
+        position -= BLOCK
+        data = os.pread(descriptor, BLOCK, position)
+        start = data.find(b"\n") + 1
+        line = data[start : data.find(b"\n", start)] if start else b""
+        digits = line.rpartition(b'"timeNano":')[2].rstrip(b"}")
+        if digits.isdigit() and int(digits) / 1e9 < moment - DISORDER:
+            return position + start
+    return 0
 
 
 def replaced(path: str, descriptor: int) -> int:

@@ -91,3 +91,14 @@ def next_probe(health: Json, check: HealthCheck, age: float) -> float:
     if health["Status"] == "starting" and age < check.start_period:
         return min(check.start_interval, check.interval) if check.start_interval else check.interval
     return check.interval
+
+
+def early_probe(check: HealthCheck, failed: int) -> float:
+    """Return how many seconds to wait until the next probe beside the regular ones, after so many that have failed.
+
+    There are such probes while somebody waits for a starting container. They come fast at first, then with half a second between
+    them, or the check's own interval where that is shorter. What fails of them does not count.
+    """
+    if failed == 0:
+        return 0.0
+    return min(0.05 * 2.0 ** min(failed - 1, 10), 0.5, check.interval, check.start_interval)

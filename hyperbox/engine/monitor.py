@@ -49,6 +49,7 @@ class Monitor:
         "_controls",
         "_folder",
         "_ground",
+        "_hurrying",
         "_listener",
         "_lock",
         "_loop",
@@ -78,6 +79,8 @@ class Monitor:
         self._ground = ground
         self._netns = -1
         self._prober: Prober | None = None
+        # those who wait until the container is healthy
+        self._hurrying: list[control.Channel] = []
         self._resolver: object = None
         self._started = 0.0
         self._wait = 0.0
@@ -133,6 +136,7 @@ class Monitor:
         self._loop.on_exit(pid, self._process_ended)
         if self._prober is not None:
             self._prober.begin()
+            self._prober.hurry(bool(self._hurrying))
 
     def _listen(self) -> None:
         try:
@@ -193,12 +197,22 @@ class Monitor:
                 rows, columns = message.get("rows"), message.get("columns")
                 if isinstance(rows, int) and isinstance(columns, int):
                     self._streams.resize(rows, columns)
+            elif operation == "hurry":
+                self._hurry([*self._hurrying, channel])
             elif operation == "stop" and self._again is not None:
                 self._again.cancel()
                 self._again = None
                 self._finish(dict(self._container.state))
 
+    def _hurry(self, hurrying: list[control.Channel]) -> None:
+        """Let health be checked as those want who wait for it now."""
+        self._hurrying = hurrying
+        if self._prober is not None:
+            self._prober.hurry(bool(hurrying))
+
     def _drop_control(self, channel: control.Channel) -> None:
+        if channel in self._hurrying:
+            self._hurry([each for each in self._hurrying if each is not channel])
         self._loop.unwatch(channel.fileno())
         self._controls.remove(channel)
         channel.close()

@@ -26,7 +26,10 @@ class Prober:
         "_check",
         "_child",
         "_container",
+        "_early",
+        "_early_failed",
         "_exit_code",
+        "_hurried",
         "_loop",
         "_next",
         "_output",
@@ -34,6 +37,7 @@ class Prober:
         "_roots",
         "_started",
         "_timeout",
+        "_unofficial",
         "health",
     )
 
@@ -50,6 +54,11 @@ class Prober:
         self._pipes: list[int] = []
         self._output = b""
         self._exit_code: int | None = None
+        # while somebody waits: probes beside the regular ones, of which only a success counts
+        self._hurried = False
+        self._early: Timer | None = None
+        self._early_failed = 0
+        self._unofficial = False
         self.health = health.starting()
 
     @staticmethod
@@ -66,7 +75,29 @@ class Prober:
         """Probe no more: the container has ended."""
         if self._next is not None:
             self._next.cancel()
+        if self._early is not None:
+            self._early.cancel()
         self._end_probe()
+
+    def hurry(self, wanted: bool) -> None:
+        """Probe early and often while the container is starting, for somebody waits for it; or no more."""
+        if wanted and not self._hurried and not self._child:
+            self._early_failed = 0
+            self._hurried = True
+            self._plan_early()
+        self._hurried = wanted
+
+    def _plan_early(self) -> None:
+        if self._early is not None:
+            self._early.cancel()
+            self._early = None
+        if self._hurried and self.health["Status"] == "starting":
+            self._early = self._loop.after(health.early_probe(self._check, self._early_failed), self._probe_early)
+
+    def _probe_early(self) -> None:
+        self._early = None
+        if not self._child and self._hurried:
+            self._start_probe(unofficial=True)
 
     def _age(self) -> float:
         return time.monotonic() - self._started
@@ -75,7 +106,16 @@ class Prober:
         self._next = self._loop.after(health.next_probe(self.health, self._check, self._age()), self._probe)
 
     def _probe(self) -> None:
+        """Do a regular probe; one beside them that is under way becomes it."""
+        self._next = None
+        if self._child:
+            self._unofficial = False
+        else:
+            self._start_probe(unofficial=False)
+
+    def _start_probe(self, *, unofficial: bool) -> None:
         """Start one probe; its output and its end come through the loop."""
+        self._unofficial = unofficial
         self._begun, self._output, self._exit_code = now(), b"", None
         try:
             self._child, stdio = start_exec(self._roots, self._container, self._described(), stdin=False)
@@ -157,6 +197,12 @@ class Prober:
             self._close_pipe(descriptor)
 
     def _record(self, code: int, output: bytes) -> None:
+        if self._unofficial and code != 0:
+            self._early_failed += 1
+            self._plan_early()
+            return
+        if self._next is not None:
+            self._next.cancel()
         before = self.health["Status"]
         result = health.probe_result(self._begun, now(), code, output)
         self.health = health.with_result(self.health, result, self._check, self._age())
@@ -167,6 +213,7 @@ class Prober:
         if self.health["Status"] != before:
             emit(self._roots, f"health_status: {self.health['Status']}", self._container)
         self._plan()
+        self._plan_early()
 
 
 def duration(seconds: float) -> str:

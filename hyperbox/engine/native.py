@@ -142,6 +142,11 @@ class NativeEngine:
 
         return container_wait(self.roots, reference, condition)
 
+    def container_hurry(self, reference: str) -> object:
+        from hyperbox.engine.containers import container_hurry
+
+        return container_hurry(self.roots, reference)
+
     def container_remove(
         self, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
     ) -> None:

@@ -19,12 +19,14 @@ def wait_for(engine: Engine, container_id: str, condition: str) -> None:
     inspected = engine.container_inspect(container_id)
     if met(inspected, condition):
         return
+    hurried = engine.container_hurry(container_id) if condition == "service_healthy" else None
     for _ in events:
         try:
             inspected = engine.container_inspect(container_id)
         except NotFound:
             raise ComposeError(f"container {container_id[:12]} was removed") from None
         if met(inspected, condition):
+            del hurried  # until here it was wanted
             return
 
 

@@ -171,10 +171,15 @@ def start_time(pid: int) -> int | None:
     Together with the pid it names a process for good: pids are reused, the pair is not.
     """
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        text = os.read(descriptor, 4096)
+    except OSError:  # ESRCH: it went meanwhile
+        return None
+    finally:
+        os.close(descriptor)
     fields = text[text.rindex(b")") + 2 :].split()
     if fields[0] in (b"Z", b"X"):
         return None

@@ -190,7 +190,7 @@ class Socket:
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Yield (type, flags, sequence, payload) of the messages in the next datagram."""
-        data = self._socket.recv(1 << 18)
+        data = self._socket.recv(1 << 16)
         position = 0
         while position + 16 <= len(data):
             size, kind, flags, sequence, _ = _header.unpack_from(data, position)

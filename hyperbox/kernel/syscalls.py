@@ -184,54 +184,22 @@ def move_mount(descriptor: int, target: str) -> None:
 
 
 def new_netns() -> int:
-    """Make a network namespace and return a descriptor that keeps it; the caller stays in its own.
-
-    A helper thread unshares: namespaces are a thread's own, so the process never moves.
-    """
-    import _thread
-
-    done = _thread.allocate_lock()
-    done.acquire()
-    result: list[int | OSError] = []
-
-    def make() -> None:
-        try:
-            unshare(CLONE_NEWNET)
-            result.append(os.open(f"/proc/self/task/{_thread.get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            result.append(error)
-        finally:
-            done.release()
-
-    _thread.start_new_thread(make, ())
-    done.acquire()
-    value = result[0]
-    if isinstance(value, OSError):
-        raise value
-    return value
+    """Make a network namespace and return a descriptor that keeps it; this thread is in its own again afterwards."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        unshare(CLONE_NEWNET)
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        setns(home, CLONE_NEWNET)
+        os.close(home)
 
 
 def in_netns(descriptor: int, action: Callable[[], object]) -> object:
-    """Run `action` in the network namespace behind `descriptor`, in a thread of its own, and return or raise what it does."""
-    import _thread
-
-    done = _thread.allocate_lock()
-    done.acquire()
-    result: list[tuple[bool, object]] = []
-
-    def run() -> None:
-        try:
-            setns(descriptor, CLONE_NEWNET)
-            result.append((True, action()))
-        except BaseException as error:
-            result.append((False, error))
-        finally:
-            done.release()
-
-    _thread.start_new_thread(run, ())
-    done.acquire()
-    succeeded, value = result[0]
-    if not succeeded:
-        assert isinstance(value, BaseException)
-        raise value
-    return value
+    """Run `action` in the network namespace behind `descriptor` and return what it does; only this thread goes there, and comes back."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(descriptor, CLONE_NEWNET)
+        return action()
+    finally:
+        setns(home, CLONE_NEWNET)
+        os.close(home)

@@ -6,6 +6,7 @@ import os
 
 from hyperbox import files
 from hyperbox.build.api import BuildFailed, BuildResult
+from hyperbox.build.cache_transfer import inline_cache
 from hyperbox.build.graph import fingerprint
 from hyperbox.build.jobs import JobFailed
 from hyperbox.errors import HyperBoxError
@@ -95,9 +96,7 @@ class Exporter:
         if output.get("rewrite-timestamp") == "true":
             layers = await self._rewritten(layers)
         document = self.stage.draft.document(layers, self.epoch)
-        extra = self.build.inline_cache(document)
-        if extra:
-            document.update(extra)
+        document.update(inline_cache(self.build, [diff_id for diff_id, _ in layers]))
         with self.store.shared_lock():
             return self._record(document)
 

@@ -11,7 +11,7 @@ import os
 from hyperbox import files
 from hyperbox.build import contexts, dockerfile
 from hyperbox.build.api import BuildFailed, BuildResult
-from hyperbox.build.cache import BuildCache
+from hyperbox.build.cache import BuildCache, Snapshot
 from hyperbox.build.dockerfile import DockerfileError
 from hyperbox.build.graph import ImageBase, ancestors
 from hyperbox.build.ignore import IgnoreError
@@ -92,6 +92,9 @@ class Build:
         self.document: Dockerfile | None = None
         self.lines: tuple[str, ...] = ()
         self.planner: Planner | None = None
+        self.solved: dict[str, Snapshot] = {}
+        self.aliases: dict[str, str] = {}
+        self.final = Snapshot()
 
     @property
     def file_name(self) -> str:
@@ -113,7 +116,12 @@ class Build:
         stage = await planner.plan()
         self._load_ignore()
         self._label(stage)
-        solving = Solving(self.roots, self.store, self.cache, self.runner, self.progress, self.request, self.contexts)
+        solving = Solving(self)
+        if self.request.cache_from or self.request.cache_to:
+            from hyperbox.build.cache_transfer import check, load_caches
+
+            check(self)
+            solving.imported = await load_caches(self)
         for node in ancestors(stage.node):
             if (
                 isinstance(node.operation, ImageBase)
@@ -122,19 +130,18 @@ class Build:
             ):
                 self.progress.announce(node.digest, node.name)
                 self.progress.end(node.digest)
-        snapshot = await solving.result(stage.node)
+        self.final = snapshot = await solving.result(stage.node)
         exported = await Exporter(self, stage, snapshot).run()
+        if self.request.cache_to:
+            from hyperbox.build.cache_transfer import save_caches
+
+            await save_caches(self)
         return exported._replace(steps=tuple(self.progress.steps))
 
     def _label(self, stage: Stage) -> None:
         """--label: they come over the Dockerfile's own."""
         if self.request.labels:
             stage.draft.label(self.request.labels)
-
-    def inline_cache(self, document: Json) -> Json:
-        """Return what --cache-to type=inline adds to an image's configuration."""
-        del document
-        return {}
 
     # --- what is read first ---
     def _load_contexts(self) -> None:

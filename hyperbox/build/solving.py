@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.build import graph
-from hyperbox.build.cache import BuildCache, Snapshot, now
+from hyperbox.build.cache import Snapshot, now
 from hyperbox.build.graph import fingerprint
 from hyperbox.build.jobs import JobFailed
 from hyperbox.build.steps import Place, copy_job, digest_job, folder_job
@@ -20,13 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hyperbox.build.api import BuildRequest
-    from hyperbox.build.contexts import Context
+    from hyperbox.build.cache_transfer import Imported
     from hyperbox.build.graph import Node
-    from hyperbox.build.jobs import Action, Runner, Task
+    from hyperbox.build.jobs import Action, Task
     from hyperbox.build.progress import Progress
-    from hyperbox.engine.state import Roots
-    from hyperbox.image.store import ImageStore
+    from hyperbox.build.solver import Build
 
     Json = dict[str, object]
 
@@ -45,24 +43,18 @@ class StepFailed(Exception):
 class Solving:
     """The state of one build's solution."""
 
-    def __init__(
-        self,
-        roots: Roots,
-        store: ImageStore,
-        cache: BuildCache,
-        runner: Runner,
-        progress: Progress,
-        request: BuildRequest,
-        contexts: dict[str, Context],
-    ) -> None:
-        self.roots = roots
-        self.store = store
-        self.cache = cache
-        self.runner = runner
-        self.progress = progress
-        self.request = request
-        self.contexts = contexts
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self.roots = build.roots
+        self.store = build.store
+        self.cache = build.cache
+        self.runner = build.runner
+        self.progress = build.progress
+        self.request = build.request
+        self.contexts = build.contexts
+        self.imported: list[Imported] = []
         self.keys: dict[str, Task] = {}
+        self.quick: dict[str, Task] = {}
         self.results: dict[str, Task] = {}
         self.digests: dict[tuple[str, ...], Task] = {}
         self.fetched: dict[str, str] = {}
@@ -75,25 +67,38 @@ class Solving:
             task = self.keys[node.digest] = self.runner.task(self._key(node))
         return str(await task)
 
-    def known_key(self, node: Node) -> str:
-        """Return a node's key where it is known without doing anything, else ""."""
-        task = self.keys.get(node.digest)
-        if task is not None and task.done and task.error is None:
-            return str(task.result)
+    async def quick_key(self, node: Node) -> str:
+        """Return a node's key where no step has to be done for it (contexts may be read), else ""."""
         operation = node.operation
         if isinstance(operation, graph.ImageBase):
             return image_key(operation)
-        if node.ignore_cache:
-            return ""  # what it leads to may be another result than the one that is known
-        if isinstance(operation, (graph.Files, graph.Tree, graph.Download, graph.Clone)):
+        if node.ignore_cache or isinstance(operation, (graph.Files, graph.Download, graph.Clone)):
+            return ""  # what an ignored step leads to may be another result than the one that is known
+        if isinstance(operation, graph.Tree):
+            return await self.key(node)
+        task = self.quick.get(node.digest)
+        if task is None:
+            task = self.quick[node.digest] = self.runner.task(self._quick_key(node))
+        return str(await task)
+
+    async def _quick_key(self, node: Node) -> str:
+        base = await self.quick_key(node.inputs[0])
+        if not base:
             return ""
-        inputs = [self.known_key(each) for each in node.inputs]
-        if not all(inputs):
-            return ""
-        definition = fingerprint([operation_identity(operation), inputs])
-        if not has_sources(operation):
-            return definition
-        return self.cache.alias(definition)
+        if all(isinstance(each.operation, (graph.Files, graph.Tree)) for each in node.inputs[1:]):
+            return await self.key(node)
+        inputs = [base, *[await self.quick_key(each) for each in node.inputs[1:]]]
+        return self.alias(fingerprint([operation_identity(node.operation), inputs])) if all(inputs) else ""
+
+    def alias(self, definition: str) -> str:
+        """Return the key that a definition led to and that some cache has a record of, else ""."""
+        known = self.cache.alias(definition)
+        if known and self.cache.contains(known):
+            return known
+        for cache in self.imported:
+            if definition in cache.aliases:
+                return cache.aliases[definition]
+        return ""
 
     async def _key(self, node: Node) -> str:
         operation = node.operation
@@ -114,28 +119,28 @@ class Solving:
     async def _key_by_content(self, node: Node) -> str:
         """The key of a COPY, or of a RUN that mounts files."""
         operation = node.operation
-        if not self.known_key(
-            node.inputs[0]
-        ):  # nothing can be found by definition: the sources' results are needed in any case
+        if not await self.quick_key(node.inputs[0]):
+            # nothing can be found by definition: the sources' results are needed in any case
             for each in node.inputs[1:]:
-                if not isinstance(each.operation, graph.Files):
+                if not isinstance(each.operation, (graph.Files, graph.Tree)):
                     self.begin(each)
         base = await self.key(node.inputs[0])
         definition = ""
-        others = [self.known_key(each) for each in node.inputs[1:]]
+        others = [await self.quick_key(each) for each in node.inputs[1:]]
         if all(others) or not others:
             definition = fingerprint([operation_identity(operation), [base, *others]])
-            known = self.cache.alias(definition)
-            if known and self.cache.contains(known) and not node.ignore_cache:
+            known = self.alias(definition)
+            if known and not node.ignore_cache:
+                self.build.aliases[definition] = known
                 return known
-        seen = fingerprint([operation_identity(operation), base])
-        if node.ignore_cache or not self.cache.alias(seen):
-            self.begin(node.inputs[0])
         digests = await self.digest(node, wanted_digests(node), getattr(operation, "exclude", ()))
         key = fingerprint([operation_identity(operation), base, digests])
-        self.cache.set_alias(seen, "seen")
+        if not definition and not any(isinstance(each.operation, graph.Files) for each in node.inputs):
+            origins = [await self.key(each) for each in node.inputs]  # known by now: their files were looked at
+            definition = fingerprint([operation_identity(operation), origins])
         if definition:
             self.cache.set_alias(definition, key)
+            self.build.aliases[definition] = key
         return key
 
     async def digest(self, node: Node, wanted: list[tuple[Node, str]], exclude: tuple[str, ...]) -> object:
@@ -200,13 +205,42 @@ class Solving:
             return Snapshot(operation.diff_ids, ("",) * len(operation.diff_ids))
         if isinstance(operation, (graph.Download, graph.Clone)):
             return await self._fetched(node)
+        if has_sources(operation) and await self._is_new(node):
+            self.begin(node.inputs[0])  # side by side with its sources
         key = await self.key(node)
-        if not node.ignore_cache:
-            found = self.cache.find(key)
-            if found is not None:
-                self.cached(node)
-                return found
-        return await self._make(node, key)
+        found = None if node.ignore_cache else await self._find(key, node)
+        if found is None:
+            found = await self._make(node, key)
+        else:
+            self.cached(node)
+        self.build.solved[key] = found
+        return found
+
+    async def _is_new(self, node: Node) -> bool:
+        """Return whether no cache can have a node, whatever its sources hold."""
+        base = await self.quick_key(node.inputs[0])
+        if node.ignore_cache:
+            return True
+        return bool(base) and not self.imported and not self.cache.alias(self._seen(node, base))
+
+    def _seen(self, node: Node, base: str) -> str:
+        return fingerprint(["seen", operation_identity(node.operation), base])
+
+    async def _find(self, key: str, node: Node) -> Snapshot | None:
+        """Return the layers of a key, of our own cache or of one that was imported."""
+        found = self.cache.find(key)
+        if found is not None:
+            return found
+        for cache in self.imported:
+            snapshot = cache.records.get(key)
+            if snapshot is not None:
+                from hyperbox.build.cache_transfer import bring
+
+                if await bring(self.build, cache, snapshot):
+                    size = int(str(self.store.layer_record(snapshot.diff_ids[-1])["size"])) if snapshot.diff_ids else 0
+                    self.cache.keep(key, snapshot, description(node), size)
+                    return snapshot
+        return None
 
     def cached(self, node: Node) -> None:
         """Tell that the cache had a node, and with it all that led to it."""
@@ -236,6 +270,8 @@ class Solving:
         snapshot = base.over(str(answer["DiffId"]), now())
         if await self._unchanged(node, key):
             self.cache.keep(key, snapshot, description(node), int(str(answer["Size"])), internal=quiet)
+            if has_sources(operation):
+                self.cache.set_alias(self._seen(node, await self.key(node.inputs[0])), "seen")
         if not isinstance(operation, graph.Tree):
             self.progress.end(node.digest)
         return snapshot

@@ -13,6 +13,7 @@ import sys
 
 from hyperbox import files, process
 from hyperbox.engine import rootfs
+from hyperbox.engine.events import emit
 from hyperbox.engine.state import find_container
 from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.kernel import syscalls
@@ -259,6 +260,7 @@ def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json
         os.close(reader)
         process.wait(pid)
         raise
+    emit(roots, "archive-path", container)
     return described, stream(pid, reader, rest)
 
 
@@ -380,6 +382,7 @@ def container_export(roots: Roots, reference: str) -> Iterator[bytes]:
 
     pid, reader = in_child(roots, container, action)
     _, rest = first_line(reader)
+    emit(roots, "export", container)
     return stream(pid, reader, rest)
 
 
@@ -423,6 +426,7 @@ def container_archive_put(
     finally:
         os.close(reader)
         process.wait(pid)
+    emit(roots, "extract-to-dir", container)
 
 
 # --- commit -------------------------------------------------------------------------------------------------------------------

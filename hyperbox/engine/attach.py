@@ -184,6 +184,7 @@ def container_attach(
     roots: Roots, reference: str, *, stdin: bool, stdout: bool, stderr: bool, logs: bool = False, detach_keys: str = ""
 ) -> StreamAttachment:
     """See `engine.api.Engine.container_attach`."""
+    from hyperbox.engine.events import emit
     from hyperbox.engine.state import find_container
 
     keys = key_bytes(detach_keys)
@@ -199,6 +200,7 @@ def container_attach(
         assert isinstance(code, int)
         return code
 
+    emit(roots, "attach", container)
     tty = bool(container.config.get("Tty"))
     folder = roots.container_run(container.id)
     channel = control.connect(folder, "monitor.sock") if container.running else None

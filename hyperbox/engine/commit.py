@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
+from hyperbox.engine import life_events
 from hyperbox.engine.archive import MADE, _write_content, header, is_whiteout, write_all
+from hyperbox.engine.events import emit
 from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
 from hyperbox.image.reference import parse_reference
@@ -129,11 +131,13 @@ def commit(
             from hyperbox.engine.containers import freeze
 
             freeze(roots, container, frozen=True)
+            emit(roots, "pause", container)
         try:
             digest, diff_id = add_layer(store, f"{container.folder()}/upper")
         finally:
             if frozen:
                 freeze(roots, container, frozen=False)
+                emit(roots, "unpause", container)
         record = store.record(str(container.record["ImageID"]))
         digests = record["LayerDigests"]
         assert isinstance(digests, list)
@@ -141,4 +145,9 @@ def commit(
         image_id = ingest.add_image(store, document, [*map(str, digests), digest])
         if name is not None:
             store.set_name(name, image_id)
+    life_events.images(roots, [("create", image_id, image_id)], config.get("Labels"))
+    if name is not None:
+        life_events.images(roots, [("tag", image_id, str(name))], config.get("Labels"))
+    about = {"comment": comment, "imageID": image_id, "imageRef": str(name or "")}
+    emit(roots, "commit", container, about)
     return image_id

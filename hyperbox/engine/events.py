@@ -9,7 +9,7 @@ from hyperbox import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hyperbox.engine.state import Container, Roots
 
@@ -19,33 +19,60 @@ if TYPE_CHECKING:
 LARGEST = 8 << 20  # bytes; past it the file becomes events.1 and the one before that is forgotten
 
 
-def emit(roots: Roots, action: str, container: Container, attributes: Mapping[str, str] | None = None) -> None:
-    """Record a container's event with its labels, image and name, as docker does."""
+class Happening:
+    """One event: its kind ("container", "image", "network", "volume"), action, actor's id, and attributes."""
+
+    __slots__ = ("action", "actor", "attributes", "kind")
+
+    def __init__(self, kind: str, action: str, actor: str, attributes: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.action = action
+        self.actor = actor
+        self.attributes = attributes
+
+    def record(self, nanoseconds: int) -> Json:
+        """Return the event as the API shows it."""
+        event: Json = {
+            "Type": self.kind,
+            "Action": self.action,
+            "Actor": {"ID": self.actor, "Attributes": dict(sorted(self.attributes.items()))},
+            "scope": "local",
+            "time": nanoseconds // 10**9,
+            "timeNano": nanoseconds,
+        }
+        if self.kind == "container":
+            return {"status": self.action, "id": self.actor, "from": self.attributes.get("image", ""), **event}
+        return event
+
+
+def of_container(action: str, container: Container, attributes: Mapping[str, str] | None = None) -> Happening:
+    """Return a container's event with its labels, image and name, as docker has them."""
     labels = container.config.get("Labels")
-    described = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
-    described.update(attributes or {})
-    described["image"] = str(container.config.get("Image", ""))
-    described["name"] = container.name
-    emit_any(roots, "container", action, container.id, described)
+    found = {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+    found.update(attributes or {})
+    found["image"] = str(container.config.get("Image", ""))
+    found["name"] = container.name
+    return Happening("container", action, container.id, found)
+
+
+def emit(roots: Roots, action: str, container: Container, attributes: Mapping[str, str] | None = None) -> None:
+    """Record a container's event."""
+    emit_all(roots, [of_container(action, container, attributes)])
 
 
 def emit_any(roots: Roots, kind: str, action: str, actor: str, attributes: Mapping[str, str]) -> None:
-    """Record an event of any kind ("container", "image", "network", "volume"). Never fails: an event is no reason to stop."""
+    """Record an event of any kind."""
+    emit_all(roots, [Happening(kind, action, actor, attributes)])
+
+
+def emit_all(roots: Roots, happenings: Sequence[Happening]) -> None:
+    """Record events in one write, so that they stand together. Never fails: an event is no reason to stop."""
     nanoseconds = time.time_ns()
-    event: Json = {
-        "Type": kind,
-        "Action": action,
-        "Actor": {"ID": actor, "Attributes": dict(sorted(attributes.items()))},
-        "scope": "local",
-        "time": nanoseconds // 10**9,
-        "timeNano": nanoseconds,
-    }
-    if kind == "container":
-        event = {"status": action, "id": actor, "from": attributes.get("image", ""), **event}
+    lines = [files.dumps(each.record(nanoseconds + place)) + "\n" for place, each in enumerate(happenings)]
     try:
         descriptor = os.open(f"{roots.run}/events", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, files.dumps(event).encode("utf-8", "surrogateescape") + b"\n")
+            os.write(descriptor, "".join(lines).encode("utf-8", "surrogateescape"))
             if os.fstat(descriptor).st_size > LARGEST:
                 os.rename(f"{roots.run}/events", f"{roots.run}/events.1")
         finally:

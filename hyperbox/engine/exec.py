@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
-from hyperbox.engine import control
+from hyperbox.engine import control, life_events
 from hyperbox.engine.attach import StreamAttachment, key_bytes
 from hyperbox.engine.state import Container, Roots, find_container, new_id, read_container
 from hyperbox.errors import Conflict, EngineError, NotFound
@@ -52,6 +52,7 @@ def exec_create(roots: Roots, reference: str, config: Json) -> str:
     roots.reached("exec-recorded")
     os.makedirs(f"{roots.run}/execs", 0o700, exist_ok=True)
     files.claim(f"{roots.run}/execs/{exec_id}", container.id)
+    life_events.execution(roots, "exec_create", container, record)
     return exec_id
 
 

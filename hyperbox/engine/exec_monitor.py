@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files, process
-from hyperbox.engine import control
+from hyperbox.engine import control, life_events
 from hyperbox.engine.ahead import become_daemon
 from hyperbox.engine.exec import read_record, record_path
 from hyperbox.engine.monitor import described
@@ -45,6 +45,7 @@ def be_monitor(
     except (HyperBoxError, OSError) as error:
         starter.send(described(error))
         return
+    life_events.execution(roots, "exec_start", container, record)
     starter.send({"started": True})
     serve(roots, container, record, (pid, stdio), starter, data)
 
@@ -92,6 +93,7 @@ def serve(
         record.update({"Running": False, "ExitCode": code, "Pid": 0})
         if os.path.exists(path):
             files.write_json(path, record)
+        life_events.execution(roots, "exec_die", container, record, exitCode=str(code))
         starter.send({"exit": code})
         streams.when_delivered(loop.stop)
 

@@ -340,7 +340,7 @@ def endpoints(container: Container) -> dict[str, Json]:
     mode = str(container.host_config.get("NetworkMode") or "bridge")
     if mode.startswith("container:"):
         return {}
-    names = list(known or wanted or {mode: {}})
+    names = list(known or wanted or ({} if container.record.get("Networkless") else {mode: {}}))
     result = {}
     for name in names:
         endpoint: Json = {**ENDPOINT_DEFAULTS}
@@ -352,6 +352,7 @@ def endpoints(container: Container) -> dict[str, Json]:
             asked = wanted.get(name) if isinstance(wanted, dict) else None
             address = asked.get("MacAddress") if isinstance(asked, dict) else None
             endpoint.update({key: ENDPOINT_DEFAULTS[key] for key in ENDPOINT_LIVE}, MacAddress=address or "")
+        endpoint.pop("Driver", None)
         result[name] = endpoint
     return result
 

@@ -64,11 +64,11 @@ def container_run(
 ) -> tuple[str, StreamAttachment]:
     """See `engine.api.Engine.container_run`."""
     from hyperbox.engine.creation import create
-    from hyperbox.engine.events import emit
+    from hyperbox.engine.events import emit_all, of_container
 
     keys = key_bytes(detach_keys)
     container, warnings = create(roots, spec, starts=True)
-    emit(roots, "create", container)
+    emit_all(roots, [of_container("create", container), of_container("attach", container)])
     if on_created is not None:
         on_created(container.id, warnings)
     with container.lock() as lock:

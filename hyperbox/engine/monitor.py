@@ -14,7 +14,8 @@ import time
 from hyperbox import files, process
 from hyperbox.engine import control, restart
 from hyperbox.engine.ahead import become_daemon
-from hyperbox.engine.events import emit
+from hyperbox.engine.events import emit, emit_all, of_container
+from hyperbox.engine.life_events import begun, ended
 from hyperbox.engine.log_options import log_options
 from hyperbox.engine.monitor_health import Prober
 from hyperbox.engine.monitor_log import LogWriter
@@ -112,7 +113,7 @@ class Monitor:
         """Stay until the container has ended for good and all that it held is given back."""
         self._loop.run()
 
-    def _begin(self, more: Json) -> None:
+    def _begin(self, more: Json, *, first: bool = True) -> None:
         """Start the process, the first time or again, and record it with `more` changes of the state."""
         container = self._container
         pid, stdio = start_process(self._roots, container)
@@ -132,7 +133,7 @@ class Monitor:
         changes["Health"] = None if self._prober is None else self._prober.health
         update_state(container, changes)
         self._roots.reached("running")
-        emit(self._roots, "start", container)
+        emit_all(self._roots, begun(container) if first else [of_container("start", container)])
         self._loop.on_exit(pid, self._process_ended)
         if self._prober is not None:
             self._prober.begin()
@@ -270,6 +271,7 @@ class Monitor:
         except (OSError, ValueError):
             record = container.record
         assert isinstance(record, dict)
+        container.record["Name"] = record["Name"]  # and `rename` the name
         policy = record["HostConfig"].get("RestartPolicy") or {}
         return restart.restarts(policy, exit_code=code, stopped=stopped, count=count)
 
@@ -280,7 +282,7 @@ class Monitor:
         forget_runtime_state(self._roots, self._container)
         cgroups.remove_group(cgroup_path(self._roots, self._container))
         try:
-            self._begin({})
+            self._begin({}, first=False)
         except (HyperBoxError, OSError) as error:
             message = error.message if isinstance(error, HyperBoxError) else str(error)
             self._finish({"Pid": 0, "ExitCode": 128, "FinishedAt": now(), "Error": message})
@@ -296,7 +298,8 @@ class Monitor:
             pass
         code = container.state["ExitCode"]
         assert isinstance(code, int)
-        emit(self._roots, "die", container, {"exitCode": str(code)})
+        duration = str(int(time.monotonic() - self._started)) if self._started else "0"
+        emit_all(self._roots, ended(container, {"exitCode": str(code), "execDuration": duration}, leaves=True))
         self._roots.reached("ended")
         removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(self._roots, container)
         self._roots.reached("recorded")

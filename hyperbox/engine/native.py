@@ -49,12 +49,6 @@ class NativeEngine:
 
         return ImageStore(f"{self.roots.data}/images", self.roots.reached)
 
-    def _image_users(self) -> dict[str, list[str]]:
-        """Return which containers hold which image."""
-        from hyperbox.engine.state import image_users
-
-        return image_users(self.roots)
-
     def preload(self) -> None:
         for name in STEP_MODULES:
             __import__(name)
@@ -299,48 +293,55 @@ class NativeEngine:
     def image_pull(
         self, reference: str, *, platform: str = "", auth: Json | None = None, on_event: OnEvent | None = None
     ) -> str:
-        from hyperbox.image.pull import image_pull
+        from hyperbox.engine.images import image_pull
 
-        return image_pull(self.store, reference, platform=platform, auth=auth, on_event=on_event)
+        return image_pull(self.roots, self.store, reference, platform=platform, auth=auth, on_event=on_event)
 
     def image_push(self, reference: str, *, auth: Json | None = None, on_event: OnEvent | None = None) -> None:
-        from hyperbox.image.push import image_push
+        from hyperbox.engine.images import image_push
 
-        image_push(self.store, reference, auth=auth, on_event=on_event)
+        image_push(self.roots, self.store, reference, auth=auth, on_event=on_event)
 
     def image_tag(self, reference: str, repository: str, tag: str) -> None:
-        from hyperbox.image.removal import image_tag
+        from hyperbox.engine.images import image_tag
 
-        image_tag(self.store, reference, repository, tag)
+        image_tag(self.roots, self.store, reference, repository, tag)
 
     def image_remove(self, reference: str, *, force: bool = False, prune: bool = True) -> list[Json]:
-        from hyperbox.image.removal import image_remove
+        from hyperbox.engine.images import image_remove
 
-        return image_remove(self.store, reference, force=force, prune=prune, users=self._image_users())
+        return image_remove(self.roots, self.store, reference, force=force, prune=prune)
 
     def image_load(self, source: BinaryIO, *, platform: str = "", on_event: OnEvent | None = None) -> list[str]:
-        from hyperbox.image.archive import image_load
+        from hyperbox.engine.images import image_load
 
-        return image_load(self.store, source, platform=platform, on_event=on_event)
+        return image_load(self.roots, self.store, source, platform=platform, on_event=on_event)
 
     def image_save(self, references: Sequence[str], *, platform: str = "") -> Iterator[bytes]:
-        from hyperbox.image.archive import image_save
+        from hyperbox.engine.images import image_save
 
-        return image_save(self.store, references, platform=platform)
+        return image_save(self.roots, self.store, references, platform=platform)
 
     def image_import(
         self, source: BinaryIO, *, repository: str, tag: str, message: str, changes: Sequence[str], platform: str = ""
     ) -> str:
-        from hyperbox.image.archive import image_import
+        from hyperbox.engine.images import image_import
 
         return image_import(
-            self.store, source, repository=repository, tag=tag, message=message, changes=changes, platform=platform
+            self.roots,
+            self.store,
+            source,
+            repository=repository,
+            tag=tag,
+            message=message,
+            changes=changes,
+            platform=platform,
         )
 
     def image_prune(self, filters: Filters | None = None) -> Json:
-        from hyperbox.image.removal import image_prune
+        from hyperbox.engine.images import image_prune
 
-        return image_prune(self.store, filters, users=self._image_users())
+        return image_prune(self.roots, self.store, filters)
 
     # --- volumes ---------------------------------------------------------------------------------------------------------
     def volume_create(self, config: Json) -> Json:

@@ -103,7 +103,7 @@ def plug(
     inner: Socket,
     rules: Rules,
 ) -> None:
-    """Make a container's link: `interface` is its name and index inside. The addresses are the endpoint's; no default route yet."""
+    """Make a container's link: `interface` is its name and index inside (0: not known). The addresses are the endpoint's; no default route yet."""
     inside, index = interface
     driver = str(record["Driver"])
     if driver == "bridge":
@@ -113,6 +113,9 @@ def plug(
         found = find_link(inner, inside)
         index = found.index if found is not None else index
         endpoint["Index"] = index
+    if not index:  # the kernel's choice: where a link was taken away before, it is not what one would guess
+        found = find_link(inner, inside)
+        index = found.index if found is not None else 0
     ipv6 = str(endpoint.get("GlobalIPv6Address") or "")
     requests = [] if ipv6 else [links.link_without_ipv6(inside)]
     for field, length in (("IPAddress", "IPPrefixLen"), ("GlobalIPv6Address", "GlobalIPv6PrefixLen")):

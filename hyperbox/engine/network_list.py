@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperbox.engine import network_manage, network_setup, network_store
+from hyperbox.engine import life_events, network_manage, network_setup, network_store
 from hyperbox.errors import HyperBoxError, InvalidParameter
 
 TYPE_CHECKING = False
@@ -102,6 +102,7 @@ def network_prune(roots: Roots, filters: Filters | None = None) -> Json:
         except HyperBoxError:  # taken by a container in this moment
             continue
         deleted.append(record["Name"])
+    life_events.pruned(roots, "network", 0)
     return {"NetworksDeleted": deleted}
 
 

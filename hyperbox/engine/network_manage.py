@@ -213,6 +213,8 @@ def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
         elif any(entry.get(key) for key in ("Gateway", "IPRange", "AuxiliaryAddresses")):
             raise InvalidParameter("invalid network config:\ninvalid subnet : an address pool needs one")
     families = {":" in str(entry["Subnet"]) for entry in chosen}
+    given = ipam_config.get("Config") or ()
+    record["ChosenGateways"] = [entry["Subnet"] for entry in given if entry.get("Subnet") and not entry.get("Gateway")]
     record["GivenSubnets"] = "".join("6" if ipv6 else "4" for ipv6 in sorted(families))
     if True in families:
         record["EnableIPv6"] = True
@@ -262,9 +264,23 @@ def checked_subnet(roots: Roots, entry: Json) -> Json:
     return {**{key: value for key, value in entry.items() if value}, "Gateway": gateway}
 
 
+# what a network's record has beside the API's fields: its bridge, the families whose subnets the user gave, the subnets of the user's
+# whose gateway we chose (docker does not show it)
+PRIVATE = frozenset({"Bridge", "GivenSubnets", "ChosenGateways"})
+
+
 def shown(record: Json) -> Json:
     """Return a network as the API shows it."""
-    return {key: value for key, value in record.items() if key != "Bridge"}
+    shown_record = {key: value for key, value in record.items() if key not in PRIVATE}
+    chosen = record.get("ChosenGateways")
+    plan = record.get("IPAM")
+    if isinstance(chosen, list) and chosen and isinstance(plan, dict):
+        config = [
+            {key: value for key, value in entry.items() if key != "Gateway" or entry["Subnet"] not in chosen}
+            for entry in plan.get("Config") or ()
+        ]
+        shown_record["IPAM"] = {**plan, "Config": config}
+    return shown_record
 
 
 def endpoints(roots: Roots, record: Json) -> dict[str, Json]:

@@ -63,9 +63,7 @@ def check_connect(target: Container, name: str, wanted: dict[str, Json]) -> None
 
 def record_endpoints(target: Container, wanted: dict[str, Json]) -> None:
     """Write which networks a container is on."""
-    target.record = {**target.record, "NetworkingConfig": {"EndpointsConfig": wanted}}
-    if not wanted:
-        target.record["HostConfig"] = {**target.host_config, "NetworkMode": "none"}
+    target.record = {**target.record, "NetworkingConfig": {"EndpointsConfig": wanted}, "Networkless": not wanted}
     files.write_json(f"{target.folder()}/container.json", target.record)
 
 
@@ -89,10 +87,12 @@ def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
         assert isinstance(inner, netlink.Socket)
         with inner, netlink.Socket() as route:
             endpoint["Interface"] = f"eth{number}"
-            index = 2 + max([number, *numbers]) + int(number in numbers)
-            used = {link.index for link in links.links(inner)}
-            index = next(each for each in range(index, index + 1000) if each not in used)
-            network_bridge.plug(roots, record, endpoint, (f"eth{number}", index), netns, route, inner, rules)
+            try:
+                network_bridge.plug(roots, record, endpoint, (f"eth{number}", 0), netns, route, inner, rules)
+            except BaseException:
+                inner.send([links.link_delete(f"eth{number}")], tolerate=(19,))
+                _release(roots, target, record, endpoint)
+                raise
             networks[record["Name"]] = endpoint
             _route_again(roots, inner, networks)
     finally:
@@ -157,9 +157,14 @@ def _unplug(roots: Roots, target: Container, record: Json) -> None:
     folder = network_store.run_folder(roots, str(record["Id"]))
     files.write_json(network_setup.held_path(roots, target.id), held)
     files.remove_tree(f"{folder}/{target.id}.json")
+    _release(roots, target, record, endpoint)
+    update_state(target, {"NetworkSettings": network_setup.settings(target, held)})
+
+
+def _release(roots: Roots, target: Container, record: Json, endpoint: Json) -> None:
+    """Give an endpoint's addresses back."""
     for key in ("IPAddress", "GlobalIPv6Address"):
         network_store.release(roots, str(record["Id"]), str(endpoint[key]), target.id)
-    update_state(target, {"NetworkSettings": network_setup.settings(target, held)})
 
 
 def _withdraw_ports(roots: Roots, held: Json, endpoint: Json) -> None:

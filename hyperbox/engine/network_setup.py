@@ -62,7 +62,7 @@ def wanted_endpoints(container: Container) -> dict[str, Json]:
         ("bridge" if name == "default" else str(name)): dict(value or {}) for name, value in (given or {}).items()
     }
     if not endpoints:
-        return {mode: {}}
+        return {} if container.record.get("Networkless") else {mode: {}}
     if mode in endpoints:
         return {mode: endpoints.pop(mode), **endpoints}
     return endpoints
@@ -77,6 +77,8 @@ def setup(roots: Roots, container: Container, netns: int) -> Json:
     if os.path.exists(held_path(roots, container.id)):
         teardown(roots, container.id)
     endpoints = wanted_endpoints(container)
+    if not endpoints:  # it was taken off all of its networks
+        return lonely(container, netns)
     if len(endpoints) > 1 and "none" in endpoints:
         raise InvalidParameter(
             "failed to set up container networking: container cannot be connected to multiple networks "
@@ -107,6 +109,15 @@ def setup(roots: Roots, container: Container, netns: int) -> Json:
             raise
         finally:
             rules.close()
+
+
+def lonely(container: Container, netns: int) -> Json:
+    """Give a container without any network its loopback; returns NetworkSettings."""
+    inner = syscalls.in_netns(netns, netlink.Socket)
+    assert isinstance(inner, netlink.Socket)
+    with inner:
+        inner.send([links.link_up("lo")])
+    return {"Ports": {}, "Networks": {}}
 
 
 def _set_up(
@@ -198,6 +209,7 @@ def new_endpoint(container: Container, record: Json, config: Json) -> Json:
         "GlobalIPv6PrefixLen": 0,
         "DNSNames": names or None,
         "Internal": bool(record["Internal"]),
+        **({} if record["Driver"] == "bridge" else {"Driver": record["Driver"]}),
     }
 
 

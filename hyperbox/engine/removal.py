@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
+from hyperbox.engine import life_events
 from hyperbox.engine.events import emit
 from hyperbox.engine.state import Container, Roots, find_container, read_container, release_name
 from hyperbox.errors import Conflict, NotFound
@@ -125,4 +126,5 @@ def container_prune(roots: Roots, filters: Filters | None = None) -> Json:
             continue
         deleted.append(container.id)
         freed += size
+    life_events.pruned(roots, "container", freed)
     return {"ContainersDeleted": deleted or None, "SpaceReclaimed": freed}

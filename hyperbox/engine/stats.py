@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import process
+from hyperbox.engine.events import emit
 from hyperbox.engine.state import NEVER, find_container, now
 from hyperbox.errors import Conflict, EngineError, InvalidParameter
 from hyperbox.kernel import cgroups
@@ -31,6 +32,7 @@ def container_top(roots: Roots, reference: str, ps_args: str = "-ef") -> Json:
         raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
     if container.status not in ("running", "paused"):
         raise Conflict(f"container {container.id} is not running")
+    emit(roots, "top", container)
     words = ps_args.split()
     for word in words:
         if "=" in word and "pid" in word.lower():

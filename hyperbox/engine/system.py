@@ -43,6 +43,8 @@ def version(roots: Roots) -> Json:
         "MinAPIVersion": "1.24",
         "Os": "linux",
         "KernelVersion": machine.release,
+        "GoVersion": "",
+        "BuildTime": "",
     }
     components: list[Json] = [
         {
@@ -118,6 +120,7 @@ INFO: dict[str, object] = {
         (
             "MemoryLimit",
             "SwapLimit",
+            "KernelMemoryTCP",
             "CpuCfsPeriod",
             "CpuCfsQuota",
             "CPUShares",
@@ -175,7 +178,7 @@ INFO: dict[str, object] = {
     "RuncCommit": {"ID": ""},
     "InitCommit": {"ID": ""},
     "SecurityOptions": None,
-    "DiscoveredDevices": [],
+    "FirewallBackend": {"Driver": "nftables"},
     "CDISpecDirs": [],
     "Warnings": None,
 }
@@ -199,6 +202,7 @@ def info(roots: Roots) -> Json:
         "ContainersStopped": len(statuses) - running - paused,
         "Images": len(ImageStore(f"{roots.data}/images").image_ids()),
         "NFd": len(os.listdir("/proc/self/fd")),
+        "KernelMemoryTCP": not unified,
         "OomKillDisable": not unified,
         "SystemTime": now(),
         "CgroupVersion": "2" if unified else "1",

@@ -15,6 +15,7 @@ import errno
 import os
 
 from hyperbox import files, process
+from hyperbox.engine import life_events
 from hyperbox.errors import Conflict, InvalidParameter, NotFound
 
 TYPE_CHECKING = False
@@ -112,7 +113,9 @@ def volume_create(roots: Roots, config: Json, *, made_for: str = "") -> Json:
     try:
         return describe(roots, read(roots, name))
     except NotFound:
-        return make(roots, name, labels, options, made_for)
+        made = make(roots, name, labels, options, made_for)
+    life_events.volume(roots, "create", name)
+    return made
 
 
 def make(
@@ -248,6 +251,7 @@ def delete(roots: Roots, name: str) -> None:
     aside = f"{roots.data}/volumes/.removing-{os.getpid()}-{os.urandom(6).hex()}"
     os.rename(folder(roots, name), aside)
     roots.reached("volume-removing")
+    life_events.volume(roots, "destroy", name)
     files.remove_tree(aside)
 
 
@@ -294,6 +298,7 @@ def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
             freed += folder_size(mountpoint(roots, name))
             delete(roots, name)
             deleted.append(name)
+    life_events.pruned(roots, "volume", freed)
     return {"VolumesDeleted": deleted or None, "SpaceReclaimed": freed}
 
 

@@ -165,9 +165,9 @@ def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> J
     keys = record["Keys"]
     assert isinstance(keys, list)
     folders = [f"{store.path}/layers/{key}" for key in keys]
-    driver: Json = {"UpperDir": folders[0] if folders else ""}
-    if len(folders) > 1:
-        driver["LowerDir"] = ":".join(folders[1:])
+    first = folders[0] if folders else ""
+    driver: Json = {"LowerDir": ":".join(folders[1:])} if len(folders) > 1 else {}
+    driver |= {"MergedDir": first, "UpperDir": first, "WorkDir": f"{first}.work"}
     result: Json = {
         "Id": image_id,
         "RepoTags": tags,

@@ -1,0 +1,143 @@
+"""What changes images, with the events that docker tells of it; the work is done in `hyperbox.image`."""
+
+from __future__ import annotations
+
+from hyperbox.engine import life_events
+from hyperbox.errors import HyperBoxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from hyperbox.engine.api import Filters, Json, OnEvent
+    from hyperbox.engine.state import Roots
+    from hyperbox.image.store import ImageStore
+
+
+def _labels(store: ImageStore, image_id: str) -> object:
+    try:
+        config = store.record(image_id)["Config"]
+    except HyperBoxError:
+        return None
+    return config.get("Labels") if isinstance(config, dict) else None
+
+
+def _tell(roots: Roots, store: ImageStore, action: str, image_id: str, name: str = "") -> None:
+    life_events.images(roots, [(action, image_id, name or image_id)], _labels(store, image_id))
+
+
+def _without_tag(reference: str) -> str:
+    last = reference.rpartition("/")[2]
+    return reference.partition("@")[0] if "@" in last else reference.rpartition(":")[0] if ":" in last else reference
+
+
+def image_pull(
+    roots: Roots, store: ImageStore, reference: str, *, platform: str, auth: Json | None, on_event: OnEvent | None
+) -> str:
+    """See `engine.api.Engine.image_pull`."""
+    from hyperbox.image import pull
+    from hyperbox.image.reference import parse_reference
+
+    image_id = pull.image_pull(store, reference, platform=platform, auth=auth, on_event=on_event)
+    name = str(parse_reference(reference).with_tag())
+    life_events.images(roots, [("pull", name, _without_tag(name))], _labels(store, image_id))
+    return image_id
+
+
+def image_push(roots: Roots, store: ImageStore, reference: str, *, auth: Json | None, on_event: OnEvent | None) -> None:
+    """See `engine.api.Engine.image_push`."""
+    from hyperbox.image import push
+    from hyperbox.image.reference import parse_reference
+
+    push.image_push(store, reference, auth=auth, on_event=on_event)
+    name = str(parse_reference(reference).with_tag())
+    life_events.images(roots, [("push", name, _without_tag(name))], _labels(store, store.resolve(reference)))
+
+
+def image_tag(roots: Roots, store: ImageStore, reference: str, repository: str, tag: str) -> None:
+    """See `engine.api.Engine.image_tag`."""
+    from hyperbox.image import removal
+    from hyperbox.image.reference import parse_reference
+
+    removal.image_tag(store, reference, repository, tag)
+    name = str(parse_reference(f"{repository}:{tag}" if tag else repository).with_tag())
+    _tell(roots, store, "tag", store.resolve(name), name)
+
+
+def image_remove(roots: Roots, store: ImageStore, reference: str, *, force: bool, prune: bool) -> list[Json]:
+    """See `engine.api.Engine.image_remove`."""
+    from hyperbox.engine.state import image_users
+    from hyperbox.image import removal
+
+    image_id = store.resolve(reference)
+    labels = _labels(store, image_id)
+    removed = removal.image_remove(store, reference, force=force, prune=prune, users=image_users(roots))
+    life_events.images(roots, [("untag", image_id, image_id) for entry in removed if "Untagged" in entry], labels)
+    if any(entry.get("Deleted") == image_id for entry in removed):
+        life_events.images(roots, [("delete", image_id, image_id)])
+    return removed
+
+
+def image_load(
+    roots: Roots, store: ImageStore, source: BinaryIO, *, platform: str, on_event: OnEvent | None
+) -> list[str]:
+    """See `engine.api.Engine.image_load`."""
+    from hyperbox.image import archive
+
+    loaded = archive.image_load(store, source, platform=platform, on_event=on_event)
+    names = (line.partition(": ")[2] for line in loaded)
+    for image_id in dict.fromkeys(store.resolve(name) for name in names if name):
+        _tell(roots, store, "load", image_id)
+    return loaded
+
+
+def image_save(roots: Roots, store: ImageStore, references: Sequence[str], *, platform: str) -> Iterator[bytes]:
+    """See `engine.api.Engine.image_save`."""
+    from hyperbox.image import archive
+
+    yield from archive.image_save(store, references, platform=platform)
+    for reference in references:
+        try:
+            image_id = store.resolve(reference)
+        except HyperBoxError:  # a repository with all of its tags
+            continue
+        _tell(roots, store, "save", image_id)
+
+
+def image_import(
+    roots: Roots,
+    store: ImageStore,
+    source: BinaryIO,
+    *,
+    repository: str,
+    tag: str,
+    message: str,
+    changes: Sequence[str],
+    platform: str,
+) -> str:
+    """See `engine.api.Engine.image_import`."""
+    from hyperbox.image import archive
+    from hyperbox.image.reference import parse_reference
+
+    image_id = archive.image_import(
+        store, source, repository=repository, tag=tag, message=message, changes=changes, platform=platform
+    )
+    if repository:
+        name = str(parse_reference(f"{repository}:{tag}" if tag else repository).with_tag())
+        _tell(roots, store, "tag", image_id, name)
+    _tell(roots, store, "import", image_id)
+    return image_id
+
+
+def image_prune(roots: Roots, store: ImageStore, filters: Filters | None) -> Json:
+    """See `engine.api.Engine.image_prune`."""
+    from hyperbox.engine.state import image_users
+    from hyperbox.image import removal
+
+    pruned = removal.image_prune(store, filters, users=image_users(roots))
+    deleted = pruned["ImagesDeleted"]
+    ids = [str(entry["Deleted"]) for entry in deleted if "Deleted" in entry] if isinstance(deleted, list) else []
+    life_events.images(roots, [("delete", image_id, image_id) for image_id in ids])
+    life_events.pruned(roots, "image", pruned["SpaceReclaimed"])
+    return pruned

@@ -24,8 +24,6 @@ def volumes(words: list[str]) -> tuple[list[str], dict[str, object]]:
         parts = word.split(":")
         if "" in parts:
             raise HyperBoxError(f"invalid spec: {word}: empty section between colons")
-        if len(parts) > 3:
-            raise HyperBoxError(f"invalid spec: {word}: too many colons")
         if len(parts) == 1:
             anonymous[word] = {}
             continue

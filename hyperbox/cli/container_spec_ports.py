@@ -60,10 +60,12 @@ def check_address(address: str) -> str:
     if not bare:
         return ""
     family = _socket.AF_INET6 if ":" in bare else _socket.AF_INET
+    if ":" in address and (bare == address or ":" in address.rpartition("]")[2]):
+        raise HyperBoxError(f"Invalid ip address {address}: address {address}:: too many colons in address")
     try:
         _socket.inet_pton(family, bare.partition("%")[0])
     except OSError:
-        raise HyperBoxError(f"invalid IP address: {bare}") from None
+        raise HyperBoxError(f"Invalid ip address: {bare}") from None
     return bare
 
 

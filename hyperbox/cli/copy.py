@@ -257,7 +257,12 @@ def copy_in(engine: Engine, invocation: Invocation, source: str, container: str,
     if source != "-" and not os.path.lexists(source):
         folder, name = os.path.split(os.path.abspath(source))
         raise HyperBoxError(f"lstat {folder}/{name}: no such file or directory")
-    described = _container_stat(engine, container, path)
+    try:
+        described = _container_stat(engine, container, path)
+    except NotFound:
+        if source != "-":
+            raise
+        described = None  # docker tells of the destination first
     if described is not None and _mode(described) & GO_SYMLINK:
         path = str(described["linkTarget"])
         described = _container_stat(engine, container, path)

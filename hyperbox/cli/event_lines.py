@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 
+TYPES = {
+    "Message": (
+        "events.Message",
+        "Status=status ID=id From=from Type Action Actor:Actor Scope=scope Time=time:i TimeNano=timeNano:i",
+    ),
+    "Actor": ("events.Actor", "ID Attributes:{}s"),
+}
+
+
 def event_line(event: Json) -> str:
     """Return docker's own line: time, type, action, id and attributes, these in the order of their names."""
     nanoseconds = event["timeNano"]
@@ -32,10 +41,24 @@ def event_printer(template: str) -> Callable[[Json], str]:
     """Return what turns an event into its line: docker's own, JSON, or a Go template."""
     if not template:
         return event_line
-    if template in ("json", "{{json .}}"):
+    if template in ("json", "{{json .}}"):  # the event's own keys, in its own order
         from hyperbox import files
 
         return files.dumps
-    from hyperbox.cli.templates import render
+    from hyperbox.cli import templates
+    from hyperbox.cli.templates_types import typed
+    from hyperbox.errors import HyperBoxError
 
-    return lambda event: render(template, event)
+    try:
+        parsed = templates.parse(template)
+        templates.execute(parsed, typed("Message", {}, pointer=True, types=TYPES))
+    except (templates.ParseError, templates.ExecuteError) as error:
+        raise HyperBoxError(f"Error parsing format: {error}", exit_code=64) from None
+
+    def line(event: Json) -> str:
+        try:
+            return templates.execute(parsed, typed("Message", event, pointer=True, types=TYPES))
+        except templates.ExecuteError as error:
+            raise HyperBoxError(str(error)) from None
+
+    return line

@@ -67,7 +67,7 @@ def pull(invocation: Invocation) -> int:
     reference = user_reference(text)
     quiet = bool(invocation.flags["quiet"])
     if invocation.flags["all-tags"]:
-        raise UnsupportedError("pull: --all-tags is not supported: name the tags to pull")
+        return pull_all(invocation, reference)
     if not reference.tag and not reference.digest and not quiet:
         print("Using default tag: latest", flush=True)
     reference = reference.with_tag()
@@ -91,14 +91,20 @@ def push(invocation: Invocation) -> int:
     refuse_trust(invocation)
     reference = user_reference(invocation.arguments[0])
     if invocation.flags["all-tags"]:
-        raise UnsupportedError("push: --all-tags is not supported: name the tag to push")
+        return push_all(invocation, reference)
     quiet = bool(invocation.flags["quiet"])
     if not reference.tag and not quiet:
         print("Using default tag: latest", flush=True)
+    push_one(invocation, reference.with_tag(), quiet=quiet)
+    return 0
+
+
+def push_one(invocation: Invocation, reference: Reference, *, quiet: bool) -> None:
+    """Push one tag, with docker's progress. Raises HyperBoxError with docker's words."""
     progress = Progress(sys.stdout, quiet=quiet)
     try:
         engine_for(invocation).image_push(
-            str(reference.with_tag()), auth=auth_for(invocation, reference.domain), on_event=progress.event
+            str(reference), auth=auth_for(invocation, reference.domain), on_event=progress.event
         )
     except NotFound as error:
         if error.message.startswith("An image does not exist"):
@@ -107,7 +113,41 @@ def push(invocation: Invocation) -> int:
     finally:
         progress.close()
     if quiet:
-        print(reference.with_tag().canonical)
+        print(reference.canonical)
+
+
+def push_all(invocation: Invocation, reference: Reference) -> int:
+    """`docker push --all-tags`: each tag that this machine has of the repository."""
+    if reference.tag or reference.digest:
+        raise HyperBoxError("tag can't be used with --all-tags/-a")
+    engine = engine_for(invocation)
+    familiar = reference.familiar
+    names = {str(name) for row in engine.image_list() for name in row["RepoTags"] or ()}  # type: ignore[attr-defined]
+    tags = sorted(name for name in names if name.rpartition(":")[0] == familiar)
+    if not tags:
+        print(f"The push refers to repository [{reference.repository}]", flush=True)
+        raise HyperBoxError(f"An image does not exist locally with the tag: {familiar}")
+    for name in tags:
+        push_one(invocation, user_reference(name), quiet=bool(invocation.flags["quiet"]))
+    return 0
+
+
+def pull_all(invocation: Invocation, reference: Reference) -> int:
+    """`docker pull --all-tags`: each tag that the registry has of the repository."""
+    if reference.tag or reference.digest:
+        raise HyperBoxError("tag can't be used with --all-tags/-a")
+    from hyperbox.image.pull import repository_tags
+
+    engine = engine_for(invocation)
+    auth = auth_for(invocation, reference.domain)
+    for tag in repository_tags(str(reference.with_tag()), auth=auth):
+        name = type(reference)(reference.domain, reference.path, tag, "")
+        progress = Progress(sys.stdout, quiet=bool(invocation.flags["quiet"]))
+        try:
+            engine.image_pull(str(name), platform=platform_of(invocation), auth=auth, on_event=progress.event)
+        finally:
+            progress.close()
+    print(reference.repository)
     return 0
 
 

@@ -6,7 +6,7 @@ import sys
 
 from hyperbox.cli.image_transfer import auth_for, config_folder, user_reference
 from hyperbox.cli.output import indented_json, table
-from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, UnsupportedError
 from hyperbox.image.credentials import HUB, erase_credentials, server_key, store_credentials
 from hyperbox.image.pull import fetch_manifest
 from hyperbox.image.registry import Connection, Registry, check
@@ -78,12 +78,9 @@ def logout(invocation: Invocation) -> int:
     shown = server_key(domain)
     print(f"Removing login credentials for {shown}")
     try:
-        found = erase_credentials(config_folder(invocation), domain)
+        erase_credentials(config_folder(invocation), domain)
     except HyperBoxError as error:
         print(f"WARNING: could not erase credentials: {error.message}", file=sys.stderr)
-        return 0
-    if not found:
-        print(f"Not logged in to {shown}", file=sys.stderr)
     return 0
 
 
@@ -95,6 +92,8 @@ def search(invocation: Invocation) -> int:
     if invocation.flags["filter"] or invocation.flags["format"]:
         raise UnsupportedError("search: --filter and --format are not supported")
     limit = invocation.flags["limit"]
+    if not isinstance(limit, int) or limit < 0 or limit > 100:
+        raise InvalidParameter(f"limit {limit} is outside the range of [1, 100]")
     query = urllib.parse.urlencode({"q": invocation.arguments[0], "n": limit or 25})
     registry = Registry("index.docker.io", "", None)
     connection = Connection(registry)

@@ -72,7 +72,10 @@ def create(invocation: Invocation) -> int:
         raise start_failure(error, "create") from None
     engine = native_engine()
     ensure_image(engine, invocation, spec)
-    identifier_file = IdentifierFile(str(invocation.flags["cidfile"]))
+    try:
+        identifier_file = IdentifierFile(str(invocation.flags["cidfile"]))
+    except HyperBoxError as error:
+        raise HyperBoxError(error.message) from None
     created = create_or_forget(engine, spec, identifier_file)
     sys.stdout.write(created + "\n")
     return 0
@@ -112,7 +115,7 @@ def start_failure(error: HyperBoxError, verb: str = "run") -> HyperBoxError:
         return error
     message = f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
     lowered = error.message.lower()
-    code = 125
+    code = error.exit_code if error.exit_code in (126, 127) else 125
     if isinstance(error, EngineError):
         if error.exit_code in (126, 127):
             code = error.exit_code
@@ -178,7 +181,10 @@ class IdentifierFile:
                 f"container ID file found, make sure the other container isn't running or delete {path}"
             ) from None
         except OSError as error:
-            raise HyperBoxError(f"failed to create the container ID file: {error.strerror}: {path}") from None
+            reason = f"open {path}: {(error.strerror or str(error)).lower()}"
+            # docker looks for these words in any error, and takes them to be about the container's program
+            code = 127 if isinstance(error, FileNotFoundError) else 126 if isinstance(error, PermissionError) else 125
+            raise HyperBoxError(f"failed to create the container ID file: {reason}", exit_code=code) from None
 
     def write(self, container_id: str) -> None:
         if self.path:

@@ -137,10 +137,22 @@ def events(invocation: Invocation) -> int:
     flags = invocation.flags
     filters = parse_filters(flags["filter"])
     show = event_printer(str(flags["format"]))
+    check_moments(str(flags["since"]), str(flags["until"]))
     for event in engine_for(invocation).events(str(flags["since"]), str(flags["until"]), filters):
         sys.stdout.write(show(event) + "\n")
         sys.stdout.flush()
     return 0
+
+
+def check_moments(*texts: str) -> None:
+    """Raise HyperBoxError for what is no moment: docker's command line says it, not its engine."""
+    from hyperbox.engine.moments import to_moment
+
+    for text in texts:
+        try:
+            to_moment(text, 0.0) if text else None
+        except ValueError as error:
+            raise HyperBoxError(str(error)) from None
 
 
 def parse_filters(values: object) -> dict[str, list[str]]:

@@ -364,7 +364,9 @@ def fits(value: object, wanted: str) -> bool:
         return isinstance(value, str) and not isinstance(value, JsonNumber)
     if wanted == "int":
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, GoList) and value.type == wanted
+    return isinstance(value, GoList) and (
+        value.type == wanted or (wanted, value.type) == ("[]string", "strslice.StrSlice")
+    )
 
 
 __all__ = ["FUNCTIONS", "HEADER_FUNCTIONS", "CallError", "Record", "Struct", "fits"]

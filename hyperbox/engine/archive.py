@@ -391,21 +391,27 @@ def container_archive_put(
     roots: Roots, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
 ) -> None:
     """See `engine.api.Engine.container_archive_put`."""
+    from hyperbox.image.extract import clean as below
     from hyperbox.image.extract import unpack
 
     container = find_container(roots, reference)
     if container.host_config.get("ReadonlyRootfs"):
         raise InvalidParameter("container rootfs is marked read-only")
 
+    place = ""  # the folder to unpack in, as the container's own root has it; "" for that root
+
     def adapt(member: Entry) -> None:
-        clean = os.path.normpath("/" + member.name.lstrip("/"))
-        if no_overwrite and os.path.lexists(clean) and clean != "/":
+        if ".." in member.name.split("/") and os.path.normpath(member.name).startswith(".."):
+            raise Refused(400, f'invalid entry name "{member.name}"')
+        clean = os.path.normpath(f"{place}/{below(member.name)}")
+        member.name = clean
+        if member.kind == "1":
+            member.linkname = f"{place}/{below(member.linkname)}"
+        if no_overwrite and os.path.lexists(clean) and clean != (place or "/"):
             there = os.path.isdir(clean) and not os.path.islink(clean)
             if there != member.isdir():
-                kind = "directory" if there else "non-directory"
-                raise Refused(
-                    400, f'cannot overwrite {kind} "{clean}" with {"directory" if member.isdir() else "non-directory"}'
-                )
+                kind, other = ("directory", "non-directory") if there else ("non-directory", "directory")
+                raise Refused(400, f'cannot overwrite {kind} "{clean}" with {other} "{place or "/"}"')
         if not copy_owner:
             member.uid = member.gid = 0
 
@@ -416,7 +422,10 @@ def container_archive_put(
             if isinstance(error, NotADirectoryError):
                 raise Refused(400, "extraction point is not a directory") from None
             raise Refused(404, f"Could not find the file {path} in container {reference}") from None
-        os.chroot(".")
+        nonlocal place
+        place = os.getcwd().rstrip(
+            "/"
+        )  # the root stays the container's: its links lead where they lead for the container
         unpack(lambda: source.read(1 << 18), whiteouts=False, adapt=adapt)
         os.write(writer, b"{}\n")
 

@@ -42,7 +42,7 @@ class Happening:
         }
         if self.kind == "container":
             return {"status": self.action, "id": self.actor, "from": self.attributes.get("image", ""), **event}
-        return event
+        return {"status": self.action, "id": self.actor, **event} if self.kind == "image" else event
 
 
 def of_container(action: str, container: Container, attributes: Mapping[str, str] | None = None) -> Happening:

@@ -156,12 +156,10 @@ def passes(event: Json, filters: Filters) -> bool:
                 attributes.get("name", ""),
                 attributes.get("image", "") if key == "image" else "",
             )
-            matches = any(value and (value in names or str(actor["ID"]).startswith(value)) for value in values)
+            matches = any(value and any(name.startswith(value) for name in names) for value in values)
             if not matches or (kind != key and not (key == "image" and kind == "container")):
                 return False
-        else:
-            return False
-    return True
+    return True  # a key that there is not is passed over, as docker does
 
 
 def has_label(attributes: Json, text: str) -> bool:

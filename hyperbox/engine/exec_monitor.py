@@ -13,7 +13,7 @@ from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Stdio, Streams
 from hyperbox.engine.state import Container, Roots
-from hyperbox.errors import HyperBoxError
+from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -121,6 +121,8 @@ def begin(roots: Roots, container: Container, record: Json) -> tuple[int, Stdio]
 
     config = record["Config"]
     assert isinstance(config, dict)
+    if not str(config.get("WorkingDir") or "/").startswith("/"):
+        raise EngineError("OCI runtime exec failed: exec failed: Cwd must be an absolute path", exit_code=128)
     host = spec_host.exec_host(container, f"/proc/{container.pid}/root", str(config.get("User") or ""))
     process_file = f"{roots.container_run(container.id)}/run.{record['ID']}"
     files.write_json(process_file, spec.exec_process(container, config, host))

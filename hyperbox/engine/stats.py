@@ -32,7 +32,6 @@ def container_top(roots: Roots, reference: str, ps_args: str = "-ef") -> Json:
         raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
     if container.status not in ("running", "paused"):
         raise Conflict(f"container {container.id} is not running")
-    emit(roots, "top", container)
     words = ps_args.split()
     for word in words:
         if "=" in word and "pid" in word.lower():
@@ -43,7 +42,9 @@ def container_top(roots: Roots, reference: str, ps_args: str = "-ef") -> Json:
         raise EngineError("ps: executable file not found in $PATH") from None
     if finished.code != 0:
         raise EngineError(f"ps: {(finished.err or finished.out).decode(errors='replace').strip()}")
-    return of_processes(finished.out.decode(errors="replace"), set(container_pids(roots, container)))
+    processes = of_processes(finished.out.decode(errors="replace"), set(container_pids(roots, container)))
+    emit(roots, "top", container)
+    return processes
 
 
 def of_processes(output: str, pids: set[int]) -> Json:

@@ -13,7 +13,7 @@ import queue
 import tarfile
 
 from hyperbox import files
-from hyperbox.errors import EngineError, InvalidParameter
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.decompress import Decompressed
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
@@ -267,11 +267,19 @@ def _oci_manifest(unpacked: Unpacked, descriptor: Json, platform: str, depth: in
     raise EngineError(f"image does not provide the specified platform ({'/'.join(wanted)})")
 
 
+def resolved(store: ImageStore, text: str) -> str:
+    """Return the id of the image that `text` names. Raises NotFound with the name as it was typed."""
+    try:
+        return store.resolve(text)
+    except NotFound:
+        raise NotFound(f"No such image: {text}") from None
+
+
 def image_save(store: ImageStore, references: Sequence[str], *, platform: str = "") -> Iterator[bytes]:
     """Yield an archive of the images in docker's layout, which is an OCI layout as well; layers are plain tars."""
     named: dict[str, list[str]] = {}
     for text in references:
-        image_id = store.resolve(text)
+        image_id = resolved(store, text)
         tags = named.setdefault(image_id, [])
         if not image_id.removeprefix("sha256:").startswith(text.removeprefix("sha256:")):
             reference = parse_reference(text).with_tag()

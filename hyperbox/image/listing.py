@@ -123,7 +123,7 @@ def _until(text: str) -> float:
         elif character in units and number:
             total, number = total + float(number) * units[character], ""
         else:
-            raise InvalidParameter(f'invalid value for "until": {text}')
+            raise InvalidParameter(f'failed to parse value as time or duration: "{text}"')
     return time.time() - total
 
 

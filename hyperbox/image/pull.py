@@ -11,6 +11,7 @@ import http.client
 import os
 import queue
 import threading
+import urllib.parse
 
 from hyperbox import files
 from hyperbox.errors import EngineError, NotFound
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     OnEvent = Callable[[Json], None]
 
 AT_ONCE = 3
+TAG_PAGES = 1000
 CHUNK = 1 << 19
 ATTEMPTS = 5
 MAXIMUM_LAYERS = 127
@@ -211,6 +213,34 @@ def image_pull(
             return _pull_manifest(pull, connection, reference, digest, data, manifest, platform)
     finally:
         connection.close()
+
+
+def repository_tags(text: str, *, auth: Json | None = None) -> list[str]:
+    """Return the tags that a registry has of a repository, sorted. Raises EngineError.
+
+    See the distribution specification, "Listing Tags": the answer may come in pages.
+    """
+    registry = Registry.of(parse_reference(text).with_tag(), auth)
+    connection = Connection(registry)
+    found: set[str] = set()
+    address = registry.url(f"{registry.path}/tags/list")
+    try:
+        for _ in range(TAG_PAGES):
+            response = check(connection.request("GET", address), f"tags of {text} not found", 200)
+            value = files.loads(response.read(ingest.MANIFEST_LIMIT).decode())
+            tags = value.get("tags") if isinstance(value, dict) else None
+            found.update(str(tag) for tag in tags or ())
+            link = response.headers.get("Link", "")
+            if 'rel="next"' not in link or not link.startswith("<"):
+                break
+            address = urllib.parse.urljoin(address, link[1:].partition(">")[0])
+            if urllib.parse.urlsplit(address).netloc != urllib.parse.urlsplit(registry.url("")).netloc:
+                raise EngineError(f"registry {registry.host} leads to another host for the next tags")
+    except ValueError as error:
+        raise EngineError(f"the registry's list of tags is no JSON: {error}") from None
+    finally:
+        connection.close()
+    return sorted(found)
 
 
 def _pull_manifest(

@@ -25,9 +25,9 @@ def image_push(store: ImageStore, text: str, *, auth: Json | None = None, on_eve
     reference = parse_reference(text).with_tag()
     tell = on_event or (lambda event: None)
     image_id = store._by_name(reference)
+    tell({"status": f"The push refers to repository [{reference.repository}]"})
     if image_id is None:
         raise NotFound(f"An image does not exist locally with the tag: {reference.familiar}")
-    tell({"status": f"The push refers to repository [{reference.repository}]"})
     registry = Registry.of(reference, auth, "pull,push")
     connection = Connection(registry)
     try:

@@ -15,15 +15,30 @@ import scenarios  # type: ignore[import-not-found]  # noqa: E402
 pytestmark = pytest.mark.system
 # where we differ, and why
 KNOWN = {
-    ("exec", "exec -w relative hb-x pwd"): "crun says it in other words, and ends with 127",
-    ("images", "save hb-nope"): "our message names the tag that was meant",
-    ("logs", "logs --details hb-log"): "docker puts a space before lines without attributes",
-    ("networks", "run --rm --network hb-nope busybox true"): "a missing network is told when the container is made",
+    **dict.fromkeys(
+        [
+            (
+                "behaviours",
+                'ps --filter name=hb-bh --format table {{.Names}}\\t{{.Ports}}\\t{{.Label "com.example.a"}}',
+            ),
+            ("behaviours", "ps --filter name=hb-bh --format raw"),
+            ("behaviours", "ps --filter name=hb-bh --format json"),
+            ("behaviours", "port hb-bh"),
+            ("behaviours", "port hb-bh 80"),
+            ("behaviours", "port hb-bh 80/tcp"),
+            ("behaviours", "inspect -f {{range $p, $c := .NetworkSettings.Ports}}{{$p}}={{(len $c)}};{{end}} hb-bh"),
+            ("behaviours", "inspect -f {{.NetworkSettings.Ports}} hb-bh"),
+        ],
+        "docker has a proxy that answers on [::] for a container without IPv6; a port of all addresses is IPv4's alone here",
+    ),
     (
         "run",
         "run --rm --dns 9.9.9.9 --dns-search corp.example busybox cat /etc/resolv.conf",
     ): "docker adds comments of its own",
     ("run", "run --rm --init busybox sh -c cat /proc/1/comm"): "the init program is the machine's tini",
+    ("behaviours", "top hb-bh -eo pid,comm"): "the pid is another",
+    ("behaviours", "pull -q hb-bh-nope:5000/x"): "the words of a resolver that has no network",
+    ("behaviours", "nosuch --help"): "help is in words of our own",
 }
 
 

@@ -99,7 +99,7 @@ def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool) -> int:
     try:
         attachment = engine.exec_start(exec_id)
     except EngineError as error:
-        if error.exit_code not in (126, 127):
+        if error.exit_code not in (126, 127, 128):
             raise
         sys.stdout.write(f"{error.message}\r\n")
         return error.exit_code

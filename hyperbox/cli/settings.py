@@ -4,31 +4,40 @@ Read in this order, a later one over an earlier: the table's defaults, the syste
 (~/.config/hyperbox/config.toml; both where platformdirs has them), environment variables. HYPERBOX_CONFIG names one file to read in place of
 both. A value that can't be is an error that names file, key and value. What is about one project alone is in its compose file (`x-hyperbox`)
 or its record (`hyperbox project`), and has precedence over all of these.
+Hot paths may come here: without a file nothing dear is imported.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from hyperbox.errors import HyperBoxError
 
-Json = dict[str, object]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Json = dict[str, object]
+
 IO_LIMITS = ("rbps", "wbps", "riops", "wiops")
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-class Key(NamedTuple):
+class Key:
     """A setting. `kind` is string, choice, integer, number, boolean, size, network or io; `choices` words, or the least and the most."""
 
-    name: str
-    kind: str
-    default: object
-    variable: str
-    help: str
-    choices: tuple[object, ...] = ()
+    __slots__ = ("choices", "default", "help", "kind", "name", "variable")
+
+    def __init__(
+        self, name: str, kind: str, default: object, variable: str, help: str, choices: tuple[object, ...] = ()
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.default = default
+        self.variable = variable
+        self.help = help
+        self.choices = choices
 
 
 KEYS: tuple[Key, ...] = (
@@ -124,11 +133,14 @@ KEYS: tuple[Key, ...] = (
 BUDGET = tuple(key.name.partition(".")[2] for key in KEYS if key.name.startswith("budget."))
 
 
-class Source(NamedTuple):
-    """Where a value is from: "default", a file's path, or an environment variable's name."""
+class Source:
+    """A setting's value and where it is from: "default", a file's path, or an environment variable's name."""
 
-    value: object
-    origin: str
+    __slots__ = ("origin", "value")
+
+    def __init__(self, value: object, origin: str) -> None:
+        self.value = value
+        self.origin = origin
 
 
 def paths(environment: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,10 @@ def environment(tmp_path: Path, system: str = "", user: str = "", **variables: s
     return {"XDG_CONFIG_DIRS": f"{tmp_path}/system", "XDG_CONFIG_HOME": f"{tmp_path}/user", **variables}
 
 
+def source(found: dict[str, settings.Source], name: str) -> tuple[object, str]:
+    return found[name].value, found[name].origin
+
+
 def test_without_files_the_defaults_hold() -> None:
     found = settings.read({"XDG_CONFIG_DIRS": "/nowhere", "XDG_CONFIG_HOME": "/nowhere"})
     assert {name: source.value for name, source in found.items()} == {key.name: key.default for key in settings.KEYS}
@@ -33,9 +37,9 @@ def test_the_users_file_is_above_the_systems_and_the_environment_above_both(tmp_
             HYPERBOX_BUDGET_CPUS="1.5",
         )
     )
-    assert found["ports.policy"] == ("range", f"{tmp_path}/system/hyperbox/config.toml")
-    assert found["ports.first"] == (21000, f"{tmp_path}/user/hyperbox/config.toml")
-    assert found["ports.size"] == (50, "HYPERBOX_PORTS_SIZE")
+    assert source(found, "ports.policy") == ("range", f"{tmp_path}/system/hyperbox/config.toml")
+    assert source(found, "ports.first") == (21000, f"{tmp_path}/user/hyperbox/config.toml")
+    assert source(found, "ports.size") == (50, "HYPERBOX_PORTS_SIZE")
     assert (found["hosts.write"].value, found["budget.memory"].value) == (False, 3 << 29)
     assert found["budget.cpus"].value == 1.5
 

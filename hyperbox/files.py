@@ -41,7 +41,7 @@ try:
         text = text.strip(" \t\r\n")
         try:
             value, end = _scan(text, 0)
-        except StopIteration:
+        except (StopIteration, SystemError):  # the scanner's own error needs json.decoder, which is not imported here
             raise ValueError("not JSON") from None
         if end != len(text):
             raise ValueError(f"not JSON: more after position {end}")

@@ -18,6 +18,7 @@ BASE = "hb-base"
 _STEP = re.compile(r"^#(\d+) (\[.*)$")
 _STATE = re.compile(r"^#(\d+) (CACHED|DONE|ERROR|CANCELED)")
 _LOOSE = (
+    (re.compile(r"checksum of ref \S+:"), "checksum of ref <REF>:"),
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<ID>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
     (re.compile(r"\b[a-z0-9]{25}\b"), "<REF>"),
@@ -108,13 +109,13 @@ def _build(docker: Docker, base: Saved, case: Case, command: Command, folder: st
     if not (command.out == "-" and code == 0):
         lines += [f"| {normal(line, folder)}" for line in out.decode("utf-8", "replace").splitlines()]
     lines += [f"! {line}".rstrip() for line in errors(normal(err, folder))]
-    if code == 0 or not first:
+    if code == 0:
         lines += [f"# {name}" for name in steps(err, states=not first)]
     if code == 0 and command.out not in ("", "none"):
         tree: Tree = {}
         read_output(tree, out if command.out == "-" else os.path.join(folder, command.out))
         lines += tree_lines(tree, base.tree if "bin/busybox" in tree else {})
-    elif code == 0 and not command.out:
+    elif code == 0 and not command.out and "-t" not in words:
         lines += image_lines(docker.saved(image), base)
     return lines
 
@@ -134,7 +135,11 @@ def errors(text: str) -> list[str]:
     """Return the lines behind the progress, empty ones left out."""
     lines = text.split("\n")
     last = max((index for index, line in enumerate(lines) if re.match(r"#\d+ ", line)), default=-1)
-    return [line for line in lines[last + 1 :] if line.strip()]
+    found = [line.replace("\x1b[0m - ", " - ") for line in lines[last + 1 :] if line.strip()]
+    warnings = [index for index, line in enumerate(found) if line.startswith(" - ")]
+    if warnings:  # docker's come in no order
+        found[warnings[0] : warnings[-1] + 1] = sorted(found[warnings[0] : warnings[-1] + 1])
+    return [line for line in found if not line.startswith("WARNING: current commit information was not captured")]
 
 
 def steps(text: str, *, states: bool) -> list[str]:
@@ -149,7 +154,7 @@ def steps(text: str, *, states: bool) -> list[str]:
     out = []
     for number, name in names.items():
         cached = states and found.get(number) == "CACHED" and "] FROM " not in name
-        out.append(re.sub(r"\b[0-9a-f]{64}\b", "<ID>", name) + (" CACHED" if cached else ""))
+        out.append(re.sub(r"\b[0-9a-f]{64}\b", "<ID>", name.rstrip()) + (" CACHED" if cached else ""))
     return sorted(set(out))
 
 

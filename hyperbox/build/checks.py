@@ -10,8 +10,21 @@ import re
 from typing import NamedTuple
 
 from hyperbox.build.dockerfile import Dockerfile, DockerfileError, Instruction, nearest
-from hyperbox.build.instructions import Arg, Command, Copy, From, Healthcheck, Pairs, Run, Step, Text, Words, read
-from hyperbox.build.words import WordError, expand
+from hyperbox.build.instructions import (
+    Arg,
+    Command,
+    Copy,
+    From,
+    Healthcheck,
+    Pairs,
+    Run,
+    Step,
+    Text,
+    Words,
+    plain_words,
+    read,
+)
+from hyperbox.build.words import WordError, expand, expand_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +124,7 @@ class Stage:
         self.shell = False
         self.workdir = False
         self.once: dict[str, Instruction] = {}
+        self.told: dict[int, set[str]] = {}  # line -> the undefined variables that it was told of
 
 
 class Inspection:
@@ -162,7 +176,7 @@ class Inspection:
                 self.add(
                     "MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", instruction
                 )
-            elif instruction.name in ("ENV", "LABEL") and "=" not in (instruction.rest.split(None, 1) or [""])[0]:
+            elif instruction.name in ("ENV", "LABEL") and _is_legacy(instruction, self.dockerfile.escape):
                 message = f'"{instruction.name} key=value" should be used instead of legacy "{instruction.name} key value" format'
                 self.add("LegacyKeyValueFormat", message, instruction)
 
@@ -190,10 +204,19 @@ class Inspection:
                     value = self.arguments.get(name, default)
                     if value is not None:
                         self.globals[name] = self.expanded(value, self.globals)
+            else:
+                raise DockerfileError("no build stage in current context", instruction.first, plain=True)
         self._names()
         self._cases()
+        if not self.stages:
+            raise DockerfileError("dockerfile contains no stages to build")
         for stage in self.stages:
             self._head(stage)
+        known = {**self.globals, **dict.fromkeys(PREDEFINED, "x")}
+        for stage in self.stages:
+            if not self.expanded(stage.head.base, known):
+                message = f"base name ({stage.head.base}) should not be blank"
+                raise DockerfileError(message, stage.instruction.first, plain=True)
 
     def _names(self) -> None:
         seen: set[str] = set()
@@ -287,8 +310,9 @@ class Inspection:
                     self.add("WorkdirRelativePath", message, instruction)
                 stage.workdir = True
         elif isinstance(step, Copy):
-            for word in (*step.sources, step.destination, step.chown, step.chmod):
-                self._known(stage, instruction, word)
+            texts = [document.text for document in step.heredocs if document.expand]
+            for word in (*step.sources, step.destination, step.chown, step.chmod, *texts):
+                self._known(stage, instruction, word, heredoc=word in texts)
         elif isinstance(step, Run):
             for mount in step.mounts:
                 for _, value in mount.options:
@@ -307,14 +331,27 @@ class Inspection:
             message = f"JSON arguments recommended for {kind} to prevent unintended behavior related to OS signals"
             self.add("JSONArgsRecommended", message, instruction)
 
-    def _known(self, stage: Stage, instruction: Instruction, text: str) -> str:
+    def _known(self, stage: Stage, instruction: Instruction, text: str, *, heredoc: bool = False) -> str:
         """Expand a text; a variable that nothing declares is a problem."""
         unset: set[str] = set()
-        value = self.expanded(text, stage.environment, unset, instruction)
-        for name in sorted(unset - stage.declared, key=lambda name: text.find(name)):
+        failure: DockerfileError | None = None
+        try:
+            if heredoc:
+                value = expand_text(text, stage.environment, escape=self.dockerfile.escape, unset=unset)
+            else:
+                value = self.expanded(text, stage.environment, unset, instruction)
+        except WordError as error:
+            failure, value = failed_to_process(text, error, instruction), ""
+        except DockerfileError as error:
+            failure, value = error, ""
+        told = stage.told.setdefault(instruction.first, set())
+        for name in sorted(unset - stage.declared - told, key=lambda name: text.find(name)):
             close = nearest(name, list(stage.environment))
             hint = f" (did you mean ${close}?)" if close else ""
+            told.add(name)
             self.add("UndefinedVar", f"Usage of undefined variable '${name}'{hint}", instruction)
+        if failure is not None:
+            raise failure
         return value
 
     def _variables(self, stage: Stage, instruction: Instruction, step: Pairs | Arg) -> None:
@@ -356,6 +393,12 @@ def failed_to_process(text: str, error: WordError, instruction: Instruction) -> 
     """Return BuildKit's error for a word that can't be expanded."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return DockerfileError(f'failed to process "{quoted}": {error.message}', instruction.first, plain=True)
+
+
+def _is_legacy(instruction: Instruction, escape: str) -> bool:
+    """Return whether ENV or LABEL is written NAME VALUE."""
+    words = plain_words(instruction.rest, escape)
+    return len(words) > 1 and "=" not in words[0]
 
 
 def written(instruction: Instruction) -> str:

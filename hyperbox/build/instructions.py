@@ -275,7 +275,8 @@ def _copy(instruction: Instruction, escape: str) -> Copy:
 def _pairs(instruction: Instruction, escape: str) -> Pairs:
     words = plain_words(instruction.rest, escape)
     if "=" not in words[0]:  # the old form: one name, the rest of the line its value
-        name, _, value = instruction.rest.partition(" ")
+        name, *behind = instruction.rest.split(None, 1)
+        value = behind[0] if behind else ""
         if not value.strip():
             raise DockerfileError(f"{instruction.name} must have two arguments", instruction.first, plain=True)
         return Pairs(instruction.name, ((name, value.strip()),))

@@ -98,8 +98,6 @@ def _check_value(name: str, value: str, line: int) -> None:
 
 
 def _check_target(kind: str, options: dict[str, str], line: int) -> None:
-    """Raise DockerfileError for a mount that has no place."""
+    """Raise DockerfileError for a secret without a name; the place of other mounts is known while the stage is solved."""
     if kind == "secret" and not options.get("id") and not options.get("target"):
         raise _error("invalid secret mount. one of source, target required", line)
-    if kind in ("bind", "cache", "tmpfs") and not options.get("target"):
-        raise _error('invalid mount target "/"', line)

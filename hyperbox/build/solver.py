@@ -12,6 +12,7 @@ from hyperbox import files
 from hyperbox.build import contexts, dockerfile
 from hyperbox.build.api import BuildFailed, BuildResult
 from hyperbox.build.cache import BuildCache, Snapshot
+from hyperbox.build.checking import Checks
 from hyperbox.build.dockerfile import DockerfileError
 from hyperbox.build.graph import ImageBase, ancestors
 from hyperbox.build.ignore import IgnoreError
@@ -58,12 +59,15 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
             f"failed to solve: {error.message}", vertex=error.node.digest, excerpt=build.excerpt(error.node.instruction)
         ) from None
     except LocatedError as error:
+        build.checks.tell(build.document, build.file_name)
         raise BuildFailed(f"failed to solve: {error.message}", excerpt=build.excerpt(error.instruction)) from None
     except DockerfileError as error:
+        build.checks.tell(build.document, build.file_name)
         raise BuildFailed(
             f"failed to solve: {error.message}", excerpt=build.excerpt_of(error.line, error.line)
         ) from None
     except ImageFailed as error:
+        build.checks.tell(build.document, build.file_name)
         raise BuildFailed(f"failed to solve: {error.message}", excerpt=build.excerpt_of_base()) from None
     except IgnoreError as error:
         raise BuildFailed(f"failed to solve: {error.message.partition(':')[0]}") from None
@@ -95,6 +99,7 @@ class Build:
         self.solved: dict[str, Snapshot] = {}
         self.aliases: dict[str, str] = {}
         self.final = Snapshot()
+        self.checks = Checks(request, progress.on_event)
 
     @property
     def file_name(self) -> str:
@@ -112,8 +117,10 @@ class Build:
         if len(self.request.platforms) > 1:
             raise BuildFailed("failed to solve: images of several platforms at once are not supported")
         images = BaseImages(self.store, self.request, self.runner, self.progress)
-        self.planner = planner = Planner(self.request, document, images.resolve, host)
+        self.planner = planner = Planner(self.request, document, self.checks.remembering(images.resolve), host)
         stage = await planner.plan()
+        self.checks.tell(document, self.file_name)
+        self.checks.refuse(document)
         self._load_ignore()
         self._label(stage)
         solving = Solving(self)
@@ -163,8 +170,8 @@ class Build:
             if data is None and not self.request.dockerfile_path:
                 data = self.contexts[""].read("dockerfile")
             self.progress.status(DEFINITION, "transferring dockerfile:", len(data or b""))
-            if data is None:
-                raise BuildFailed(f"failed to solve: failed to read dockerfile: open {path}: no such file or directory")
+        if data is None:
+            raise BuildFailed(f"failed to solve: failed to read dockerfile: open {path}: no such file or directory")
         self.lines = tuple(line.rstrip("\r") for line in data.decode("utf-8", "replace").split("\n"))
         self.document = dockerfile.parse(data)
         return self.document

@@ -327,8 +327,9 @@ class Planner:
             raise located(f"circular dependency detected on stage: {stage.written.name}", instruction)
         later = next((each for each in self.written if each.name and each.name == name.lower()), None)
         if later is not None:
-            raise DockerfileError(
-                f'cannot copy from stage "{name}", it needs to be defined before current stage "{stage.written.name}"'
+            raise located(
+                f'cannot copy from stage "{name}", it needs to be defined before current stage "{stage.written.name}"',
+                instruction,
             )
 
     def shown(self, instruction: Instruction, stage: Stage, hidden: tuple[str, ...] = ()) -> str:

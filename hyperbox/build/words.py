@@ -71,9 +71,16 @@ def expand_to_words(
     return _read(state, "", 0, split=True)
 
 
-def expand_text(text: str, variables: Mapping[str, str], *, escape: str = "\\", used: set[str] | None = None) -> str:
+def expand_text(
+    text: str,
+    variables: Mapping[str, str],
+    *,
+    escape: str = "\\",
+    used: set[str] | None = None,
+    unset: set[str] | None = None,
+) -> str:
     """Replace the variables of a here-document; quotes stay as they are."""
-    state = Expansion(text, variables, escape, set() if used is None else used, set())
+    state = Expansion(text, variables, escape, set() if used is None else used, set() if unset is None else unset)
     out: list[str] = []
     while state.index < len(text):
         character = state.take()

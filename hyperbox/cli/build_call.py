@@ -95,13 +95,16 @@ def _check(dockerfile: Dockerfile, request: BuildRequest, file: str, *, as_json:
         sys.stdout.write(f"\nWARNING: {problem.rule} - {problem.url}\n{problem.message}\n")
         sys.stdout.write(excerpt(file, dockerfile.lines, problem.first, problem.last))
     sys.stdout.flush()
-    if failure is not None:
+    broken = check_settings(dockerfile, arguments).error if failure is None else False
+    if failure is not None or (found and broken):
         sys.stdout.write("\n" if found else "")
         sys.stdout.flush()
-        raise failure
-    if found and check_settings(dockerfile, arguments).error:
         rules = ", ".join(dict.fromkeys(problem.rule for problem in found))
-        print(f"\nERROR: lint violation found for rules: {rules}\n", file=sys.stderr)
+        message = failure.message if failure is not None else f"lint violation found for rules: {rules}"
+        line = failure.line if failure is not None else 0
+        shown = excerpt(file, dockerfile.lines, line, line) if line else "\n"
+        sys.stderr.write(f"ERROR: {message}\n{shown}")
+        raise ExitStatus(1)
     if found:
         raise ExitStatus(1)
     return 0
@@ -241,11 +244,11 @@ def _outline_text(outline: Outline, name: str, text: str) -> str:
         out = f"TARGET: {name}\n\n"
     if outline.arguments:
         rows = [[key, value, about] for key, (value, about, _) in outline.arguments.items()]
-        out += table([["BUILD ARG", "VALUE", "DESCRIPTION"], *rows]) + "\n"
+        out += table([["BUILD ARG", "VALUE", "DESCRIPTION"], *rows], min_width=0) + "\n"
     for title, found in (("SECRET", outline.secrets), ("SSH", outline.agents)):
         if found:
             rows = [[key, "true" if required else ""] for key, (required, _) in found.items()]
-            out += table([[title, "REQUIRED"], *rows]) + "\n"
+            out += table([[title, "REQUIRED"], *rows], min_width=0) + "\n"
     return out
 
 

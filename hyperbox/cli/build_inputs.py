@@ -55,10 +55,8 @@ def source_of(location: str, folder: str = "") -> Source:
     path = os.path.abspath(os.path.join(folder, location))
     if not os.path.isdir(path) and is_remote(location):
         return Source("git" if _GIT.match(location) else "url", location)
-    if not os.path.exists(path):
-        raise HyperBoxError(f"path {go_quote(location)} not found")
     if not os.path.isdir(path):
-        raise HyperBoxError(f"{location} is not a directory")
+        raise HyperBoxError(f"path {go_quote(location)} not found")
     return Source("folder", path)
 
 

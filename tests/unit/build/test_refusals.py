@@ -20,7 +20,7 @@ CASES = cases.read_cases("lines")
 # what is refused only while a stage is solved (tests/system/test_build_golden.py looks at some of these)
 LATER = (
     "invalid containerPort", "invalid port", "invalid signal", "invalid checksum", "unsupported digest algorithm", "invalid chmod parameter",
-    "invalid syntax", "failed to parse platform", "empty platform value", "nosuchstage:",
+    "invalid syntax", "invalid mount target", "failed to parse platform", "empty platform value", "nosuchstage:",
 )  # fmt: skip
 # a line -> why HyperBox differs
 DIFFERENT = {"RUN --device=x true": "devices are refused with a sentence of our own"}

@@ -66,7 +66,7 @@ def build(invocation: Invocation) -> int:
 
 def wanted(found: Session, names: Sequence[str], *, dependencies: bool = False) -> list[str]:
     """Return the services that are built: those named (none: all) that have a `build`. Raises ComposeError "no such service: x"."""
-    from hyperbox.plan.reconcile import selected
+    from hyperbox.plan.order import selected
 
     chosen = selected(found.desired, names, no_deps=not dependencies)
     return [name for name in chosen if found.desired.services[name].definition.get("build")]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 
+from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import session_by_name
 from hyperbox.cli.output import go_json
+from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
+    from hyperbox.plan.observe import ObservedContainer
 
     Json = dict[str, object]
 
@@ -61,17 +64,22 @@ def events(invocation: Invocation) -> int:
     return 0
 
 
-def _of_service(invocation: Invocation) -> str:
+def _of_service(invocation: Invocation) -> ObservedContainer:
     index = invocation.flags.get("index")
     found = session_by_name(invocation)
-    return found.container(invocation.arguments[0], index if isinstance(index, int) else 0, running=False).container_id
+    return found.container(invocation.arguments[0], index if isinstance(index, int) else 0, running=False)
 
 
 def export(invocation: Invocation) -> int:
     """docker compose export SERVICE"""
     from hyperbox.cli import copy
 
-    invocation.arguments[:] = [_of_service(invocation)]
+    row = _of_service(invocation)
+    invocation.arguments[:] = [row.container_id]
+    target = str(invocation.flags["output"])
+    if target:
+        tell = step_progress(invocation).event
+        tell(StepEvent(row.name, "Exporting", "working", f"export {row.name} to {target}"))
     return copy.export(invocation)
 
 
@@ -79,5 +87,10 @@ def commit(invocation: Invocation) -> int:
     """docker compose commit SERVICE [REPOSITORY[:TAG]]"""
     from hyperbox.cli import copy
 
-    invocation.arguments[0] = _of_service(invocation)
-    return copy.commit(invocation)
+    row = _of_service(invocation)
+    invocation.arguments[0] = row.container_id
+    tell = step_progress(invocation).event
+    tell(StepEvent(row.name, "Committing", "working", f"Commit {row.name}"))
+    image_id = copy.commit_container(invocation)
+    tell(StepEvent(row.name, f"Committed as {image_id}", "done", f"Commit {row.name}"))
+    return 0

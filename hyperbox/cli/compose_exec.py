@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
-from hyperbox.cli.compose_project import session, session_by_name, strings
-from hyperbox.errors import ComposeError, EngineError
+from hyperbox.cli.compose_project import containers_named, session, session_by_name, strings
+from hyperbox.cli.compose_up import PULL
+from hyperbox.errors import ComposeError, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,16 +94,16 @@ def copy(invocation: Invocation) -> int:
         raise ComposeError("copying between services is not supported")
     if not from_service and not to_service:
         raise ComposeError("unknown copy direction")
+    service, number, everything = from_service or to_service, _index(invocation), bool(invocation.flags["all"])
     rows = [
         row
-        for row in sorted(
-            found.containers([from_service or to_service], one_off=bool(invocation.flags["all"])),
-            key=lambda row: row.ordinal,
-        )
-        if not _index(invocation) or row.ordinal == _index(invocation)
+        for row in sorted(containers_named(found, [service]), key=lambda row: row.ordinal)
+        if (everything or not row.one_off) and (not number or row.ordinal == number)
     ]
+    if not rows and number:
+        raise ComposeError(f'service "{service}" is not running container #{number}')
     if not rows:
-        raise ComposeError(f'no container found for service "{from_service or to_service}"')
+        raise ComposeError(f'no container found for service "{service}"')
     if from_service or not invocation.flags["all"]:
         rows = rows[:1]
     invocation.flags["quiet"] = True
@@ -120,6 +122,7 @@ def copy(invocation: Invocation) -> int:
 def run(invocation: Invocation) -> int:
     """docker compose run SERVICE [COMMAND…]"""
     service, *words = invocation.arguments
+    check_run_flags(invocation)
     found = session(invocation, services=[service])
     wish = found.desired.services.get(service)
     if wish is None:
@@ -139,6 +142,15 @@ def run(invocation: Invocation) -> int:
     return _foreground(found, container_id, spec)
 
 
+def check_run_flags(invocation: Invocation) -> None:
+    """Raise ComposeError for flags that don't go together, with docker compose's words."""
+    flags, given = invocation.flags, invocation.given
+    if flags["service-ports"] and flags["publish"]:
+        raise ComposeError("--service-ports and --publish are incompatible")
+    if "pull" in given and str(flags["pull"]) not in PULL:
+        raise ComposeError(f'invalid --pull option "{flags["pull"]}"')
+
+
 def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
     from hyperbox.cli.attached import check_terminal, stay_attached
     from hyperbox.engine.attach import StreamAttachment
@@ -153,7 +165,8 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
         engine.container_start(container_id)
     except EngineError:
         if spec.host_config.get("AutoRemove"):
-            engine.container_remove(container_id, force=True, volumes=True)
+            with suppress(NotFound):
+                engine.container_remove(container_id, force=True, volumes=True)
         raise
 
     def forward(signal: str) -> None:
@@ -169,7 +182,8 @@ def prepare(found: Session, service: str) -> dict[str, str]:
     """Have the images, networks, volumes and (but for --no-deps) the dependencies that a service needs; returns the images' ids."""
     from hyperbox.cli.compose_images import ensure_images
     from hyperbox.cli.compose_up import carry_out
-    from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up, selected
+    from hyperbox.plan.order import selected
+    from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up
 
     flags = found.invocation.flags
     no_deps = bool(flags["no-deps"])
@@ -181,7 +195,7 @@ def prepare(found: Session, service: str) -> dict[str, str]:
         options = UpOptions(
             services=tuple(dependencies), image_ids=image_ids, remove_orphans=bool(flags["remove-orphans"])
         )
-        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids)
+        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, show=not flags["quiet"])
         healthy = [
             one.service for one in found.desired.services[service].depends_on if one.condition != "service_started"
         ]
@@ -192,7 +206,9 @@ def prepare(found: Session, service: str) -> dict[str, str]:
     up = Up(found.desired, found.observe(), UpOptions())
     up.networks([service])
     up.volumes([service])
-    carry_out(found, up.builder.plan(), image_ids)
+    carry_out(found, up.builder.plan(), image_ids, show=not flags["quiet"])
+    if found.invocation.globals.get("dry-run"):
+        raise ComposeError("interactive run is not supported in dry-run mode")
     return image_ids
 
 

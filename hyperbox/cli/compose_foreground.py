@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
+from typing import NoReturn
 
-from hyperbox.cli.compose_logs import LogOptions, fork_follower, prefixes, short_name
+from hyperbox.cli.compose_logs import LogOptions, Prefixes, fork_follower, short_name, write_line
 from hyperbox.cli.compose_progress import use_color
 from hyperbox.cli.compose_project import Session, strings, timeout_of
 from hyperbox.cli.compose_up import carry_out
-from hyperbox.errors import ComposeError, NotFound
+from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
+from hyperbox.files import dumps, loads
 from hyperbox.plan.observe import ObservedContainer
-from hyperbox.plan.reconcile import reconcile_states, selected
+from hyperbox.plan.order import selected
+from hyperbox.plan.states import reconcile_states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+STARTING = 2000  # milliseconds
+ABORTING = "\x1b[31m\x1b[1mAborting on container exit...\x1b[0m"
+STOPPING = "Gracefully Stopping... press Ctrl+C again to force"
 
 
 class Interrupted(Exception):
@@ -25,7 +33,7 @@ class Interrupted(Exception):
 
 
 class Foreground:
-    """The attached part of one `up`: follower processes by container, and the code that `up` will return."""
+    """The attached part of one `up`: a process that starts the containers, one that follows each of them, and `up`'s exit code."""
 
     def __init__(self, found: Session) -> None:
         self.found = found
@@ -33,88 +41,180 @@ class Foreground:
         self.exit_code_from = str(flags.get("exit-code-from") or "")
         self.stop_on_exit = bool(flags.get("abort-on-container-exit") or self.exit_code_from)
         self.stop_on_failure = bool(flags.get("abort-on-container-failure"))
-        self.followers: dict[int, ObservedContainer] = {}
-        self.code = 0
-
-    def attached(self) -> list[ObservedContainer]:
-        """Return the containers whose output is shown. Raises ComposeError for an unknown service."""
-        found, flags = self.found, self.found.invocation.flags
-        chosen = strings(flags.get("attach"))
-        without = set(strings(flags.get("no-attach")))
-        for name in (*chosen, *without):
-            if name not in found.desired.services:
-                raise ComposeError(f"no such service: {name}")
-        names = set(chosen) or set(found.invocation.arguments) or set(found.desired.services)
-        if flags.get("attach-dependencies"):
-            names |= set(selected(found.desired, found.invocation.arguments))
-        silent = {name for name, wish in found.desired.services.items() if wish.definition.get("attach") is False}
-        return [
-            row
-            for row in found.containers()
-            if row.service in names - without and (row.service not in silent or row.service in chosen)
-        ]
-
-    def follow(self, since: float) -> None:
-        """Begin to copy the output of the containers."""
-        flags = self.found.invocation.flags
-        options = LogOptions(
+        self.color = not flags.get("no-color") and use_color(found.invocation, sys.stdout)
+        self.options = LogOptions(
             follow=True,
-            since=since,
             timestamps=bool(flags.get("timestamps")),
             prefix=not flags.get("no-log-prefix"),
-            color=not flags.get("no-color") and use_color(self.found.invocation, sys.stdout),
+            color=self.color,
         )
-        rows = self.attached()
-        names = ", ".join(short_name(self.found, row) for row in rows)
-        print(f"Attaching to {names}", flush=True)
-        shown = prefixes(self.found, rows, options)
-        for row in rows:
-            self.followers[fork_follower(self.found, row, shown[row.container_id], options)] = row
+        self.rows = self.attached()
+        self.prefixes = Prefixes(found, self.rows, self.options)
+        self.followers: dict[int, ObservedContainer] = {}
+        self.starter, self.outcome = 0, -1
+        self.code = 0
+        self.ending = False
+
+    def attached(self) -> list[ObservedContainer]:
+        """Return the containers whose output is shown."""
+        found, flags = self.found, self.found.invocation.flags
+        chosen = strings(flags.get("attach"))
+        names = set(chosen)
+        if not chosen:
+            wanted = found.invocation.arguments
+            names = set(selected(found.desired, wanted, no_deps=not flags.get("attach-dependencies")))
+            services = found.desired.services
+            names = {name for name in names if services[name].definition.get("attach") is not False}
+            names -= set(strings(flags.get("no-attach")))
+        # as with docker compose, nobody chosen means everybody
+        return [row for row in found.containers() if not names or row.service in names]
+
+    def begin(self, start: Callable[[], None]) -> None:
+        """Start the project in a process of its own and begin to follow its containers, each as it starts."""
+        print(f"Attaching to {', '.join(short_name(self.found, row) for row in self.rows)}", flush=True)
+        since = time.time() - 0.001
+        for row in self.rows:
+            options = self.options._replace(since=since)
+            self.followers[fork_follower(self.found, row, self.prefixes.of(row), options, wait=not row.running)] = row
+        self.outcome, writer = os.pipe()
+        self.starter = os.fork()
+        if self.starter == 0:
+            _start_in_child(start, writer)
+        os.close(writer)
 
     def watch(self) -> None:
-        """Return when all followed containers have ended, or one whose end ends all."""
-        while self.followers:
+        """Return when all containers that are followed have ended, or one whose end ends all. Raises what starting them raised."""
+        while self.followers or self.starter:
             pid, _ = os.waitpid(-1, 0)
+            if pid == self.starter:
+                self.starter = 0
+                _raise_outcome(self.outcome)
             row = self.followers.pop(pid, None)
-            if row is None:
-                continue
-            code = self._exit_code(row)
-            if code is None:
-                continue
-            print(f"{short_name(self.found, row)} exited with code {code}", flush=True)
-            failed = self.stop_on_failure and code != 0
-            if (self.stop_on_exit or failed) and (
-                not self.exit_code_from or row.service == self.exit_code_from or not self.code
-            ):
-                if not self.exit_code_from or row.service == self.exit_code_from:
-                    self.code = code
-                print("Aborting on container exit...", flush=True)
+            if row is not None and self._ended(row):
                 return
 
-    def _exit_code(self, row: ObservedContainer) -> int | None:
-        """Return a container's exit code once it has ended for good, or None where it was removed or starts again."""
+    def _ended(self, row: ObservedContainer) -> bool:
+        """Tell of a container's end; returns whether it ends everything."""
         try:
             state = self.found.engine.container_inspect(row.container_id)["State"]
         except NotFound:
-            return None
+            return False
         assert isinstance(state, dict)
-        if state["Status"] in ("restarting", "running"):
-            options = LogOptions(follow=True, since=time.time())
-            self.followers[
-                fork_follower(self.found, row, prefixes(self.found, [row], options)[row.container_id], options)
-            ] = row
-            return None
-        return int(state["ExitCode"])
+        code, again = int(state["ExitCode"]), state["Status"] in ("restarting", "running")
+        if not again or state["Status"] == "restarting":
+            self._tell(row, f"exited with code {code}{' (restarting)' if again else ''}")
+        if again:
+            if not self.ending:
+                options = self.options._replace(since=time.time())
+                self.followers[fork_follower(self.found, row, self.prefixes.of(row), options)] = row
+            return False
+        if self.exit_code_from == row.service:
+            self.code = code
+        if self.ending or not (self.stop_on_exit or (self.stop_on_failure and code != 0)):
+            return False
+        if not self.exit_code_from:
+            self.code = code
+        if self.starter:  # the others are being started: they are let, so that an early end doesn't leave a random part of the project
+            poller = select.poll()
+            poller.register(self.outcome, select.POLLIN)
+            poller.poll(STARTING)
+        return True
+
+    def _tell(self, row: ObservedContainer, said: str) -> None:
+        # the line is cleared first, as docker compose does, whether it is a terminal's or not
+        line = f"\r\x1b[K{short_name(self.found, row)} {said}\n"
+        sys.stdout.write(self.prefixes.colored(row, line))
+        sys.stdout.flush()
+
+    def stop(self, *, forced: bool) -> None:
+        """Stop the project, and tell how its containers end meanwhile; `forced` kills them."""
+        self.ending = True
+        self.kill_starter()
+        found = self.found
+        if forced:
+            for row in found.containers(all=False):
+                try:
+                    found.engine.container_kill(row.container_id)
+                except EngineError:
+                    continue
+        else:
+            observed = found.observe()
+            carry_out(found, reconcile_states(found.desired, observed, (), "stop", timeout_of(found.invocation)))
+        deadline = time.monotonic() + 5
+        while self.followers and time.monotonic() < deadline:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                if not any(row.running for row in self._now()):
+                    self._drop_idle()
+                time.sleep(0.01)
+                continue
+            ended = self.followers.pop(pid, None)
+            if ended is not None:
+                self._ended(ended)
+
+    def _now(self) -> list[ObservedContainer]:
+        ids = {row.container_id for row in self.followers.values()}
+        return [row for row in self.found.containers() if row.container_id in ids]
+
+    def _drop_idle(self) -> None:
+        """End the followers of containers that were never started."""
+        for row in self._now():
+            for pid in [pid for pid, other in self.followers.items() if other.container_id == row.container_id]:
+                if row.state == "created":
+                    _end(pid)
+                    del self.followers[pid]
+
+    def kill_starter(self) -> None:
+        """End the process that starts the containers."""
+        if self.starter:
+            _end(self.starter)
+            self.starter = 0
 
     def end(self) -> None:
         """Stop following."""
+        self.kill_starter()
         for pid in self.followers:
-            try:
-                os.kill(pid, signal.SIGTERM)
-                os.waitpid(pid, 0)
-            except (ProcessLookupError, ChildProcessError):
-                continue
+            _end(pid)
         self.followers.clear()
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+def _start_in_child(start: Callable[[], None], writer: int) -> NoReturn:
+    """Start the containers in a child process and tell the outcome; never returns."""
+    outcome: dict[str, object] = {}
+    try:
+        start()
+    except HyperBoxError as error:
+        engine = isinstance(error, EngineError)
+        outcome = {"error": error.message, "engine": engine, "code": error.exit_code, "hint": error.hint}
+    except BaseException:
+        outcome = {}
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.write(writer, dumps(outcome).encode("utf-8", "replace"))
+        finally:
+            os._exit(0)
+
+
+def _raise_outcome(reader: int) -> None:
+    answer = b""
+    while chunk := os.read(reader, 65536):
+        answer += chunk
+    os.close(reader)
+    outcome = loads(answer.decode()) if answer else {}
+    assert isinstance(outcome, dict)
+    if "error" in outcome:
+        family = EngineError if outcome["engine"] else ComposeError
+        raise family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"])))
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -122,30 +222,34 @@ def _interrupt(number: int, frame: object) -> None:
     raise Interrupted
 
 
-def foreground(found: Session, *, start: Callable[[], None]) -> int:
+def foreground(found: Session, *, start: Callable[[Foreground], None]) -> int:
     """Start the project, show its output, and stop it at the end; Ctrl-C stops, a second one kills. Returns the exit code."""
     shown = Foreground(found)
-    if shown.exit_code_from and shown.exit_code_from not in found.desired.services:
-        raise ComposeError(f"no such service: {shown.exit_code_from}")
-    since = time.time()
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
-    interrupted = False
     try:
-        start()
-        shown.follow(since - 0.001)
-        shown.watch()
-    except Interrupted:
-        interrupted = True
-    signal.signal(signal.SIGINT, _interrupt)
-    try:
-        if interrupted:
-            print("Gracefully stopping... (press Ctrl+C again to force)", flush=True)
-        if interrupted or shown.stop_on_exit or shown.stop_on_failure:
-            carry_out(found, reconcile_states(found.desired, found.observe(), (), "stop", timeout_of(found.invocation)))
-    except Interrupted:
-        for row in found.containers(all=False):
-            found.engine.container_kill(row.container_id)
+        try:
+            shown.begin(lambda: start(shown))
+            shown.watch()
+            if shown.stop_on_exit or shown.stop_on_failure:
+                print(ABORTING, file=sys.stderr, flush=True)
+                shown.stop(forced=False)
+            return shown.code
+        except Interrupted:
+            print(STOPPING, flush=True)
+        try:
+            shown.stop(forced=False)
+        except Interrupted:
+            shown.stop(forced=True)
+        return 130
     finally:
         shown.end()
-    return 130 if interrupted else shown.code
+
+
+def show_hook(shown: Foreground, container_id: str, data: bytes) -> None:
+    """Write what a hook prints as lines of its container."""
+    for row in shown.rows:
+        if row.container_id == container_id:
+            prefix = shown.prefixes.of_hook(row)
+            for line in data.splitlines():
+                write_line(prefix + line + b"\n")

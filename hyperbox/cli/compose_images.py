@@ -25,22 +25,22 @@ def image_id_of(found: Session, image: str) -> str:
         return ""
 
 
-def pull_image(found: Session, image: str, platform: str, *, quiet: bool) -> str:
-    """Pull one image with its progress as docker compose shows it; returns the image's id."""
+def pull_image(found: Session, service: str, image: str, platform: str, *, quiet: bool) -> str:
+    """Pull one service's image with its progress as docker compose shows it; returns the image's id."""
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
     progress = step_progress(found.invocation)
     reference = user_reference(image)
     if not quiet:
-        progress.event(StepEvent(image, "Pulling", "working"))
+        progress.event(StepEvent(service, "", "working", "Pulling"))
     try:
         image_id = found.engine.image_pull(image, platform=platform, auth=auth_for(found.invocation, reference.domain))
     except EngineError as error:
         if not quiet:
-            progress.event(StepEvent(image, f"Error {error.message}", "error"))
+            progress.event(StepEvent(service, error.message, "error", "Error"))
         raise
     if not quiet:
-        progress.event(StepEvent(image, "Pulled", "done"))
+        progress.event(StepEvent(service, "", "done", "Pulled"))
     return image_id
 
 
@@ -84,7 +84,7 @@ def ensure_images(
         if not image_id and when == "never":
             raise no_such_image(wish.image)
         by_image[wish.image] = image_id or pull_image(
-            found, wish.image, str(wish.definition.get("platform") or ""), quiet=quiet
+            found, wish.name, wish.image, str(wish.definition.get("platform") or ""), quiet=quiet
         )
     if to_build:
         by_image.update(built(found, to_build, quiet=bool(found.invocation.flags.get("quiet-build"))))
@@ -118,15 +118,15 @@ def pull_or_leave(found: Session, wish: ServiceWish, *, quiet: bool) -> str:
     """Try to pull an image that can be built as well; returns its id, or "" (with a warning shown) where it is not to be had."""
     progress = step_progress(found.invocation)
     if not quiet:
-        progress.event(StepEvent(wish.name, "Pulling", "working"))
+        progress.event(StepEvent(wish.name, "", "working", "Pulling"))
     try:
-        image_id = pull_image(found, wish.image, str(wish.definition.get("platform") or ""), quiet=True)
+        image_id = pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""), quiet=True)
     except EngineError as error:
         if not quiet:
-            progress.event(StepEvent(wish.name, f"Warning {error.message}", "error"))
+            progress.event(StepEvent(wish.name, error.message, "error", "Warning"))
         return ""
     if not quiet:
-        progress.event(StepEvent(wish.name, "Pulled", "done"))
+        progress.event(StepEvent(wish.name, "", "done", "Pulled"))
     return image_id
 
 
@@ -143,7 +143,7 @@ def built(found: Session, names: Sequence[str], *, quiet: bool) -> dict[str, str
 
 def chosen(found: Session, names: Sequence[str], *, dependencies: bool = False) -> list[ServiceWish]:
     """Return the services that a command is about. Raises ComposeError "no such service: x"."""
-    from hyperbox.plan.reconcile import selected
+    from hyperbox.plan.order import selected
 
     return [found.desired.services[name] for name in selected(found.desired, names, no_deps=not dependencies)]
 
@@ -164,7 +164,9 @@ def pull(invocation: Invocation) -> int:
         if when == "missing" and image_id_of(found, wish.image):
             continue
         try:
-            pull_image(found, wish.image, str(wish.definition.get("platform") or ""), quiet=bool(flags.get("quiet")))
+            pull_image(
+                found, wish.name, wish.image, str(wish.definition.get("platform") or ""), quiet=bool(flags.get("quiet"))
+            )
         except EngineError as error:
             failures.append(error)
             if not flags.get("ignore-pull-failures"):

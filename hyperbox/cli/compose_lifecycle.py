@@ -7,11 +7,13 @@ import sys
 
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, warn
-from hyperbox.cli.compose_up import carry_out
-from hyperbox.errors import ComposeError
+from hyperbox.cli.compose_up import carry_out, confirm
+from hyperbox.errors import ComposeError, EngineError
 from hyperbox.plan.execute import StepEvent
-from hyperbox.plan.operations import Builder
-from hyperbox.plan.reconcile import DownOptions, orphans, reconcile_down, reconcile_states, remove
+from hyperbox.plan.operations import Builder, RemoveContainer
+from hyperbox.plan.order import selected
+from hyperbox.plan.removal import DownOptions, orphans, reconcile_down, resource
+from hyperbox.plan.states import reconcile_states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         dict.fromkeys(
             wish.image
             for wish in found.desired.services.values()
-            if mode == "all" or (mode and (wish.definition.get("build") or not wish.definition.get("image")))
+            if (mode == "all" or (mode and (wish.definition.get("build") or not wish.definition.get("image"))))
+            and (not invocation.arguments or wish.name in invocation.arguments)
         )
     )
     remove_orphans = bool(flags.get("remove-orphans") or os.environ.get("COMPOSE_REMOVE_ORPHANS") in ("1", "true"))
@@ -49,7 +52,8 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         tuple(invocation.arguments), bool(flags.get("volumes")), remove_orphans, timeout_of(invocation), images
     )
     extra = orphans(found.desired, observed) if found.desired.known_services else []
-    if extra and not remove_orphans and not invocation.arguments:
+    ignored = os.environ.get("COMPOSE_IGNORE_ORPHANS") in ("1", "true")
+    if extra and not remove_orphans and not ignored and not invocation.arguments:
         names = " ".join(row.name for row in extra)
         warn(
             f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
@@ -57,6 +61,8 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         )
     plan = reconcile_down(found.desired, observed, options)
     if not plan.nodes:
+        if found.desired.networks:
+            return
         warn(f'Warning: No resource found to remove for project "{found.desired.name}".')
         return
     carry_out(found, plan)
@@ -72,31 +78,13 @@ def _states(invocation: Invocation, verb: str) -> int:
     for name in services:
         if found.desired.known_services and name not in found.desired.known_services:
             raise ComposeError(f"no such service: {name}")
-    if not found.desired.services:  # by the project's name alone: the containers as they are
-        return _states_by_label(found, verb, services, invocation)
     observed = found.observe()
     if verb in ("start", "restart"):
-        for name in services or found.desired.services:
+        for name in selected(found.desired, services, no_deps=verb != "start"):
             if not observed.of(name) and (services or verb == "start"):
                 raise ComposeError(f'service "{name}" has no container to {verb}')
-    carry_out(found, reconcile_states(found.desired, observed, services, verb, timeout_of(invocation)))
-    return 0
-
-
-def _states_by_label(found: Session, verb: str, services: tuple[str, ...], invocation: Invocation) -> int:
-    progress = step_progress(invocation)
-    words = {"stop": ("Stopping", "Stopped"), "start": ("Starting", "Started"), "restart": ("Restarting", "Started")}[
-        verb
-    ]
-    for row in found.containers(services):
-        progress.event(StepEvent(f"Container {row.name}", words[0], "working"))
-        if verb == "stop":
-            found.engine.container_stop(row.container_id, timeout=timeout_of(invocation))
-        elif verb == "start":
-            found.engine.container_start(row.container_id)
-        else:
-            found.engine.container_restart(row.container_id, timeout=timeout_of(invocation))
-        progress.event(StepEvent(f"Container {row.name}", words[1], "done"))
+    no_deps = bool(invocation.flags.get("no-deps"))
+    carry_out(found, reconcile_states(found.desired, observed, services, verb, timeout_of(invocation), no_deps=no_deps))
     return 0
 
 
@@ -128,12 +116,20 @@ def _each(
     assert callable(action)
     progress = step_progress(invocation)
     dry = bool(invocation.globals.get("dry-run"))
+    failure: EngineError | None = None
     for row in rows:
-        progress.event(StepEvent(f"Container {row.name}", begun, "working"))
-        if not dry:
-            action(row.container_id)
+        if begun:
+            progress.event(StepEvent(f"Container {row.name}", begun, "working"))
+        try:
+            if not dry:
+                action(row.container_id)
+        except EngineError as error:  # the others have their turn all the same
+            failure = failure or error
+            continue
         progress.event(StepEvent(f"Container {row.name}", ended, "done"))
     del found
+    if failure:
+        raise failure
     return 0
 
 
@@ -141,53 +137,52 @@ def kill(invocation: Invocation) -> int:
     """`docker compose kill`."""
     found = session_by_name(invocation)
     signal = str(invocation.flags.get("signal") or "SIGKILL")
-    rows = [row for row in found.containers(invocation.arguments) if row.running]
+    rows = [row for row in found.containers(invocation.arguments, one_off=True) if row.running]
+    if not invocation.flags.get("remove-orphans"):
+        rows = [row for row in rows if not found.desired.known_services or row.service in found.desired.known_services]
     if not rows:
-        print("no container to kill", file=sys.stderr)
-        return 1 if invocation.arguments else 0
+        sys.stderr.write("no container to kill")  # as docker compose leaves it: no newline, and no failure
+        return 0
     return _each(invocation, rows, found, "Killing", "Killed", lambda name: found.engine.container_kill(name, signal))
 
 
 def pause(invocation: Invocation) -> int:
     """`docker compose pause`."""
     found = session_by_name(invocation)
-    rows = [row for row in found.containers(invocation.arguments) if row.state == "running"]
-    return _each(invocation, rows, found, "Pausing", "Paused", found.engine.container_pause)
+    rows = [row for row in found.containers(invocation.arguments) if row.running]
+    return _each(invocation, rows, found, "", "Paused", found.engine.container_pause)
 
 
 def unpause(invocation: Invocation) -> int:
     """`docker compose unpause`."""
     found = session_by_name(invocation)
-    rows = [row for row in found.containers(invocation.arguments) if row.state == "paused"]
-    return _each(invocation, rows, found, "Unpausing", "Unpaused", found.engine.container_unpause)
+    rows = [row for row in found.containers(invocation.arguments) if row.running]
+    return _each(invocation, rows, found, "", "Unpaused", found.engine.container_unpause)
 
 
 def remove_stopped(invocation: Invocation) -> int:
-    """`docker compose rm`."""
+    """`docker compose rm`: stopped containers; with --stop those that run too, once they are stopped."""
     found = session_by_name(invocation)
     flags = invocation.flags
     rows = found.containers(invocation.arguments, one_off=True)
     if flags.get("stop"):
-        builder = Builder()
-        for row in rows:
-            remove(builder, row, "rm", None, volumes=bool(flags.get("volumes")))
-        if flags.get("force") or _confirmed(rows):
-            carry_out(found, builder.plan())
-        return 0
-    rows = [row for row in rows if not row.running]
+        services = tuple(name for name in {row.service for row in rows} if name in found.desired.services)
+        if services:
+            carry_out(found, reconcile_states(found.desired, found.observe(), services, "stop", None))
+            rows = found.containers(invocation.arguments, one_off=True)
+    if not (flags.get("stop") and invocation.globals.get("dry-run")):
+        rows = [row for row in rows if not row.running]
     if not rows:
         print("No stopped containers", file=sys.stderr)
         return 0
-    if not flags.get("force") and not _confirmed(rows):
+    question = f"Going to remove {', '.join(row.name for row in rows)}"
+    if flags.get("force"):
+        print(question, flush=True)
+    elif not confirm(question):
         return 0
     builder = Builder()
     for row in rows:
-        remove(builder, row, "rm", None, volumes=bool(flags.get("volumes")))
+        operation = RemoveContainer(row.container_id, bool(flags.get("volumes")))
+        builder.add(operation, resource(row), f"Container {row.name}", "rm")
     carry_out(found, builder.plan())
     return 0
-
-
-def _confirmed(rows: list[ObservedContainer]) -> bool:
-    names = ", ".join(row.name for row in rows)
-    print(f"? Going to remove {names} (y/N) ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

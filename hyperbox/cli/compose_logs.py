@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hyperbox.cli.compose_progress import use_color
 from hyperbox.cli.compose_project import Session, session_by_name
-from hyperbox.errors import HyperBoxError, NotFound
+from hyperbox.errors import ComposeError, HyperBoxError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,19 +38,28 @@ def short_name(found: Session, row: ObservedContainer) -> str:
     return row.name.removeprefix(f"{found.desired.name}-")
 
 
-def prefixes(found: Session, rows: Sequence[ObservedContainer], options: LogOptions) -> dict[str, bytes]:
-    """Return what stands before each container's lines: "web-1  | ", padded to the longest, colored where wanted."""
-    if not options.prefix:
-        return {row.container_id: b"" for row in rows}
-    names = {row.container_id: short_name(found, row) for row in rows}
-    width = max((len(name) for name in names.values()), default=0)
-    shown = {}
-    for number, (container_id, name) in enumerate(names.items()):
-        text = f"{name:<{width}}  | "
-        if options.color:
-            text = f"\x1b[{PALETTE[number % len(PALETTE)]}m{text}\x1b[0m"
-        shown[container_id] = text.encode()
-    return shown
+class Prefixes:
+    """What stands before each container's lines: "web-1  | ", padded to the longest, colored where wanted."""
+
+    def __init__(self, found: Session, rows: Sequence[ObservedContainer], options: LogOptions) -> None:
+        self.options = options
+        self.names = {row.container_id: short_name(found, row) for row in rows}
+        self.width = max((len(name) for name in self.names.values()), default=0)
+        self.colors = {key: PALETTE[number % len(PALETTE)] for number, key in enumerate(self.names)}
+
+    def of(self, row: ObservedContainer, mark: str = "") -> bytes:
+        """Return the prefix of a container's lines, with `mark` behind its name."""
+        if not self.options.prefix:
+            return b""
+        return self.colored(row, f"{self.names[row.container_id] + mark:<{self.width}}  | ").encode()
+
+    def of_hook(self, row: ObservedContainer) -> bytes:
+        """Return the prefix of what a hook prints in a container."""
+        return self.of(row, " ->")
+
+    def colored(self, row: ObservedContainer, text: str) -> str:
+        """Return text in a container's color."""
+        return f"\x1b[{self.colors[row.container_id]}m{text}\x1b[0m" if self.options.color else text
 
 
 def lines(found: Session, container_id: str, options: LogOptions) -> Iterator[tuple[int, bytes]]:
@@ -74,16 +83,29 @@ def lines(found: Session, container_id: str, options: LogOptions) -> Iterator[tu
             yield stream, rest + b"\n"
 
 
+def write_line(data: bytes) -> None:
+    """Write a line to our stdout, in one write, so that several writers don't mix within a line."""
+    while data:
+        data = data[os.write(1, data) :]
+
+
 def copy_lines(found: Session, container_id: str, prefix: bytes, options: LogOptions) -> None:
-    """Write a container's lines to our stdout, each in one write, so that several writers don't mix within a line."""
+    """Write a container's lines to our stdout."""
     for _, line in lines(found, container_id, options):
-        data = prefix + line
-        while data:
-            data = data[os.write(1, data) :]
+        write_line(prefix + line)
 
 
-def fork_follower(found: Session, row: ObservedContainer, prefix: bytes, options: LogOptions) -> int:
-    """Start a child process that copies a container's lines until it ends; returns its pid."""
+def wait_for_start(found: Session, container_id: str, since: float) -> None:
+    """Return once a container has been started after `since`."""
+    filters = {"type": ["container"], "container": [container_id], "event": ["start"]}
+    for _ in found.engine.events(since=f"{since:.9f}", filters=filters):
+        return
+
+
+def fork_follower(
+    found: Session, row: ObservedContainer, prefix: bytes, options: LogOptions, *, wait: bool = False
+) -> int:
+    """Start a child process that copies a container's lines until it ends, with `wait` from its start on; returns its pid."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:
@@ -91,6 +113,8 @@ def fork_follower(found: Session, row: ObservedContainer, prefix: bytes, options
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if wait:
+            wait_for_start(found, row.container_id, options.since)
         copy_lines(found, row.container_id, prefix, options)
     except (NotFound, BrokenPipeError):
         pass
@@ -128,12 +152,14 @@ def logs(invocation: Invocation) -> int:
         for row in found.containers(invocation.arguments)
         if (row.service not in quiet or invocation.arguments) and (not number or row.ordinal == number)
     ]
-    shown = prefixes(found, rows, options)
+    if number and not rows:
+        raise ComposeError(f'service "{invocation.arguments[0]}" is not running container #{number}')
+    shown = Prefixes(found, rows, options)
     if not options.follow:
         for row in rows:
-            copy_lines(found, row.container_id, shown[row.container_id], options)
+            copy_lines(found, row.container_id, shown.of(row), options)
         return 0
-    pids = [fork_follower(found, row, shown[row.container_id], options) for row in rows]
+    pids = [fork_follower(found, row, shown.of(row), options) for row in rows]
     try:
         for pid in pids:
             os.waitpid(pid, 0)

@@ -34,20 +34,19 @@ class StepProgress:
         if self.mode == "json":
             from hyperbox.files import dumps
 
-            kind, _, name = event.name.partition(" ")
-            self.stream.write(
-                dumps({"id": f"{kind} {name}", "status": event.state.capitalize(), "text": event.status}) + "\n"
-            )
+            words = {"id": event.name, "text": event.text, "status": event.status}
+            dry = {"dry-run": True} if self.prefix else {}
+            self.stream.write(dumps({**dry, **{key: word for key, word in words.items() if word}}) + "\n")
         elif self.mode == "tty":
             self._redraw(event)
         else:
-            self.stream.write(f"{self.prefix} {event.name}  {event.status}\n")
+            self.stream.write(f"{self.prefix} {event.name} {event.text} {event.status}\n")
         self.stream.flush()
 
     def _redraw(self, event: StepEvent) -> None:
         mark = {"working": "⠿", "done": "✔", "error": "✘"}[event.state]
         status = f"\x1b[{COLORS[event.state]}m{event.status}\x1b[0m" if self.color else event.status
-        text = f"{self.prefix} {mark} {event.name}  {status}"
+        text = f"{self.prefix} {mark} {event.name} {event.text} {status}"
         if event.name in self.lines:
             up = len(self.lines) - self.lines.index(event.name)
             self.stream.write(f"\x1b[{up}A\r\x1b[2K{text}\x1b[{up}B\r")

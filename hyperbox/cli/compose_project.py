@@ -11,7 +11,7 @@ from hyperbox.compose.load import load
 from hyperbox.compose.model import LoadOptions, Project
 from hyperbox.errors import ComposeError
 from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
-from hyperbox.project.desired import Desired, project_to_desired
+from hyperbox.project.desired import Dependency, Desired, ServiceWish, project_to_desired
 from hyperbox.project.subnets import translate
 
 TYPE_CHECKING = False
@@ -49,7 +49,10 @@ class Session(NamedTuple):
 
     def container(self, service: str, number: int = 0, *, running: bool = True) -> ObservedContainer:
         """Return one container of a service (the first, or the one with `number`). Raises ComposeError where there is none."""
-        rows = sorted(self.containers([service], all=not running), key=lambda row: row.ordinal)
+        rows = sorted(
+            (row for row in containers_named(self, [service], all=not running) if not row.one_off),
+            key=lambda row: row.ordinal,
+        )
         for row in rows:
             if not number or row.ordinal == number:
                 return row
@@ -119,12 +122,15 @@ def load_project(invocation: Invocation, services: Sequence[str] = ()) -> Projec
 
 def session(invocation: Invocation, *, scale: dict[str, int] | None = None, services: Sequence[str] = ()) -> Session:
     """Return the session of a verb that needs the files."""
-    project = load_project(invocation, services)
+    return _session_of(invocation, load_options(invocation, services), scale)
+
+
+def _session_of(invocation: Invocation, options: LoadOptions, scale: dict[str, int] | None = None) -> Session:
+    project = load(options)
     engine = engine_for(invocation)
     place = settled(project, invocation, scale, engine)
     if project.uses_own and changed(project, place):  # its ports are known only now
-        options = load_options(invocation, services)._replace(warn=lambda text: None)
-        project = load(options)
+        project = load(options._replace(warn=lambda text: None))
         place = settled(project, invocation, scale, engine)
     project = translate(project, place.subnets)
     if not invocation.globals.get("dry-run"):
@@ -135,15 +141,45 @@ def session(invocation: Invocation, *, scale: dict[str, int] | None = None, serv
 
 
 def session_by_name(invocation: Invocation) -> Session:
-    """Return the session of a verb that can do without the files where the project's name is given."""
-    name = str(invocation.globals.get("project-name") or os.environ.get("COMPOSE_PROJECT_NAME") or "")
-    try:
-        return session(invocation)
-    except ComposeError as error:
-        if not name or "no configuration file provided" not in error.message:
-            raise
-    nothing = Desired(name, name, os.getcwd(), (), {}, {}, {}, frozenset())
-    return Session(engine_for(invocation), invocation, nothing)
+    """Return the session of a verb that can do without the files where the project's name is given.
+
+    As docker compose has it: -p without -f means the project as it is, whatever files lie here; COMPOSE_PROJECT_NAME stands in for files
+    that can't be loaded. Environment files are not read: what they say changes nothing of a container that is there.
+    """
+    given, files = str(invocation.globals.get("project-name") or ""), strings(invocation.globals.get("file"))
+    name = given or os.environ.get("COMPOSE_PROJECT_NAME") or ""
+    if not given or files:
+        try:
+            return _session_of(invocation, load_options(invocation)._replace(resolve_environment=False))
+        except ComposeError:
+            if given or not name:
+                raise
+    engine = engine_for(invocation)
+    return Session(engine, invocation, project_as_it_is(engine, name))
+
+
+def project_as_it_is(engine: Engine, name: str) -> Desired:
+    """Return what a project would want if its containers were all that is known of it: their services and what these depend on."""
+    services: dict[str, ServiceWish] = {}
+    for row in project_containers(engine, name):
+        labels = row.summary.get("Labels")
+        text = labels.get("com.docker.compose.depends_on") if isinstance(labels, dict) else None
+        if row.service and not row.one_off:
+            depends = tuple(_labelled_dependency(word) for word in str(text or "").split(",") if word)
+            services[row.service] = ServiceWish(row.service, {}, 1, row.config_hash, row.image_id, depends)
+    return Desired(name, name, os.getcwd(), (), {}, {}, services, frozenset(services))
+
+
+def _labelled_dependency(word: str) -> Dependency:
+    service, _, rest = word.partition(":")
+    condition, _, restart = rest.partition(":")
+    return Dependency(service, condition or "service_started", True, restart == "true")
+
+
+def containers_named(found: Session, services: Sequence[str], *, all: bool = True) -> list[ObservedContainer]:
+    """Return the containers of some services (none: all), those of `run` included; services that nobody knows have none."""
+    rows = project_containers(found.engine, found.desired.name, all=all)
+    return [row for row in rows if not services or row.service in services]
 
 
 def settled(

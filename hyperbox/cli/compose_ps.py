@@ -6,12 +6,13 @@ import sys
 import time
 
 from hyperbox.cli import container_list
-from hyperbox.cli.compose_project import session_by_name, strings
+from hyperbox.cli.compose_project import containers_named, session_by_name, strings
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import labels_of
 from hyperbox.cli.container_ports import host_and_port
 from hyperbox.cli.output import go_json, human_duration, human_size, short_id, table
-from hyperbox.cli.output_list import Listing, show
+from hyperbox.cli.output_list import Listing, show, text_of
+from hyperbox.cli.templates_values import Fields
 from hyperbox.errors import ComposeError
 
 TYPE_CHECKING = False
@@ -45,12 +46,12 @@ def publishers(summary: Json) -> list[Json]:
     """Return compose's own form of the published ports."""
     ports = summary.get("Ports")
     rows: list[Json] = [
-        {
-            "URL": port.get("IP") or "",
-            "TargetPort": port.get("PrivatePort") or 0,
-            "PublishedPort": port.get("PublicPort") or 0,
-            "Protocol": port.get("Type") or "tcp",
-        }
+        Fields(
+            URL=port.get("IP") or "",
+            TargetPort=port.get("PrivatePort") or 0,
+            PublishedPort=port.get("PublicPort") or 0,
+            Protocol=port.get("Type") or "tcp",
+        )
         for port in (ports if isinstance(ports, list) else [])
     ]
     return rows
@@ -178,7 +179,7 @@ def images(invocation: Invocation) -> int:
     """docker compose images [SERVICE…]"""
     flags = invocation.flags
     found = session_by_name(invocation)
-    rows = sorted(found.containers(invocation.arguments), key=lambda row: row.name)
+    rows = [row for row in containers_named(found, invocation.arguments) if not row.one_off]
     if flags["quiet"]:
         ids = dict.fromkeys(row.image_id.removeprefix("sha256:") for row in rows)
         sys.stdout.write("".join(f"{image_id}\n" for image_id in ids))
@@ -255,7 +256,7 @@ def top(invocation: Invocation) -> int:
     found = session_by_name(invocation)
     rows: list[list[str]] = []
     titles: list[str] = []
-    for row in sorted(found.containers(invocation.arguments, all=False), key=lambda row: row.name):
+    for row in containers_named(found, invocation.arguments, all=False):
         answer = found.engine.container_top(row.container_id)
         heads, lines = answer["Titles"], answer["Processes"]
         assert isinstance(heads, list)
@@ -295,8 +296,9 @@ def stats(invocation: Invocation) -> int:
     from hyperbox.cli import container_stats
 
     found = session_by_name(invocation)
-    rows = found.containers(invocation.arguments, all=bool(invocation.flags["all"]))
+    rows = containers_named(found, invocation.arguments, all=bool(invocation.flags["all"]))
     if not rows:
+        sys.stdout.write(text_of(container_stats.listing(short=True), [], str(invocation.flags["format"])))
         return 0
     invocation.arguments[:] = [row.container_id for row in rows]
     return container_stats.stats(invocation)

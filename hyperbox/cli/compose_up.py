@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from hyperbox.cli.compose_images import ensure_images
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warn
-from hyperbox.errors import ComposeError, UnsupportedError
+from hyperbox.errors import ComposeError
 from hyperbox.plan.execute import Context, StepEvent, execute
 from hyperbox.plan.operations import Plan, Prepared
-from hyperbox.plan.reconcile import UpOptions, orphans, reconcile_up, selected
+from hyperbox.plan.order import selected
+from hyperbox.plan.reconcile import UpOptions, reconcile_up, volume_diverged
+from hyperbox.plan.removal import orphans
 from hyperbox.project.desired_spec import service_to_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hyperbox.engine.api import Json
     from hyperbox.grammar.parse import Invocation
+    from hyperbox.plan.observe import Observed
+
+
+PULL = ("always", "missing", "never", "build", "policy", "if_not_present", "newer")
 
 
 def asked_port(service: str, ordinal: int, port: Json) -> str:
@@ -46,11 +53,18 @@ def names_others(definition: Json) -> bool:
     return bool(definition.get("volumes_from")) or any(str(mode or "").startswith("service:") for mode in modes)
 
 
-def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
-    """Return the context in which a plan of this project is carried out."""
+def preparer(
+    session: Session,
+    image_ids: Mapping[str, str],
+    *,
+    show: bool = True,
+    on_hook: Callable[[str, bytes], None] | None = None,
+) -> Context:
+    """Return the context in which a plan of this project is carried out; without `show` its steps are not told."""
     from hyperbox.cli.compose_ports import add_address, port_assigner
 
     progress = step_progress(session.invocation)
+    tell = progress.event if show else lambda event: None
     real_port = port_assigner(session)
 
     def prepare(service: str, ordinal: int, replaced: str) -> Prepared:
@@ -81,34 +95,47 @@ def preparer(session: Session, image_ids: Mapping[str, str]) -> Context:
 
     at_once = session.invocation.globals.get("parallel")
     limit = at_once if isinstance(at_once, int) and at_once > 0 else 16
-    return Context(session.engine, prepare, container_id, progress.event, limit)
+    return Context(session.engine, prepare, container_id, tell, limit, on_hook, warn)
 
 
-def carry_out(session: Session, plan: Plan, image_ids: Mapping[str, str] | None = None) -> None:
+def carry_out(
+    session: Session,
+    plan: Plan,
+    image_ids: Mapping[str, str] | None = None,
+    *,
+    show: bool = True,
+    on_hook: Callable[[str, bytes], None] | None = None,
+) -> None:
     """Execute a plan, or with --dry-run only show it."""
-    context = preparer(session, image_ids or {})
+    context = preparer(session, image_ids or {}, show=show, on_hook=on_hook)
     if not session.invocation.globals.get("dry-run"):
         execute(plan, context)
         return
-    from hyperbox.plan.execute import WORDS
+    from hyperbox.plan.execute import words_of
 
     for node in plan.nodes:
-        begun, ended = WORDS[type(node.operation).__name__]
-        for word, state in ((begun, "working"), (ended, "done")):
+        for word, state in zip(words_of(node), ("working", "done"), strict=True):
             if word:
                 context.on_event(StepEvent(node.name, word, state))
-    sys.stdout.write(plan.text())
+    for line in plan.text().splitlines():  # stdout stays as docker compose leaves it
+        sys.stderr.write(f" DRY-RUN MODE -  {line}\n")
 
 
-def parse_scale(values: tuple[str, ...]) -> dict[str, int]:
-    """Return --scale SERVICE=NUM as numbers. Raises ComposeError."""
+def parse_scale(values: tuple[str, ...], *, flag: bool = True) -> dict[str, int]:
+    """Return SERVICE=NUM, of --scale (`flag`) or of the arguments of `scale`, as numbers. Raises ComposeError."""
     scale = {}
     for text in values:
         name, equals, count = text.partition("=")
-        if not equals or not count.isdigit():
-            raise ComposeError(
-                f'invalid scale specifier "{text}": should be SERVICE=NUM' if not equals else f"invalid scale {text}"
+        if not equals:
+            said = (
+                f'invalid --scale option "{text}". Should be SERVICE=NUM'
+                if flag
+                else f"invalid scale specifier: {text}"
             )
+            raise ComposeError(said)
+        if not count.isdigit():
+            said = f'strconv.Atoi: parsing "{count}": invalid syntax'
+            raise ComposeError(said if flag else f"invalid scale specifier: can't parse replica value as int: {text}")
         scale[name] = int(count)
     return scale
 
@@ -132,14 +159,52 @@ def check_up_flags(invocation: Invocation) -> None:
         or flags.get("attach-dependencies")
         or flags.get("abort-on-container-exit")
         or flags.get("abort-on-container-failure")
+        or flags.get("watch")
     ):
         raise ComposeError(
-            "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach or --attach-dependencies"
+            "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, "
+            "--attach-dependencies or --watch"
         )
     if flags.get("no-deps") and given.get("attach-dependencies"):
         raise ComposeError("--no-deps and --attach-dependencies are incompatible")
-    if flags.get("watch"):
-        raise UnsupportedError("up --watch is not supported yet: run `compose watch`")
+    if str(flags.get("pull") or "missing") not in PULL:
+        raise ComposeError(f'invalid --pull option "{flags["pull"]}"')
+
+
+def tell_orphans(found: Session, observed: Observed) -> None:
+    """Warn of containers that no service of the files has, where they are not to be removed."""
+    if found.invocation.flags.get("remove-orphans") or os.environ.get("COMPOSE_IGNORE_ORPHANS") in ("1", "true"):
+        return
+    extra = sorted(orphans(found.desired, observed), key=lambda row: row.name)
+    if extra:
+        names = " ".join(row.name for row in extra)
+        warn(
+            f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
+            "you can run this command with the --remove-orphans flag to clean it up."
+        )
+
+
+def confirmed_volumes(found: Session, observed: Observed) -> frozenset[str]:
+    """Return the keys of the volumes that differ from the file and that the user lets be made anew."""
+    keys = [key for key, wish in found.desired.volumes.items() if volume_diverged(wish, observed)]
+    yes = bool(found.invocation.flags.get("yes"))
+    return frozenset(
+        key
+        for key in keys
+        if yes
+        or confirm(
+            f'Volume "{found.desired.volumes[key].name}" exists but doesn\'t match configuration in compose file. '
+            "Recreate (data will be lost)?"
+        )
+    )
+
+
+def confirm(question: str) -> bool:
+    """Ask on stdout; return whether the answer on stdin is yes."""
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    sys.stdout.write(f"? {question} (y/N) " if terminal else question)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "1", "t", "true")
 
 
 def up_options(invocation: Invocation, image_ids: Mapping[str, str], *, start: bool) -> UpOptions:
@@ -160,12 +225,13 @@ def up_options(invocation: Invocation, image_ids: Mapping[str, str], *, start: b
     )
 
 
-def converge(invocation: Invocation, *, start: bool) -> Session:
-    """Bring the project to what its files want; returns the session for what follows."""
-    scale = parse_scale(strings(invocation.flags.get("scale")))
+def converge(invocation: Invocation, *, start: bool, counts: dict[str, int] | None = None) -> Session:
+    """Bring the project to what its files want; returns the session for what follows. `counts` scales in place of --scale."""
+    scale = parse_scale(strings(invocation.flags.get("scale"))) if counts is None else counts
     found = session(invocation, scale=scale, services=invocation.arguments)
     if not found.desired.services:
         raise ComposeError("no service selected")
+    check_services(found)
     services = selected(found.desired, invocation.arguments, no_deps=bool(invocation.flags.get("no-deps")))
     image_ids = ensure_images(
         found,
@@ -176,16 +242,20 @@ def converge(invocation: Invocation, *, start: bool) -> Session:
         no_build=bool(invocation.flags.get("no-build")),
     )
     observed = found.observe()
-    extra = orphans(found.desired, observed)
-    if extra and not invocation.flags.get("remove-orphans"):
-        names = " ".join(row.name for row in extra)
-        warn(
-            f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
-            "you can run this command with the --remove-orphans flag to clean it up."
-        )
-    plan = reconcile_up(found.desired, observed, up_options(invocation, image_ids, start=start))
+    tell_orphans(found, observed)
+    options = up_options(invocation, image_ids, start=start)._replace(volumes=confirmed_volumes(found, observed))
+    plan = reconcile_up(found.desired, observed, options)
     carry_out(found, plan, image_ids)
     return found
+
+
+def check_services(found: Session) -> None:
+    """Raise ComposeError for services of --attach, --no-attach and --exit-code-from that are not there."""
+    flags = found.invocation.flags
+    named = [*strings(flags.get("attach")), *strings(flags.get("no-attach"))]
+    for name in (*named, *([str(flags["exit-code-from"])] if flags.get("exit-code-from") else [])):
+        if name not in found.desired.services:
+            raise ComposeError(f"no such service: {name}: not found")
 
 
 def up(invocation: Invocation) -> int:
@@ -196,10 +266,10 @@ def up(invocation: Invocation) -> int:
         flags.get("detach") or flags.get("wait") or flags.get("no-start") or invocation.globals.get("dry-run")
     )
     if attached:
-        from hyperbox.cli.compose_foreground import foreground
+        from hyperbox.cli.compose_foreground import foreground, show_hook
 
         created = converge(invocation, start=False)
-        return foreground(created, start=lambda: _start(created))
+        return foreground(created, start=lambda shown: _start(created, lambda *said: show_hook(shown, *said)))
     found = converge(invocation, start=not flags.get("no-start"))
     if flags.get("wait") and not invocation.globals.get("dry-run"):
         from hyperbox.cli.compose_wait import wait_until_up
@@ -209,24 +279,24 @@ def up(invocation: Invocation) -> int:
     return 0
 
 
-def _start(found: Session) -> None:
-    """Start what `converge` made."""
+def _start(found: Session, on_hook: Callable[[str, bytes], None]) -> None:
+    """Start what `converge` made; only what its hooks print is shown."""
     options = up_options(found.invocation, {}, start=True)._replace(
         recreate="never", recreate_dependencies="never", remove_orphans=False
     )
-    carry_out(found, reconcile_up(found.desired, found.observe(), options))
+    carry_out(found, reconcile_up(found.desired, found.observe(), options), show=False, on_hook=on_hook)
 
 
 def create(invocation: Invocation) -> int:
     """`docker compose create`."""
+    check_up_flags(invocation)
     converge(invocation, start=False)
     return 0
 
 
 def scale(invocation: Invocation) -> int:
     """`docker compose scale`."""
-    counts = parse_scale(tuple(invocation.arguments))
-    invocation.flags["scale"] = list(invocation.arguments)
+    counts = parse_scale(tuple(invocation.arguments), flag=False)
     invocation.arguments[:] = list(counts)
-    converge(invocation, start=True)
+    converge(invocation, start=True, counts=counts)
     return 0

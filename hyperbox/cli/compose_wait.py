@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from hyperbox.cli.compose_progress import step_progress
-from hyperbox.cli.compose_project import Session, session_by_name
+from hyperbox.cli.compose_project import Session, containers_named, session_by_name
 from hyperbox.errors import ComposeError, NotFound
 from hyperbox.plan.execute import StepEvent
 from hyperbox.plan.observe import ObservedContainer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None:
     """Return once every container of the services runs and is healthy. Raises ComposeError when one never will, or after `timeout` seconds."""
-    from hyperbox.plan.reconcile import selected
+    from hyperbox.plan.order import selected
 
     names = selected(found.desired, services)
     completed = {
@@ -63,11 +63,7 @@ def _up(found: Session, row: ObservedContainer, completed: set[str], tell: objec
     if row.service in completed and state["Status"] == "exited" and state["ExitCode"] == 0:
         tell(StepEvent(f"Container {row.name}", "Exited", "done"))
         return True
-    try:
-        done = running_or_healthy(inspected)
-    except ComposeError:
-        tell(StepEvent(f"Container {row.name}", "Error", "error"))
-        raise
+    done = running_or_healthy(inspected)
     if done:
         tell(StepEvent(f"Container {row.name}", "Healthy", "done"))
     return done
@@ -76,7 +72,7 @@ def _up(found: Session, row: ObservedContainer, completed: set[str], tell: objec
 def wait(invocation: Invocation) -> int:
     """`docker compose wait`: until the services' containers have ended; the first one's code with --down-project."""
     found = session_by_name(invocation)
-    rows = found.containers(invocation.arguments)
+    rows = containers_named(found, invocation.arguments, all=False)
     if not rows:
         raise ComposeError("no containers for project " + repr(found.desired.name).replace("'", '"'))
     code = 0

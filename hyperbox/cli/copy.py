@@ -64,13 +64,19 @@ def write_chunks(chunks: Iterator[bytes], target: str) -> None:
 
 def commit(invocation: Invocation) -> int:
     """docker commit CONTAINER [REPOSITORY[:TAG]]"""
+    sys.stdout.write(f"{commit_container(invocation)}\n")
+    return 0
+
+
+def commit_container(invocation: Invocation) -> str:
+    """Make an image of a container, by the arguments and flags of `commit`; returns the image's id."""
     flags = invocation.flags
     container, *names = invocation.arguments
     name = names[0] if names else ""
     last = name.rpartition("/")[2]
     tag = last.partition(":")[2]
     changes = flags["change"]
-    image_id = engine_for(invocation).container_commit(
+    return engine_for(invocation).container_commit(
         container,
         repository=name.removesuffix(f":{tag}") if tag else name,
         tag=tag,
@@ -79,8 +85,6 @@ def commit(invocation: Invocation) -> int:
         pause=bool(flags["pause"]),
         changes=[str(change) for change in changes] if isinstance(changes, list) else [],
     )
-    sys.stdout.write(f"{image_id}\n")
-    return 0
 
 
 # --- cp -----------------------------------------------------------------------------------------------------------------------

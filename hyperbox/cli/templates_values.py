@@ -304,6 +304,10 @@ def _object_text(value: object, depth: int) -> str:
 OMIT_EMPTY = frozenset({"v1.DockerOCIImageConfig", "v1.HealthcheckConfig"})
 
 
+class Fields(dict[str, object]):
+    """The fields of a Go struct: its JSON keeps their order."""
+
+
 def plain(value: object) -> object:
     """Return a value as plain data for JSON: records become dicts, maps have their keys sorted, unknown things null."""
     if isinstance(value, Record):
@@ -313,7 +317,7 @@ def plain(value: object) -> object:
     if isinstance(value, dict):
         if isinstance(value, GoMap) and value.is_nil:
             return None
-        return {key: plain(value[key]) for key in sorted(value)}
+        return {key: plain(value[key]) for key in (value if isinstance(value, Fields) else sorted(value))}
     if isinstance(value, (list, tuple)):
         if isinstance(value, GoList) and value.is_nil:
             return None

@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperbox.compose.model import Json
     from hyperbox.engine.api import Engine
 
     OnEvent = Callable[["StepEvent"], None]
@@ -36,6 +37,7 @@ CONTAINER_LABELS = (
     "com.docker.compose.container-number",
     "com.docker.compose.config-hash",
 )
+IN_USE = "Resource is still in use"
 
 # operation -> (what is shown when it begins, when it is done)
 WORDS: dict[str, tuple[str, str]] = {
@@ -46,6 +48,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "RemoveImage": ("Removing", "Removed"),
     "CreateContainer": ("Creating", "Created"),
     "RecreateContainer": ("Recreate", "Recreated"),
+    "DisconnectContainer": ("", ""),
+    "ConnectContainer": ("", ""),
     "StartContainer": ("Starting", "Started"),
     "StopContainer": ("Stopping", "Stopped"),
     "RemoveContainer": ("Removing", "Removed"),
@@ -57,11 +61,12 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 class StepEvent(NamedTuple):
-    """What happened to a step: `status` is the word that is shown, `state` "working", "done" or "error"."""
+    """What happened to a step: `text` and `status` are the words that are shown, `state` is "working", "done" or "error"."""
 
     name: str
     status: str
     state: str
+    text: str = ""
 
 
 class Context(NamedTuple):
@@ -69,6 +74,8 @@ class Context(NamedTuple):
 
     prepare(service, ordinal, replaced container id or "") gives the spec and files of a container that is about to be made.
     container_id(service, ordinal) gives the id of one that is there; it is called before the step's process is forked, so it may remember.
+    on_hook(container id, bytes) gets what hooks print, in the step's own process; on_warning what is said of dependencies that are not
+    required.
     """
 
     engine: Engine
@@ -76,6 +83,8 @@ class Context(NamedTuple):
     container_id: Callable[[str, int], str]
     on_event: OnEvent
     at_once: int = AT_ONCE
+    on_hook: Callable[[str, bytes], None] | None = None
+    on_warning: Callable[[str], None] | None = None
 
 
 def execute(plan: op.Plan, context: Context) -> None:
@@ -98,12 +107,12 @@ def execute(plan: op.Plan, context: Context) -> None:
                 break
             for reader in _answered(running):
                 node, pid = running.pop(reader)
-                error, container_id = _finish(reader, pid)
+                outcome, container_id = _finish(reader, pid)
                 if isinstance(node.operation, (op.CreateContainer, op.RecreateContainer)):
                     made[node.operation.service, node.operation.ordinal] = container_id
                 done.add(node.number)
-                _tell_end(node, error, context)
-                failure = failure or error
+                told = _tell_end(node, outcome, context)
+                failure = failure or told
     except BaseException:
         for _, pid in running.values():
             os.kill(pid, signal.SIGTERM)
@@ -127,7 +136,7 @@ def _answered(running: dict[int, tuple[op.Node, int]]) -> list[int]:
 
 
 def _begin(node: op.Node, context: Context, made: dict[tuple[str, int], str]) -> tuple[int, int]:
-    begun = WORDS[type(node.operation).__name__][0]
+    begun = words_of(node)[0]
     if begun:
         context.on_event(StepEvent(node.name, begun, "working"))
     reader, writer = os.pipe()
@@ -180,6 +189,16 @@ def _child(node: op.Node, context: Context, writer: int, target: str, failure: H
             os._exit(0)
 
 
+def words_of(node: op.Node) -> tuple[str, str]:
+    """Return what is shown when a step begins ("": nothing) and when it is done."""
+    begun, ended = WORDS[type(node.operation).__name__]
+    if isinstance(node.operation, op.RemoveNetwork | op.RemoveVolume) and node.operation.replaced:
+        return "", ended if isinstance(node.operation, op.RemoveNetwork) else ""
+    if isinstance(node.operation, op.WaitFor) and node.operation.condition == "service_completed_successfully":
+        return begun, "Exited"
+    return begun, ended
+
+
 def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, str]:
     """Return how a step ended: its failure, or the id of the container that it made ("" where it made none)."""
     answer = b""
@@ -199,14 +218,60 @@ def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, str]:
     return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"]))), ""
 
 
-def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> None:
-    if error is not None:
-        context.on_event(StepEvent(node.name, "Error", "error"))
-        return
-    status = WORDS[type(node.operation).__name__][1]
-    if isinstance(node.operation, op.WaitFor) and node.operation.condition == "service_completed_successfully":
-        status = "Exited"
-    context.on_event(StepEvent(node.name, status, "done"))
+def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> HyperBoxError | None:
+    """Show how a step ended; returns its error where that is one for the whole plan."""
+    if error is None:
+        if ended := words_of(node)[1]:
+            context.on_event(StepEvent(node.name, ended, "done"))
+        return None
+    if isinstance(node.operation, op.WaitFor) and not node.operation.required:
+        _tell_optional(node.operation, node.name, error, context)
+        return None
+    if _left(node, error):
+        context.on_event(StepEvent(node.name, IN_USE, "error"))
+        return None
+    shown = _shown(node, error)
+    if shown:
+        context.on_event(StepEvent(node.name, shown, "error"))
+    return error
+
+
+def _left(node: op.Node, error: HyperBoxError) -> bool:
+    """Return whether a network or volume stays because somebody uses it: no failure of `down`."""
+    operation = node.operation
+    removal = isinstance(operation, op.RemoveNetwork | op.RemoveVolume) and not operation.replaced
+    return removal and ("active endpoints" in error.message or "in use" in error.message)
+
+
+def _tell_optional(wait: op.WaitFor, name: str, error: HyperBoxError, context: Context) -> None:
+    """Say that a dependency which isn't required won't be there."""
+    said = error.message.removeprefix("dependency ").removeprefix(f'service "{wait.service}" ')
+    if wait.condition == "service_completed_successfully":
+        words = warning = f'optional dependency "{wait.service}" {said}'
+    else:
+        words, warning = (
+            f'optional dependency "{wait.service}" failed to start',
+            f'optional dependency "{wait.service}" {said}',
+        )
+    context.on_event(StepEvent(name, f"Skipped: {words}", "done"))
+    if context.on_warning:
+        context.on_warning(warning)
+
+
+def _shown(node: op.Node, error: HyperBoxError) -> str:
+    """Return what the line of a step that failed says; "" for those that docker compose leaves as they are."""
+    match node.operation:
+        case op.StartContainer() | op.RestartContainer():
+            return ""
+        case op.StopContainer(hooks=hooks):
+            return "" if hooks else "Error while Stopping"
+        case op.RemoveContainer():
+            return "Error while Removing"
+        case op.CreateContainer() | op.RecreateContainer():
+            return f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
+        case op.WaitFor(condition="service_completed_successfully"):
+            return error.message
+    return "Error"
 
 
 def perform(node: op.Node, context: Context, target: str) -> str:
@@ -227,21 +292,47 @@ def perform(node: op.Node, context: Context, target: str) -> str:
             return create(context, context.prepare(service, ordinal, ""))
         case op.RecreateContainer() as operation:
             return recreate(context, operation)
-        case op.StartContainer():
+        case op.StartContainer(service=service, hooks=hooks):
             engine.container_start(target)
-        case op.StopContainer(container_id=container_id, timeout=timeout):
+            _run_hooks(context, target, service, hooks)
+        case op.StopContainer(container_id=container_id, timeout=timeout, service=service, hooks=hooks):
+            _run_hooks(context, container_id, service, hooks)
             _unless_gone(lambda: engine.container_stop(container_id, timeout=timeout))
         case op.RemoveContainer(container_id=container_id, volumes=volumes):
             _unless_gone(lambda: engine.container_remove(container_id, force=True, volumes=volumes))
         case op.RenameContainer(container_id=container_id, name=name):
             engine.container_rename(container_id, name)
-        case op.RestartContainer(container_id=container_id, timeout=timeout):
-            engine.container_restart(container_id, timeout=timeout)
+        case op.RestartContainer() as restart:
+            _run_hooks(context, restart.container_id, restart.service, restart.pre_stop)
+            engine.container_restart(restart.container_id, timeout=restart.timeout)
+            _run_hooks(context, restart.container_id, restart.service, restart.post_start)
+        case op.DisconnectContainer(container_id=container_id, network=network):
+            _unless_gone(lambda: engine.network_disconnect(network, container_id, force=True))
+        case op.ConnectContainer() as connect:
+            endpoint = endpoint_of(context, connect)
+            _unless_gone(lambda: engine.network_connect(connect.network, connect.container_id, endpoint))
         case op.WaitFor(condition=condition):
             wait_for(engine, target, condition)
         case op.KeepContainer():
             pass
     return ""
+
+
+def _run_hooks(context: Context, container_id: str, service: str, hooks: op.Hooks) -> None:
+    if not hooks:
+        return
+    from hyperbox.plan.hooks import run_hooks
+
+    told = context.on_hook
+    run_hooks(context.engine, container_id, service, hooks, lambda data: told(container_id, data) if told else None)
+
+
+def endpoint_of(context: Context, connect: op.ConnectContainer) -> Json:
+    """Return how a service's container is to be on a network: aliases, addresses."""
+    prepared = context.prepare(connect.service, connect.ordinal, "")
+    endpoints = prepared.spec.networking_config.get("EndpointsConfig")
+    found = endpoints.get(connect.network) if isinstance(endpoints, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _unless_gone(action: Callable[[], object]) -> None:

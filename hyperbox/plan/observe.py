@@ -27,6 +27,7 @@ class ObservedContainer(NamedTuple):
     replaces: str
     created: int
     networks: tuple[str, ...]
+    volumes: tuple[str, ...]
     summary: Json
 
     @property
@@ -62,6 +63,7 @@ def observed(row: Json) -> ObservedContainer:
     name = str(names[0]).lstrip("/") if isinstance(names, list) and names else ""
     settings = row.get("NetworkSettings")
     networks = settings.get("Networks") if isinstance(settings, dict) else None
+    mounts = row.get("Mounts")
     ordinal = str(label.get(f"{PREFIX}container-number", "0"))
     return ObservedContainer(
         str(row["Id"]),
@@ -75,6 +77,7 @@ def observed(row: Json) -> ObservedContainer:
         str(label.get(f"{PREFIX}replace", "")) if is_temporary(name) else "",
         int(str(row.get("Created", 0))),
         tuple(networks) if isinstance(networks, dict) else (),
+        tuple(str(mount.get("Name") or "") for mount in (mounts if isinstance(mounts, list) else [])),
         row,
     )
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from hyperbox.compose.model import Json
     from hyperbox.project.desired_mounts import FileWish
 
+    # a service's `post_start` or `pre_stop`, as the canonical model has them
+    Hooks = tuple[Json, ...]
+
 
 class CreateNetwork(NamedTuple):
     """Make a network."""
@@ -20,9 +23,10 @@ class CreateNetwork(NamedTuple):
 
 
 class RemoveNetwork(NamedTuple):
-    """Remove a network; one that is gone is no error."""
+    """Remove a network, or to make it anew (`replaced`); one that is gone is no error, one in use only outside of that."""
 
     name: str
+    replaced: bool = False
 
 
 class CreateVolume(NamedTuple):
@@ -33,9 +37,10 @@ class CreateVolume(NamedTuple):
 
 
 class RemoveVolume(NamedTuple):
-    """Remove a volume."""
+    """Remove a volume, or to make it anew (`replaced`)."""
 
     name: str
+    replaced: bool = False
 
 
 class RemoveImage(NamedTuple):
@@ -62,17 +67,20 @@ class RecreateContainer(NamedTuple):
 
 
 class StartContainer(NamedTuple):
-    """Start a container, made in this plan or before."""
+    """Start a container, made in this plan or before, and run its service's `post_start` hooks in it."""
 
     service: str
     ordinal: int
+    hooks: Hooks = ()
 
 
 class StopContainer(NamedTuple):
-    """Stop a container."""
+    """Stop a container, after its service's `pre_stop` hooks have run in it; one that doesn't run is no error."""
 
     container_id: str
     timeout: int | None
+    service: str = ""
+    hooks: Hooks = ()
 
 
 class RemoveContainer(NamedTuple):
@@ -90,18 +98,38 @@ class RenameContainer(NamedTuple):
 
 
 class RestartContainer(NamedTuple):
-    """Stop and start a container."""
+    """Stop and start a container, with its service's hooks before and after."""
 
     container_id: str
     timeout: int | None
+    service: str = ""
+    pre_stop: Hooks = ()
+    post_start: Hooks = ()
+
+
+class DisconnectContainer(NamedTuple):
+    """Take a stopped container off a network that is about to be replaced."""
+
+    container_id: str
+    network: str
+
+
+class ConnectContainer(NamedTuple):
+    """Join a stopped container to a network that was replaced, under the names that it had on the old one."""
+
+    service: str
+    ordinal: int
+    container_id: str
+    network: str
 
 
 class WaitFor(NamedTuple):
-    """Wait until a container meets a condition of depends_on."""
+    """Wait until a container meets a condition of depends_on; one that is not `required` and never will is only told."""
 
     service: str
     ordinal: int
     condition: str
+    required: bool = True
 
 
 class KeepContainer(NamedTuple):
@@ -124,6 +152,8 @@ Operation = (
     | RemoveContainer
     | RenameContainer
     | RestartContainer
+    | DisconnectContainer
+    | ConnectContainer
     | WaitFor
     | KeepContainer
 )

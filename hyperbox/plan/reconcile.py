@@ -7,14 +7,14 @@ from typing import NamedTuple
 from hyperbox.errors import ComposeError
 from hyperbox.plan.operations import (
     Builder,
+    ConnectContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DisconnectContainer,
     KeepContainer,
     Plan,
     RecreateContainer,
-    RemoveContainer,
-    RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
@@ -23,13 +23,15 @@ from hyperbox.plan.operations import (
     StopContainer,
     WaitFor,
 )
+from hyperbox.plan.order import hooks_of, selected
+from hyperbox.plan.removal import orphans, remove, resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from hyperbox.plan.observe import Observed, ObservedContainer
-    from hyperbox.project.desired import Desired, ServiceWish
+    from hyperbox.project.desired import Dependency, Desired, ServiceWish, VolumeWish
 
 WAITED = ("service_healthy", "service_completed_successfully")
 
@@ -40,6 +42,7 @@ class UpOptions(NamedTuple):
     services   those that were asked for (none: all); what they depend on comes too unless `no_deps`
     recreate   "diverged" | "force" | "never", for the services asked for; `recreate_dependencies` the same for the others
     image_ids  service -> id of the image that it would be made from now
+    volumes    keys of the named volumes that may be made anew where they differ from the file: their data goes
     """
 
     services: tuple[str, ...] = ()
@@ -51,47 +54,7 @@ class UpOptions(NamedTuple):
     remove_orphans: bool = False
     timeout: int | None = None
     image_ids: Mapping[str, str] = {}
-
-
-def service_order(desired: Desired) -> list[str]:
-    """Return the services so that each comes after those that it depends on. Raises ComposeError for a cycle."""
-    order: list[str] = []
-    state: dict[str, int] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if state.get(name) == 2 or name not in desired.services:
-            return
-        if state.get(name) == 1:
-            raise ComposeError(f"dependency cycle detected: {' -> '.join((*path[path.index(name) :], name))}")
-        state[name] = 1
-        for row in sorted(desired.services[name].depends_on):
-            visit(row.service, (*path, name))
-        state[name] = 2
-        order.append(name)
-
-    for name in sorted(desired.services):
-        visit(name, ())
-    return order
-
-
-def selected(desired: Desired, names: Iterable[str], *, no_deps: bool = False) -> list[str]:
-    """Return the services that a command is about, in order of dependency. Raises ComposeError "no such service: x"."""
-    wanted = list(names)
-    for name in wanted:
-        if name not in desired.services:
-            raise ComposeError(f"no such service: {name}")
-    order = service_order(desired)
-    if not wanted:
-        return order
-    found = set(wanted)
-    if not no_deps:
-        pending = list(wanted)
-        while pending:
-            for row in desired.services[pending.pop()].depends_on:
-                if row.service in desired.services and row.service not in found:
-                    found.add(row.service)
-                    pending.append(row.service)
-    return [name for name in order if name in found]
+    volumes: frozenset[str] = frozenset()
 
 
 class Up:
@@ -109,7 +72,9 @@ class Up:
         self.ordinals: dict[str, list[int]] = {}
         self.recreated: set[str] = set()
         self.running: set[tuple[str, int]] = set()
-        self.replaced_networks: set[str] = set()
+        self.moved: list[int] = []
+        self.stopped: dict[str, int] = {}
+        self.removed: set[str] = set()
 
     def finish_recreations(self) -> None:
         """Add what an interrupted recreation left to do: the old container is there (then the new one goes) or not (it gets its name)."""
@@ -150,36 +115,51 @@ class Up:
                 self._replace_network(key)
 
     def _replace_network(self, key: str) -> None:
-        wish = self.desired.networks[key]
-        removed = []
-        for row in self.observed.containers:
-            if wish.name in row.networks:
-                stop = self.builder.add(
-                    StopContainer(row.container_id, self.options.timeout),
-                    resource(row),
-                    f"Container {row.name}",
-                    f"network {key} diverged",
-                )
-                removed.append(
-                    self.builder.add(
-                        RemoveContainer(row.container_id, False),
-                        resource(row),
-                        f"Container {row.name}",
-                        f"network {key} diverged",
-                        [stop],
-                    )
-                )
+        """Add the steps that make a network anew; the containers on it are stopped and moved over, not made anew."""
+        wish, cause = self.desired.networks[key], f"network {key} diverged"
+        on = [row for row in self.observed.containers if wish.name in row.networks]
+        moved = [
+            self.builder.add(
+                DisconnectContainer(row.container_id, wish.name),
+                resource(row),
+                f"Container {row.name}",
+                cause,
+                [self._stop(row, cause)],
+            )
+            for row in on
+        ]
         gone = self.builder.add(
-            RemoveNetwork(wish.name), f"network:{key}", f"Network {wish.name}", "config hash diverged", removed
+            RemoveNetwork(wish.name, replaced=True),
+            f"network:{key}",
+            f"Network {wish.name}",
+            "config hash diverged",
+            moved,
         )
-        self.network_steps[wish.name] = self.builder.add(
+        made = self.builder.add(
             CreateNetwork(wish.name, wish.body),
             f"network:{key}",
             f"Network {wish.name}",
             "config hash diverged",
             [gone],
         )
-        self.replaced_networks.add(wish.name)
+        self.moved += [
+            self.builder.add(
+                ConnectContainer(row.service, row.ordinal, row.container_id, wish.name),
+                resource(row),
+                f"Container {row.name}",
+                cause,
+                [made],
+            )
+            for row in on
+        ]
+        self.network_steps[wish.name] = made
+
+    def _stop(self, row: ObservedContainer, cause: str) -> int:
+        """Add the step that stops a container for the sake of what it uses, once."""
+        if row.container_id not in self.stopped:
+            operation = StopContainer(row.container_id, self.options.timeout, row.service)
+            self.stopped[row.container_id] = self.builder.add(operation, resource(row), f"Container {row.name}", cause)
+        return self.stopped[row.container_id]
 
     def volumes(self, services: list[str]) -> None:
         """Add the named volumes that the services use."""
@@ -197,18 +177,36 @@ class Up:
             found = self.observed.volumes.get(wish.name)
             if wish.external and found is None:
                 raise ComposeError(f'external volume "{wish.name}" not found')
+            if key in self.options.volumes and volume_diverged(wish, self.observed):
+                self._replace_volume(key)
             if found is None:
                 self.volume_steps[wish.name] = self.builder.add(
                     CreateVolume(wish.name, wish.body), f"volume:{key}", f"Volume {wish.name}", "no existing volume"
                 )
 
+    def _replace_volume(self, key: str) -> None:
+        wish, cause = self.desired.volumes[key], f"volume {key} diverged"
+        users = [row for row in self.observed.containers if wish.name in row.volumes]
+        removed = [remove(self.builder, row, cause, self.options.timeout) for row in users]
+        self.removed.update(row.container_id for row in users)
+        gone = self.builder.add(
+            RemoveVolume(wish.name, replaced=True),
+            f"volume:{key}",
+            f"Volume {wish.name}",
+            "config hash diverged",
+            removed,
+        )
+        self.volume_steps[wish.name] = self.builder.add(
+            CreateVolume(wish.name, wish.body), f"volume:{key}", f"Volume {wish.name}", "config hash diverged", [gone]
+        )
+
     def service(self, name: str) -> None:
         """Add the steps after which a service's containers are there as wanted, not yet started."""
         wish = self.desired.services[name]
-        existing = [row for row in self.observed.of(name) if not self.replaced_networks.intersection(row.networks)]
+        existing = [row for row in self.observed.of(name) if row.container_id not in self.removed]
         kept = self._too_many(wish, existing)
         self.ordinals[name] = [row.ordinal for row in kept]
-        before = [*self.network_steps.values(), *self.volume_steps.values(), *self._referred(wish)]
+        before = [*self.network_steps.values(), *self.moved, *self.volume_steps.values(), *self._referred(wish)]
         for row in kept:
             cause = self._diverged(wish, row)
             key = (name, row.ordinal)
@@ -217,7 +215,7 @@ class Up:
                 operation = RecreateContainer(name, row.ordinal, row.container_id, self.options.timeout, inherit)
                 self.made[key] = self.builder.add(operation, resource(row), f"Container {row.name}", cause, before)
                 self.recreated.add(name)
-            elif row.running:
+            elif row.running and row.container_id not in self.stopped:
                 self.running.add(key)
                 self.made[key] = self.builder.add(
                     KeepContainer(name, row.ordinal), resource(row), f"Container {row.name}", "as wanted", []
@@ -288,26 +286,33 @@ class Up:
         """Add the steps that start a service's containers, after what it waits for."""
         wish = self.desired.services[name]
         before: list[int] = []
-        pending = any((name, ordinal) not in self.running for ordinal in self.ordinals[name])
         restarted = False
         for row in wish.depends_on:
             restarted = restarted or (row.restart and row.service in self.recreated)
-            if pending or restarted:
-                before.extend(self._wait(row.service, row.condition))
+            before.extend(self._wait(row))
+        post_start = hooks_of(self.desired, name, "post_start")
         for ordinal in self.ordinals[name]:
             key = (name, ordinal)
             shown = f"Container {self._name(wish, ordinal)}"
             if key in self.running:
                 if restarted:
                     container = next(row for row in self.observed.of(name) if row.ordinal == ordinal)
-                    operation = RestartContainer(container.container_id, self.options.timeout)
+                    operation = RestartContainer(
+                        container.container_id,
+                        self.options.timeout,
+                        name,
+                        hooks_of(self.desired, name, "pre_stop"),
+                        post_start,
+                    )
                     self.started[key] = self.builder.add(
                         operation, f"service:{name}:{ordinal}", shown, "a dependency was recreated", before
                     )
                 continue
             after = [*before, *([self.made[key]] if key in self.made else [])]
+            if key not in self.made:  # it is there, and may have to be moved to networks that are made anew
+                after.extend(self.moved)
             self.started[key] = self.builder.add(
-                StartContainer(name, ordinal), f"service:{name}:{ordinal}", shown, "not running", after
+                StartContainer(name, ordinal, post_start), f"service:{name}:{ordinal}", shown, "not running", after
             )
 
     def _name(self, wish: ServiceWish, ordinal: int) -> str:
@@ -316,7 +321,8 @@ class Up:
                 return row.name
         return self._shown(wish, ordinal)
 
-    def _wait(self, service: str, condition: str) -> list[int]:
+    def _wait(self, dependency: Dependency) -> list[int]:
+        service, condition = dependency.service, dependency.condition
         steps = []
         for ordinal in self.ordinals.get(service, []):
             after = [step for step in (self.started.get((service, ordinal)),) if step is not None]
@@ -324,7 +330,11 @@ class Up:
                 shown = f"Container {self._name(self.desired.services[service], ordinal)}"
                 steps.append(
                     self.builder.add(
-                        WaitFor(service, ordinal, condition), f"service:{service}:{ordinal}", shown, condition, after
+                        WaitFor(service, ordinal, condition, dependency.required),
+                        f"service:{service}:{ordinal}",
+                        shown,
+                        condition,
+                        after,
                     )
                 )
             else:
@@ -332,32 +342,10 @@ class Up:
         return steps
 
 
-def resource(row: ObservedContainer) -> str:
-    """Return a container's resource id: service:db:1, or container:NAME for one of no service."""
-    return f"service:{row.service}:{row.ordinal}" if row.service and not row.one_off else f"container:{row.name}"
-
-
-def remove(
-    builder: Builder,
-    row: ObservedContainer,
-    cause: str,
-    timeout: int | None,
-    *,
-    volumes: bool = False,
-    after: list[int] | None = None,
-) -> int:
-    """Add the steps that stop and remove a container; returns the last one."""
-    steps = list(after or ())
-    if row.running:
-        steps = [
-            builder.add(StopContainer(row.container_id, timeout), resource(row), f"Container {row.name}", cause, steps)
-        ]
-    return builder.add(RemoveContainer(row.container_id, volumes), resource(row), f"Container {row.name}", cause, steps)
-
-
-def orphans(desired: Desired, observed: Observed) -> list[ObservedContainer]:
-    """Return the containers of services that the files don't know."""
-    return [row for row in observed.containers if row.service not in desired.known_services and not row.one_off]
+def volume_diverged(wish: VolumeWish, observed: Observed) -> bool:
+    """Return whether a volume of the project was made from something else than the file says now."""
+    found = observed.volumes.get(wish.name)
+    return not wish.external and bool(found) and found != wish.config_hash
 
 
 def reconcile_up(desired: Desired, observed: Observed, options: UpOptions) -> Plan:
@@ -376,124 +364,3 @@ def reconcile_up(desired: Desired, observed: Observed, options: UpOptions) -> Pl
         for name in services:
             up.start(name)
     return up.builder.plan()
-
-
-class DownOptions(NamedTuple):
-    """How `down` reconciles; `images` names those to remove."""
-
-    services: tuple[str, ...] = ()
-    volumes: bool = False
-    remove_orphans: bool = False
-    timeout: int | None = None
-    images: tuple[str, ...] = ()
-
-
-def reconcile_down(desired: Desired, observed: Observed, options: DownOptions) -> Plan:
-    """Return the plan of `down`: containers in reverse order of dependency, then networks, volumes and images."""
-    builder = Builder()
-    removed: dict[str, list[int]] = {}
-    order = list(reversed(service_order(desired)))
-    known = set(desired.known_services)
-    wanted = set(options.services) or known
-    for name in order:
-        if name not in wanted:
-            continue
-        dependents = [
-            step
-            for other, steps in removed.items()
-            if any(row.service == name for row in desired.services[other].depends_on)
-            for step in steps
-        ]
-        rows = [row for row in observed.containers if row.service == name]
-        removed[name] = [
-            remove(builder, row, "down", options.timeout, volumes=options.volumes, after=dependents) for row in rows
-        ]
-    steps = [step for rows in removed.values() for step in rows]
-    for row in observed.containers:
-        unknown = row.service not in desired.services
-        if (
-            unknown
-            and not options.services
-            and (row.service in known or row.one_off or options.remove_orphans or not desired.services)
-        ):
-            steps.append(
-                remove(
-                    builder,
-                    row,
-                    "orphan" if row.service not in known else "down",
-                    options.timeout,
-                    volumes=options.volumes,
-                )
-            )
-    if not options.services:
-        _down_resources(builder, desired, observed, options, steps)
-    return builder.plan()
-
-
-def _down_resources(
-    builder: Builder, desired: Desired, observed: Observed, options: DownOptions, steps: list[int]
-) -> None:
-    if options.volumes:
-        external = {wish.name for wish in desired.volumes.values() if wish.external}
-        for name in observed.volumes:
-            if name not in external:
-                builder.add(RemoveVolume(name), f"volume:{name}", f"Volume {name}", "down", steps)
-    external = {wish.name for wish in desired.networks.values() if wish.external}
-    for name in observed.networks:
-        if name not in external:
-            builder.add(RemoveNetwork(name), f"network:{name}", f"Network {name}", "down", steps)
-    for name in options.images:
-        builder.add(RemoveImage(name), f"image:{name}", f"Image {name}", "down", steps)
-
-
-def reconcile_states(
-    desired: Desired, observed: Observed, services: tuple[str, ...], verb: str, timeout: int | None
-) -> Plan:
-    """Return the plan of `stop`, `start` or `restart` for existing containers, in order of dependency."""
-    builder = Builder()
-    order = selected(desired, services, no_deps=verb != "start")
-    steps: dict[str, list[int]] = {}
-    for name in reversed(order) if verb == "stop" else order:
-        rows = observed.of(name)
-        steps[name] = []
-        before = _before(desired, observed, builder, name, steps, verb)
-        for row in rows:
-            shown = f"Container {row.name}"
-            if verb == "stop" and row.running:
-                steps[name].append(
-                    builder.add(StopContainer(row.container_id, timeout), resource(row), shown, "stop", before)
-                )
-            elif verb == "restart":
-                steps[name].append(
-                    builder.add(RestartContainer(row.container_id, timeout), resource(row), shown, "restart", before)
-                )
-            elif verb == "start" and not row.running:
-                steps[name].append(
-                    builder.add(StartContainer(name, row.ordinal), resource(row), shown, "not running", before)
-                )
-    return builder.plan()
-
-
-def _before(
-    desired: Desired, observed: Observed, builder: Builder, name: str, steps: dict[str, list[int]], verb: str
-) -> list[int]:
-    """Return the steps that a service's steps come after: dependents when stopping, dependencies and their conditions when starting."""
-    if verb == "stop":
-        return [
-            step
-            for other, rows in steps.items()
-            for step in rows
-            if any(row.service == name for row in desired.services[other].depends_on)
-        ]
-    before: list[int] = []
-    for row in desired.services[name].depends_on:
-        before.extend(steps.get(row.service, []))
-        if verb == "start" and row.condition in WAITED and any(not item.running for item in observed.of(name)):
-            for item in observed.of(row.service):
-                wait = WaitFor(row.service, item.ordinal, row.condition)
-                before.append(
-                    builder.add(
-                        wait, resource(item), f"Container {item.name}", row.condition, steps.get(row.service, [])
-                    )
-                )
-    return before

@@ -45,7 +45,7 @@ def met(inspected: Json, condition: str) -> bool:
     if condition == "service_healthy":
         health = state.get("Health")
         if not isinstance(health, dict) or health.get("Status") == "none":
-            raise ComposeError(f"container {name} has no healthcheck configured")
+            raise ComposeError(f"dependency failed to start: container {name} has no healthcheck configured")
         if status == "exited":
             raise ComposeError(f"dependency failed to start: container {name} exited ({code})")
         if health.get("Status") == "unhealthy":

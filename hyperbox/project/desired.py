@@ -134,7 +134,7 @@ def dependencies(definition: Json) -> tuple[Dependency, ...]:
             Dependency(
                 str(name),
                 str(options.get("condition", "service_started")),
-                options.get("required", True) is not False,
+                options.get("required") is True,  # the canonical model leaves false out
                 options.get("restart") is True,
             )
         )

@@ -1,0 +1,57 @@
+"""Whole scenarios of docker compose print and return what the real docker compose did (golden/docker/compose)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/compat"))
+
+import compose_scenarios as scenarios  # type: ignore[import-not-found]  # noqa: E402
+
+pytestmark = pytest.mark.system
+# where we differ, and why
+VERSION = "docker's own is a Debian build"
+BEFORE = "what can't be had is told before anything is made"
+KNOWN = {
+    ("resources", "-f lost.yaml up -d"): BEFORE,
+    ("resources", "-f lost.yaml down"): BEFORE,
+    ("show", "version"): VERSION,
+    ("show", "version --short"): VERSION,
+    ("show", "version -f json"): VERSION,
+    ("show", "version -f wrong"): VERSION,
+    ("show", "events --json --since 1h --until 0s nope"): "docker's client fails at the end of the events",
+    ("up", "(LEVEL=2) --dry-run up -d --force-recreate"): "docker shows the names that containers have for a moment",
+    ("up", "up -d --scale nope=1"): "docker has other words here than everywhere else",
+    ("up", "--dry-run down"): "docker asks for a network whose containers it has not removed",
+    ("states", "--dry-run start"): "docker has forgotten the containers when it only pretends",
+    ("states", "rm -f -v"): "in the order of their names",
+    ("states", "unpause"): "docker ends its display at the first failure; both do the rest",
+    ("exec", "run --rm -T web nope"): "the words are the runtime's",
+    ("exec", "commit web BAD"): "the engine refuses the name",
+    ("exec", "cp - web:/tmp"): "our words for a tar that breaks off",
+}
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_a_scenario_goes_as_with_docker_compose(name: str, hyperbox: object, busybox: str, tmp_path: Path) -> None:
+    argv = hyperbox.argv  # type: ignore[attr-defined]
+    docker = [str(Path(argv[0]).with_name("docker")), *argv[1:]]
+    folder = tmp_path / f"hb-{name}"
+    folder.mkdir()
+    scenarios.write_files(name, folder)
+    files, steps = scenarios.read(name)
+    wrong = []
+    try:
+        for step, expected in zip(steps, scenarios.recorded(name), strict=True):
+            done = scenarios.run_step([], docker, step, folder)
+            if done != expected and (name, step.line) not in KNOWN:
+                wrong.append("\n".join([step.line, f"  docker:   {expected}", f"  hyperbox: {done}"]))
+    finally:
+        for file in files:
+            if file.endswith(".yaml") and wrong:
+                hyperbox("compose", "-f", folder / file, "down", "-v", "--remove-orphans", "-t", "0", code=None)  # type: ignore[operator]
+    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)

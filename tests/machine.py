@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tests.conftest import wait_until
@@ -130,15 +130,36 @@ def leftovers(roots: Roots) -> list[str]:
     ]
 
 
-def assert_clean(roots: Roots, seconds: float = 10.0) -> None:
-    """Fail with the list of what is left, unless there is nothing within `seconds` (removals finish in the background)."""
+def assert_clean(roots: Roots, seconds: float = 10.0, before: Collection[str] = ()) -> None:
+    """Fail with the list of what is left, unless there is nothing within `seconds` (removals finish in the background).
+
+    `before`: what was there already, of other tests; the last test of all looks for that.
+    """
     left: list[str] = []
 
     def clean() -> bool:
-        left[:] = leftovers(roots)
+        left[:] = [line for line in leftovers(roots) if line not in before]
         return not left
 
     try:
         wait_until(clean, seconds)
     except AssertionError:
         raise AssertionError("left behind:\n" + "\n".join(left)) from None
+
+
+def host_state() -> list[str]:
+    """Return what the host has of all that containers could leave: mounts, links, tables of rules, control groups of ours."""
+    state = []
+    for line in text_of("/proc/self/mountinfo").splitlines():
+        state.append(f"mount {line.split()[4]}")
+    shown = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    state += [f"link {line.split()[1].rstrip(':')}" for line in shown.splitlines()]
+    tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False).stdout
+    state += [f"rules {line}" for line in tables.splitlines()]
+    for hierarchy in (CONTROL_GROUPS, *(path for path in CONTROL_GROUPS.iterdir() if path.is_dir())):
+        state += [f"control group {path}" for path in hierarchy.glob("hyperbox*")]
+    return sorted(state)
+
+
+if __name__ == "__main__":
+    print("\n".join(host_state()))

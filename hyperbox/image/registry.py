@@ -9,6 +9,7 @@ import base64
 import http.client
 import json
 import ssl
+import time
 import urllib.parse
 import urllib.request
 
@@ -27,6 +28,11 @@ MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 )
+# a registry that is busy or broken for the moment is asked again, after the time that it names or a growing one of our own
+BUSY = (429, 500, 502, 503, 504)
+TRIES = 4
+FIRST_WAIT = 0.5  # seconds
+LONGEST_WAIT = 30.0
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -161,11 +167,20 @@ class Connection:
         """Send a request with the registry's credentials, following redirects and answering one challenge."""
         registry = self.registry
         own_host = urllib.parse.urlsplit(address).netloc
-        for _ in range(8):
+        tries = 1
+        for _ in range(8 + TRIES):
             sent = {"User-Agent": "docker/28.5 hyperbox", **(headers or {})}
             if registry.token and urllib.parse.urlsplit(address).netloc == own_host:
                 sent["Authorization"] = f"{registry.scheme} {registry.token}"
             response = self._send(method, address, sent, body)
+            if response.status in BUSY and method in ("GET", "HEAD") and tries < TRIES:
+                wait = waiting_time(response, tries)
+                if wait is not None:
+                    response.read(1 << 16)
+                    response.close()
+                    time.sleep(wait)
+                    tries += 1
+                    continue
             if response.status in REDIRECTS and response.headers.get("Location"):
                 response.read()
                 address = urllib.parse.urljoin(address, response.headers["Location"])
@@ -181,6 +196,17 @@ class Connection:
                 raise Unauthorized(f"{method.capitalize()} {json.dumps(address)}: no basic auth credentials")
             return response
         raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")
+
+
+def waiting_time(response: http.client.HTTPResponse, tries: int) -> float | None:
+    """Return how many seconds to wait before a busy registry is asked again; None where it is not to be (RFC 9110, Retry-After).
+
+    Too many requests without a time are told at once, as docker does: the limit is one of hours.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text) if float(text) <= LONGEST_WAIT else None
+    return None if response.status == 429 else float(FIRST_WAIT * 2 ** (tries - 1))
 
 
 def dial_error(parts: urllib.parse.SplitResult, error: OSError) -> str:

@@ -18,8 +18,10 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import machine
 from tests.conftest import ROOT, Command, command_under_test, wait_until
-from tests.machine import Roots, assert_clean, processes
+from tests.fake_registry import fake_registry, tar_of
+from tests.machine import Roots, leftovers, processes
 
 SEED = int(os.environ.get("HYPERBOX_TEST_SEED", "1"))
 # the engine's own operations are killed at every step; what is made of these at a few, chosen by the seed ("all": every one)
@@ -28,6 +30,8 @@ COMPOSED, FEW = ("compose up", "compose down", "restart"), 5
 RANDOM_KILLS = int(os.environ.get("HYPERBOX_TEST_RANDOM_KILLS", "2"))
 PORT = "18081"
 SLEEP = ["busybox", "sleep", "1000"]
+REGISTRY_PORT = 5099
+PULLED = f"127.0.0.1:{REGISTRY_PORT}/tiny"
 COMPOSE = f"""
 services:
   web: {{image: busybox, command: sleep 1000, ports: ["{PORT}:80"], volumes: ["data:/data"], stop_grace_period: 0s}}
@@ -81,6 +85,9 @@ OPERATIONS = {
         ["build", "--no-cache", "-q", "-t", "crashed", "built"], (["image", "rm", "-f", "crashed"],),
         (["run", "--rm", "crashed", "cat", "/made"],), (["image", "rm", "crashed"], ["builder", "prune", "-af"]),
     ),
+    "pull": Operation(
+        ["pull", PULLED], (["image", "rm", "-f", PULLED],), (["run", "--rm", PULLED, "true"],), (["image", "rm", PULLED],)
+    ),
     "compose up": Operation(["compose", "up", "-d"], last=(["compose", "down", "-v"],)),
     "compose down": Operation(
         ["compose", "down", "-v"], (["compose", "up", "-d"],), (["compose", "up", "-d"],), (["compose", "down", "-v"],)
@@ -95,7 +102,7 @@ DONE_ALREADY = re.compile(r"already in use|already exists|[Nn]o such|not found|i
 
 @pytest.fixture(scope="module")
 def ground(busybox: str, image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a compose file and the archive of a small image that differs from busybox; its project goes with it."""
+    """A folder with a compose file and the archive of a small image that differs from busybox, which a registry has too."""
     folder = tmp_path_factory.mktemp("crash")
     (folder / "compose.yaml").write_text(COMPOSE)
     (folder / "built").mkdir()
@@ -110,8 +117,26 @@ def ground(busybox: str, image_folder: Path, tmp_path_factory: pytest.TempPathFa
         ["image", "rm", "tiny"],
     ):
         subprocess.run([*argv, *words], check=True)
-    yield folder
+    with fake_registry(REGISTRY_PORT) as registry:
+        registry.add_image(
+            "tiny", [tar_of({"bin/true": Path("/bin/busybox").read_bytes()}), tar_of({"data": b"x" * 99999})]
+        )
+        yield folder
     subprocess.run([*argv, "project", "rm", "-f", folder.name], check=False)  # there where a compose case ran
+
+
+BEFORE: set[str] = set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_was_there() -> None:
+    """What other tests have left is not looked at here."""
+    BEFORE.update(leftovers(Roots.of_environment()))
+
+
+def assert_clean(roots: Roots) -> None:
+    """Fail where something is there that was not before this file's tests."""
+    machine.assert_clean(roots, before=BEFORE)
 
 
 def try_until_done(hyperbox: Command, words: list[str], seconds: float = 8.0) -> None:
@@ -242,8 +267,4 @@ def test_every_step_is_reached_by_some_operation() -> None:
         path for room in ("build", "engine", "image", "runtime") for path in (ROOT / "hyperbox" / room).rglob("*.py")
     ):
         named |= set(re.findall(r"reached\(\"([a-z-]+)\"\)", path.read_text()))
-    assert sorted(named - REACHED - NOT_HERE) == []
-
-
-# a pull is killed in test_registry
-NOT_HERE = {"blob-fetched"}
+    assert sorted(named - REACHED) == []

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import machine
 from tests.conftest import ROOT, Command, Result, wait_until
-from tests.machine import Roots, assert_clean, processes
+from tests.machine import Roots, leftovers, processes
 
 FULL = "no space left on device"
 
@@ -43,12 +44,34 @@ def small(tmp_path: Path, hyperbox: Command) -> Iterator[Command]:
         subprocess.run(["nft", "delete", "table", "inet", roots.table], check=False, capture_output=True)
         subprocess.run(["umount", "-l", data], check=True)
         remove_bridges(run)
+        remove_control_groups(roots.cgroup)
+
+
+BEFORE: set[str] = set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_was_there() -> None:
+    """What other tests have left is not looked at here."""
+    BEFORE.update(leftovers(Roots.of_environment()))
+
+
+def assert_clean(roots: Roots) -> None:
+    """Fail where something is there that was not before this file's tests."""
+    machine.assert_clean(roots, before=BEFORE)
 
 
 def remove_bridges(run: Path) -> None:
     """Remove the default bridge of a set of roots that ends with its test."""
     for network in (run / "networks").glob("[0-9a-f]*"):
         subprocess.run(["ip", "link", "delete", f"br-{network.name[:12]}"], check=False, capture_output=True)
+
+
+def remove_control_groups(name: str) -> None:
+    """Remove the control groups of a set of roots that ends with its test, where there are any."""
+    for group in (*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")):
+        for folder, _, _ in os.walk(group, topdown=False):
+            os.rmdir(folder)
 
 
 def fill(hyperbox: Command) -> None:
@@ -290,4 +313,5 @@ def test_ten_at_once_on_one_project_make_it_once(hyperbox: Command, busybox: str
     assert [result.err for result in results if result.code] == []
     assert hyperbox("compose", "-p", "ten", "ps", "-q").out.count("\n") == 1
     hyperbox("compose", "-p", "ten", "down")
+    hyperbox("project", "rm", "-f", "ten")
     assert_clean(Roots.of_environment())

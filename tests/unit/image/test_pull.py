@@ -1,0 +1,252 @@
+"""Pulling from registries that misbehave: what came broken is continued or refused, and nothing half-made is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hyperbox.errors import EngineError, NotFound
+from hyperbox.image import registry as registry_module
+from hyperbox.image.pull import image_pull
+from hyperbox.image.store import ImageStore
+from tests.fake_registry import INDEX, Answer, FakeRegistry, Request, digest_of, fake_registry, tar_of
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="unpacking layers changes the root, which only root may")
+
+CONTENT = os.urandom(300_000)
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with fake_registry() as made:
+        made.add_image("tiny", [tar_of({"data": CONTENT})])
+        yield made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ImageStore:
+    made = ImageStore(str(tmp_path / "images"))
+    made.prepare()
+    return made
+
+
+def pull(store: ImageStore, registry: FakeRegistry, name: str = "tiny", **options: object) -> str:
+    return image_pull(store, f"{registry.host}/{name}", **options)  # type: ignore[arg-type]
+
+
+def layer_digest(registry: FakeRegistry) -> str:
+    return max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
+
+
+def is_layer(registry: FakeRegistry, request: Request) -> bool:
+    return request.path.endswith(f"/blobs/{layer_digest(registry)}")
+
+
+def assert_nothing_kept(store: ImageStore) -> None:
+    """No name, no record, no layer and nothing being made; whole blobs may stay for the next try."""
+    assert list(store.names()) == []
+    assert store.image_ids() == []
+    assert os.listdir(f"{store.path}/layers") == []
+    assert os.listdir(f"{store.path}/staging") == []
+    for name in os.listdir(f"{store.path}/blobs/sha256"):
+        assert digest_of(Path(store.blob(name)).read_bytes()) == f"sha256:{name}"
+
+
+def assert_whole(store: ImageStore, image_id: str) -> None:
+    (folder,) = store.launch(image_id).lowerdirs
+    assert (Path(folder) / "data").read_bytes() == CONTENT
+    assert os.listdir(f"{store.path}/staging") == []
+
+
+def test_an_image_comes_whole(store: ImageStore, registry: FakeRegistry) -> None:
+    image_id = pull(store, registry)
+    assert_whole(store, image_id)
+    assert store.resolve(f"{registry.host}/tiny:latest") == image_id
+
+
+def test_a_layer_of_another_digest_is_refused(store: ImageStore, registry: FakeRegistry) -> None:
+    digest = layer_digest(registry)
+    data = registry.blobs[digest]
+    registry.blobs[digest] = data[:-1] + bytes([data[-1] ^ 1])
+    with pytest.raises(EngineError, match=f"filesystem layer verification failed for digest {digest}"):
+        pull(store, registry)
+    assert_nothing_kept(store)
+
+
+def test_a_layer_that_is_not_what_the_configuration_says_is_refused(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.add_image("other", [tar_of({"other": b"x"})])
+    other = registry.manifests["other:latest"][1]
+    kind, manifest = registry.manifests["tiny:latest"]
+    import json
+
+    mixed = {**json.loads(manifest), "layers": json.loads(other)["layers"]}
+    registry.add_manifest("mixed", "latest", kind, mixed)
+    with pytest.raises(EngineError, match="layers from manifest don't match image configuration"):
+        pull(store, registry, "mixed")
+    assert_nothing_kept(store)
+
+
+def test_a_body_that_breaks_off_is_continued_where_it_stopped(store: ImageStore, registry: FakeRegistry) -> None:
+    cuts = [1000, 50_000]
+    registry.fault = lambda request: Answer(cut=cuts.pop(0)) if is_layer(registry, request) and cuts else None
+    assert_whole(store, pull(store, registry))
+    ranges = [request.headers.get("range") for request in registry.seen(layer_digest(registry))]
+    assert ranges == [None, "bytes=1000-", "bytes=51000-"]
+
+
+def test_a_registry_without_ranges_begins_anew(store: ImageStore, registry: FakeRegistry) -> None:
+    answers = [Answer(cut=1000), Answer(ranges=False)]
+    registry.fault = lambda request: answers.pop(0) if is_layer(registry, request) and answers else None
+    assert_whole(store, pull(store, registry))
+
+
+def test_a_body_that_never_comes_whole_ends_in_an_error(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.fault = lambda request: Answer(cut=10) if is_layer(registry, request) else None
+    with pytest.raises(EngineError, match="filesystem layer verification failed"):
+        pull(store, registry)
+    assert len(registry.seen(layer_digest(registry))) <= 6
+    assert_nothing_kept(store)
+
+
+def test_a_silent_body_is_given_up_and_continued(
+    store: ImageStore, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "TIMEOUT", 0.2)
+    answers = [Answer(stall=2.0)]
+    registry.fault = lambda request: answers.pop(0) if is_layer(registry, request) and answers else None
+    assert_whole(store, pull(store, registry))
+
+
+def test_more_bytes_than_the_manifest_says_are_refused(store: ImageStore, registry: FakeRegistry) -> None:
+    digest = layer_digest(registry)
+    registry.blobs[digest] += b"more"
+    with pytest.raises(EngineError, match="is larger than the manifest says"):
+        pull(store, registry)
+    assert_nothing_kept(store)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_busy_registry_is_asked_again_when_it_says_so(store: ImageStore, registry: FakeRegistry, status: int) -> None:
+    busy = [Answer(status, {"Retry-After": "0"}, b"")] * 2
+    registry.fault = lambda request: busy.pop() if "/blobs/" in request.path and busy else None
+    assert_whole(store, pull(store, registry))
+
+
+def test_too_many_requests_without_a_time_is_told_at_once(store: ImageStore, registry: FakeRegistry) -> None:
+    body = b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit"}]}'
+    registry.fault = lambda request: Answer(429, {}, body) if "/manifests/" in request.path else None
+    with pytest.raises(EngineError, match=r"^toomanyrequests: .*You have reached your pull rate limit"):
+        pull(store, registry)
+    assert len(registry.seen("/manifests/")) == 1
+    assert_nothing_kept(store)
+
+
+def test_a_server_that_stays_broken_is_told(
+    store: ImageStore, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "FIRST_WAIT", 0.01)
+    registry.fault = lambda request: Answer(500, {}, b"") if "/blobs/" in request.path else None
+    with pytest.raises(EngineError, match="500 Internal Server Error"):
+        pull(store, registry)
+    assert_nothing_kept(store)
+
+
+def test_a_redirected_blob_comes_from_elsewhere_without_our_credentials(
+    store: ImageStore, registry: FakeRegistry
+) -> None:
+    with fake_registry() as elsewhere:
+        elsewhere.blobs = dict(registry.blobs)
+
+        def fault(request: Request) -> Answer | None:
+            if request.headers.get("authorization") != "Basic dXNlcjpzZWNyZXQ=":
+                return Answer(401, {"WWW-Authenticate": 'Basic realm="x"'}, b"")
+            if "/blobs/" in request.path:
+                return Answer(307, {"Location": f"http://{elsewhere.host}{request.path}"}, b"")
+            return None
+
+        registry.fault = fault
+        assert_whole(store, pull(store, registry, auth={"username": "user", "password": "secret"}))
+        assert elsewhere.requests
+        assert [request for request in elsewhere.requests if "authorization" in request.headers] == []
+
+
+def test_redirects_in_a_circle_end(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.fault = lambda request: (
+        Answer(302, {"Location": request.path}, b"") if "/manifests/" in request.path else None
+    )
+    with pytest.raises(EngineError, match="redirects"):
+        pull(store, registry)
+
+
+def test_a_token_is_fetched_with_the_credentials_and_again_when_it_is_stale(
+    store: ImageStore, registry: FakeRegistry
+) -> None:
+    tokens = ["one", "two"]
+    valid: list[str] = []
+
+    def fault(request: Request) -> Answer | None:
+        if request.path.startswith("/token"):
+            valid[:] = [tokens.pop(0)]
+            return Answer(body=b'{"token": "%s"}' % valid[0].encode())
+        if valid == ["one"] and "/blobs/" in request.path:
+            valid[:] = []  # the first token does for the manifest alone
+        if request.headers.get("authorization", "") != f"Bearer {valid[0] if valid else ''}":
+            challenge = f'Bearer realm="http://{registry.host}/token",service="fake",scope="repository:tiny:pull"'
+            return Answer(401, {"WWW-Authenticate": challenge}, b"")
+        return None
+
+    registry.fault = fault
+    assert_whole(store, pull(store, registry, auth={"username": "user", "password": "secret"}))
+    asked = registry.seen("/token")
+    assert len(asked) == 2
+    assert all("scope=repository%3Atiny%3Apull" in request.path and "service=fake" in request.path for request in asked)
+    assert {request.headers["authorization"] for request in asked} == {"Basic dXNlcjpzZWNyZXQ="}
+
+
+def test_refused_credentials_are_told_as_docker_does(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.fault = lambda request: Answer(401, {"WWW-Authenticate": 'Basic realm="x"'}, b"")
+    with pytest.raises(
+        NotFound, match=r"pull access denied for .*/tiny, repository does not exist or may require 'docker login'"
+    ):
+        pull(store, registry)
+    assert_nothing_kept(store)
+
+
+def test_a_platform_is_chosen_and_a_missing_one_told(store: ImageStore, registry: FakeRegistry) -> None:
+    digest = registry.manifests["tiny:latest"][1]
+    entry = {"mediaType": registry.manifests["tiny:latest"][0], "digest": digest_of(digest), "size": len(digest)}
+    index = {"schemaVersion": 2, "manifests": [{**entry, "platform": {"os": "linux", "architecture": "amd64"}}]}
+    registry.add_manifest("tiny", "many", INDEX, index)
+    assert_whole(store, pull(store, registry, "tiny:many", platform="linux/amd64"))
+    with pytest.raises(NotFound, match="no matching manifest for linux/s390x in the manifest list entries"):
+        pull(store, registry, "tiny:many", platform="linux/s390x")
+
+
+def test_a_manifest_that_is_not_what_was_asked_for_by_digest_is_refused(
+    store: ImageStore, registry: FakeRegistry
+) -> None:
+    wrong = "sha256:" + "0" * 64
+    registry.manifests[f"tiny:{wrong}"] = registry.manifests["tiny:latest"]
+    with pytest.raises(EngineError, match=f"manifest verification failed for digest {wrong}"):
+        pull(store, registry, f"tiny@{wrong}")
+    assert_nothing_kept(store)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"schemaVersion": 2}', b'{"schemaVersion": 1}', b"\xff\xfe"])
+def test_a_manifest_that_is_none_is_refused_in_one_sentence(
+    store: ImageStore, registry: FakeRegistry, body: bytes
+) -> None:
+    registry.manifests["bad:latest"] = ("application/json", body)
+    with pytest.raises(EngineError):
+        pull(store, registry, "bad")
+    assert_nothing_kept(store)
+
+
+def test_a_registry_that_is_not_there_is_told_in_docker_s_words(store: ImageStore) -> None:
+    with pytest.raises(
+        EngineError, match=r'Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused'
+    ):
+        image_pull(store, "127.0.0.1:9/tiny")

@@ -153,8 +153,9 @@ def container_process(container: Container, capabilities: list[str], host: Host)
         process["rlimits"] = limits
     if no_new_privileges(host_config):
         process["noNewPrivileges"] = True
-    if host_config.get("OomScoreAdj"):
-        process["oomScoreAdj"] = host_config["OomScoreAdj"]
+    process["oomScoreAdj"] = (
+        host_config.get("OomScoreAdj") or 0
+    )  # said always: the monitor's own is whatever the user's shell had
     return process
 
 
@@ -379,7 +380,7 @@ def _kernel_mounts(host_config: Json, host: Host, *, privileged: bool) -> list[J
         {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*cgroups, *strict]},
     ]
     if ipc == "host":
-        host_shm = _bind("/dev/shm", "/dev/shm")
+        host_shm = {**_bind("/dev/shm", "/dev/shm"), "options": ["rbind", "rprivate"]}
         return [
             *result,
             {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": strict},

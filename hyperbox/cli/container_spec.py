@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox.engine.api import ContainerSpec
+from hyperbox.engine.container_spec import ContainerSpec
 from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False

@@ -12,6 +12,8 @@ Errors are those of `hyperbox.errors` with docker's words: NotFound "No such con
 
 from __future__ import annotations
 
+from hyperbox.engine.container_spec import ContainerSpec as ContainerSpec
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,39 +24,6 @@ if TYPE_CHECKING:
     OnEvent = Callable[[dict[str, object]], None]
 else:
     Protocol = object
-
-
-class ContainerSpec:
-    """A container to be: what `POST /containers/create` takes, and the project that it belongs to. Never changed after it is made.
-
-    name               the name without "/", or "" for a generated one
-    config             the API's ContainerConfig: Image, Cmd, Entrypoint, Env, Labels, User, WorkingDir, Tty, OpenStdin,
-                       StdinOnce, AttachStdin/out/err, ExposedPorts, Volumes, Healthcheck, StopSignal, StopTimeout, Hostname …
-                       Only what the user gave: the image's own defaults are merged by the engine.
-    host_config        the API's HostConfig: Binds, Mounts, PortBindings, RestartPolicy, NetworkMode, Memory, NanoCpus …
-    networking_config  {"EndpointsConfig": {network: EndpointSettings}}
-    project            the HyperBox project that it belongs to: its cgroup is hyperbox/PROJECT/ID. `docker run` has "default".
-    platform           "" or os/arch[/variant]
-    """
-
-    __slots__ = ("config", "host_config", "name", "networking_config", "platform", "project")
-
-    def __init__(
-        self,
-        name: str,
-        config: Json,
-        host_config: Json,
-        networking_config: Json | None = None,
-        *,
-        project: str = "default",
-        platform: str = "",
-    ) -> None:
-        self.name = name
-        self.config = config
-        self.host_config = host_config
-        self.networking_config = networking_config if networking_config is not None else {}
-        self.project = project
-        self.platform = platform
 
 
 class Attachment(Protocol):

@@ -17,7 +17,6 @@ from hyperbox.engine.ahead import become_daemon
 from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.life_events import begun, ended
 from hyperbox.engine.log_options import log_options
-from hyperbox.engine.monitor_health import Prober
 from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
 from hyperbox.engine.monitor_process import start_process
@@ -37,6 +36,8 @@ from hyperbox.kernel import syscalls
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+
+    from hyperbox.engine.monitor_health import Prober
 
     Json = dict[str, object]
 
@@ -120,7 +121,7 @@ class Monitor:
         self._roots.reached("started")
         self._streams.begin(stdio)
         self._started = time.monotonic()
-        self._prober = Prober.for_container(self._roots, container, self._loop)
+        self._prober = prober(self._roots, container, self._loop)
         changes: Json = {
             **more,
             "Status": "running",
@@ -323,6 +324,15 @@ class Monitor:
         if removed:
             removal.remove_rest(self._roots, self._container)
         self._loop.stop()
+
+
+def prober(roots: Roots, container: Container, loop: Loop) -> Prober | None:
+    """See `Prober.for_container`, which only containers with a health check load."""
+    if not container.config.get("Healthcheck"):
+        return None
+    from hyperbox.engine.monitor_health import Prober
+
+    return Prober.for_container(roots, container, loop)
 
 
 def run_monitor(

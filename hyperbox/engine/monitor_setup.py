@@ -74,7 +74,6 @@ def load_modules() -> None:
         rootfs,
         spec,
         spec_host,
-        volumes,
     )
 
 
@@ -83,7 +82,7 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
 
     The state gets its NetworkSettings in memory only: they are written when the process runs. Raises HyperBoxError with docker's words, or OSError.
     """
-    from hyperbox.engine import monitor_process, network, project_groups, spec, spec_host, volumes
+    from hyperbox.engine import monitor_process, network, project_groups, spec, spec_host
 
     runtime = monitor_process.runtime_of(roots, container)
     held: dict[str, int] = {}
@@ -99,7 +98,7 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
     container.state = {**container.state, "NetworkSettings": settings}
     roots.reached("networked")
     network.prepare_files(roots, container, settings)
-    mounts = volumes.prepare_mounts(roots, container)
+    mounts = prepare_mounts(roots, container)
     if held:
         from hyperbox.engine import propagation
 
@@ -141,9 +140,20 @@ def mount_root(roots: Roots, container: Container) -> str:
 
 def shares_mounts(container: Container) -> bool:
     """Return whether mounts of the container and the host's are to propagate to each other."""
+    if not container.record.get("Mounts"):
+        return False
     from hyperbox.engine import volumes
 
     return any("s" in str(point.get("Propagation") or "") for point in volumes.points(container))
+
+
+def prepare_mounts(roots: Roots, container: Container) -> list[Json]:
+    """See `volumes.prepare_mounts`, which only containers with mounts load."""
+    if not container.record.get("Mounts") and not container.host_config.get("Tmpfs"):
+        return []
+    from hyperbox.engine import volumes
+
+    return volumes.prepare_mounts(roots, container)
 
 
 def take_shared_mounts(container: Container, ground: Ground | None) -> dict[str, int]:

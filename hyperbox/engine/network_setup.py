@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
-from hyperbox.engine import network_bridge, network_ports, network_rules, network_store
+from hyperbox.engine import network_bridge, network_rules, network_store
 from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.kernel import links, netlink, syscalls
 from hyperbox.kernel.nftables import Element, Rules
@@ -340,6 +340,10 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
         return
     endpoint = networks[gateway]
     default = network_bridge.option(record, "bridge.host_binding_ipv4") or "0.0.0.0"
+    if not container.host_config.get("PortBindings") and not container.host_config.get("PublishAllPorts"):
+        return
+    from hyperbox.engine import network_ports
+
     wanted = network_ports.wishes(container, default)
     if not wanted:
         return

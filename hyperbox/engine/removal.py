@@ -79,14 +79,15 @@ def set_aside(roots: Roots, container: Container) -> bool:
 
 def remove_rest(roots: Roots, container: Container, *, volumes: bool = True) -> None:
     """Remove what is left of a container that was set aside; may be done again. `volumes`: its anonymous ones too."""
-    from hyperbox.engine.volumes import release_volumes
-
     if os.path.isdir(roots.container_run(container.id)):  # a monitor that was killed has not given back what it held
         from hyperbox.engine.monitor_setup import take_down
 
         take_down(roots, container)
     roots.reached("removing")
-    release_volumes(roots, container, remove=volumes)
+    if container.record.get("Mounts"):
+        from hyperbox.engine.volumes import release_volumes
+
+        release_volumes(roots, container, remove=volumes)
     roots.reached("volumes-released")
     emit(roots, "destroy", container)
     remove_folder(f"{roots.data}/removing/{container.id}")

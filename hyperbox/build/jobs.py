@@ -53,7 +53,7 @@ class Child:
 class Job:
     """A running child: what it tells goes to `on_message`; `streams` are further descriptors that are read to their ends."""
 
-    __slots__ = ("buffer", "error", "lifeline", "on_message", "pid", "reader", "result", "streams", "waiting")
+    __slots__ = ("buffer", "error", "lifeline", "lost", "on_message", "pid", "reader", "result", "streams", "waiting")
 
     def __init__(self, pid: int, reader: int, lifeline: int, on_message: Tell) -> None:
         self.pid = pid
@@ -65,6 +65,7 @@ class Job:
         self.error: HyperBoxError | None = None
         self.streams: dict[int, Callable[[bytes], None]] = {}
         self.waiting: Task | None = None
+        self.lost: Callable[[], None] = lambda: None
 
 
 class Task:
@@ -123,12 +124,14 @@ class Runner:
         streams: dict[int, Callable[[bytes], None]] | None = None,
         keep: tuple[int, ...] = (),
         keep_open: tuple[int, ...] = (),
+        lost: Callable[[], None] = lambda: None,
     ) -> Wait:
         """Fork a job and return what to await for its result.
 
         `streams`  descriptors to read here until all of them have ended
         keep       descriptors that the child alone needs; closed here
         keep_open  descriptors that both need
+        lost       called where the job was killed: what it started may still hold the streams
         """
         reader, writer = os.pipe2(os.O_CLOEXEC)
         lifeline, our_end = os.pipe2(os.O_CLOEXEC)
@@ -141,6 +144,7 @@ class Runner:
             os.close(descriptor)
         job = Job(pid, reader, our_end, on_message)
         job.streams = dict(streams or {})
+        job.lost = lost
         self.jobs[pid] = job
         return Wait(job)
 
@@ -205,6 +209,8 @@ class Runner:
             if not data:
                 os.close(descriptor)
                 job.reader = -1
+                if job.result is None and job.error is None:
+                    job.lost()
         elif data:
             job.streams[descriptor](data)
         else:

@@ -48,6 +48,8 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     roots.prepare()
     transient.sweep(roots)
     store = ImageStore(f"{roots.data}/images")
+    store.prepare()
+    store.sweep_leavings()
     lease = store.new_lease()
     build = Build(roots, store, request, Progress(on_event), BuildCache(store, roots.data, lease))
     try:
@@ -76,6 +78,8 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     finally:
         build.close()
         lease.end()
+        transient.sweep(roots)
+        store.sweep_leavings()
 
 
 class Build:

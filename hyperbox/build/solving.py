@@ -310,6 +310,7 @@ class Solving:
 
     async def _run(self, node: Node, operation: graph.Run, base: Snapshot) -> Json:
         from hyperbox.build.running import RunInputs, run_job
+        from hyperbox.engine import transient
 
         mounted = {}
         for index, each in enumerate(node.inputs):
@@ -325,6 +326,7 @@ class Solving:
             output.message,
             streams,
             writers,
+            lost=lambda: transient.sweep(self.roots),
         )
 
     async def _fetched(self, node: Node) -> Snapshot:

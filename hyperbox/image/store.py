@@ -311,6 +311,14 @@ class ImageStore:
                 if made and pid.isdigit() and not process.is_alive(int(pid)):
                     files.remove_tree(f"{self.path}/{folder}/{name}")
 
+    def sweep_leavings(self) -> None:
+        """Remove the working folders and leases of commands that are gone; unlike `sweep_staging` it looks at nothing else."""
+        for name in os.listdir(f"{self.path}/staging"):
+            pid = name.rpartition(".")[2]
+            if pid.isdigit() and not process.is_alive(int(pid)):
+                files.remove_tree(f"{self.path}/staging/{name}")
+        self._leased_keys()
+
     def _cached_keys(self) -> set[str]:
         """Return the keys of the layers that the build cache keeps."""
         keys: set[str] = set()

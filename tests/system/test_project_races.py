@@ -12,7 +12,7 @@ import random
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -170,12 +170,15 @@ networks: {net: {name: race-net}}
 
 
 @pytest.fixture
-def copies(tmp_path: Path, busybox: str) -> list[Path]:
+def copies(hyperbox: Command, tmp_path: Path, busybox: str) -> Iterator[list[Path]]:
+    """Folders with one compose file; what is up from them at the end, after a failure, is removed."""
     folders = [tmp_path / f"copy{number}" / "app" for number in range(PROJECTS)]
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "compose.yaml").write_text(RACE)
-    return folders
+    yield folders
+    if ids := hyperbox("project", "ls", "-q").out.split():
+        hyperbox("project", "rm", "-f", "-v", *ids, timeout=300)
 
 
 @pytest.mark.timeout(1800)

@@ -65,7 +65,7 @@ def pattern_to_regex(pattern: str) -> str:
             end = pattern.find("]", index + 1)
             if end < 0:
                 raise IgnoreError(f'syntax error in pattern: "{pattern}"')
-            inside = pattern[index:end].replace("\\", "\\\\")
+            inside = pattern[index:end].replace("\\", "\\\\").replace("[", "\\[")
             out.append(f"[{'^' + inside[1:] if inside.startswith('^') else inside}]")
             index = end + 1
         elif character == "\\":

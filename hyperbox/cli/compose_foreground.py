@@ -52,6 +52,7 @@ class Foreground:
         self.prefixes = Prefixes(found, self.rows, self.options)
         self.followers: dict[int, ObservedContainer] = {}
         self.starter, self.outcome = 0, -1
+        self.watcher = 0
         self.code = 0
         self.ending = False
 
@@ -95,6 +96,8 @@ class Foreground:
 
     def _ended(self, row: ObservedContainer) -> bool:
         """Tell of a container's end; returns whether it ends everything."""
+        if not self.ending and self._succeeded(row):
+            return False
         try:
             state = self.found.engine.container_inspect(row.container_id)["State"]
         except NotFound:
@@ -119,6 +122,38 @@ class Foreground:
             poller.register(self.outcome, select.POLLIN)
             poller.poll(STARTING)
         return True
+
+    def _succeeded(self, row: ObservedContainer) -> bool:
+        """Follow the container that takes this one's place, where there is one; returns whether there is."""
+        for other in self.found.containers([row.service]):
+            if other.ordinal == row.ordinal and other.container_id != row.container_id:
+                heir = row._replace(container_id=other.container_id)
+                self.prefixes.inherit(row, heir)
+                options = self.options._replace(since=time.time() - 1 if other.running else time.time())
+                prefix = self.prefixes.of(heir)
+                self.followers[fork_follower(self.found, heir, prefix, options, wait=not other.running)] = heir
+                return True
+        return False
+
+    def watch_files(self) -> None:
+        """Begin to do what `develop.watch` says, in a process of its own."""
+        from hyperbox.cli.compose_watch import MARK, follow
+        from hyperbox.cli.watch_rules import load_rules
+
+        rules = load_rules(self.found.desired, selected(self.found.desired, self.found.invocation.arguments))
+        sys.stdout.flush()
+        self.watcher = os.fork()
+        if self.watcher == 0:
+            try:
+                os.setpgid(0, 0)  # the terminal's Ctrl-C is for the parent
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
+                follow(self.found, rules, lambda text: write_line(f"{MARK}{text}\n".encode()))
+            except KeyboardInterrupt:
+                pass
+            except HyperBoxError as error:
+                os.write(2, f"{error.message}\n".encode())
+            finally:
+                os._exit(0)
 
     def _tell(self, row: ObservedContainer, said: str) -> None:
         # the line is cleared first, as docker compose does, whether it is a terminal's or not
@@ -165,7 +200,10 @@ class Foreground:
                     del self.followers[pid]
 
     def kill_starter(self) -> None:
-        """End the process that starts the containers."""
+        """End the processes that start the containers and that watch files."""
+        if self.watcher:
+            _end(self.watcher)
+            self.watcher = 0
         if self.starter:
             _end(self.starter)
             self.starter = 0
@@ -230,6 +268,8 @@ def foreground(found: Session, *, start: Callable[[Foreground], None]) -> int:
     try:
         try:
             shown.begin(lambda: start(shown))
+            if found.invocation.flags.get("watch"):
+                shown.watch_files()
             shown.watch()
             if shown.stop_on_exit or shown.stop_on_failure:
                 print(ABORTING, file=sys.stderr, flush=True)

@@ -57,6 +57,11 @@ class Prefixes:
         """Return the prefix of what a hook prints in a container."""
         return self.of(row, " ->")
 
+    def inherit(self, row: ObservedContainer, heir: ObservedContainer) -> None:
+        """Give a container the name and color of the one whose place it takes."""
+        for held in (self.names, self.colors):
+            held[heir.container_id] = held[row.container_id]
+
     def colored(self, row: ObservedContainer, text: str) -> str:
         """Return text in a container's color."""
         return f"\x1b[{self.colors[row.container_id]}m{text}\x1b[0m" if self.options.color else text

@@ -111,6 +111,7 @@ VERBS: dict[str, str] = {
     "compose attach": "compose_exec:attach",
     "compose cp": "compose_exec:copy",
     "compose wait": "compose_wait:wait",
+    "compose watch": "compose_watch:watch",
     "compose events": "compose_events:events",
     "compose export": "compose_events:export",
     "compose commit": "compose_events:commit",

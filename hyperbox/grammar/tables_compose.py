@@ -493,7 +493,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'watch': (
-        'watch', 0, -1, 'docker', True, 'refused', "HyperBox can't do this yet",
+        'watch', 0, -1, 'docker', True, 'native', '',
         (
             ('no-up', '', 'bool', False, None),
             ('prune', '', 'bool', True, None),

@@ -102,7 +102,7 @@ class Asked:
 
 def _tell(folders: list[str], parents: list[str], writer: int) -> NoReturn:
     """Write a line of JSON for each batch of changes; never returns."""
-    from watchfiles import watch
+    from watchfiles import watch  # type: ignore[import-not-found,unused-ignore]
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

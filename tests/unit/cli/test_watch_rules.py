@@ -92,6 +92,7 @@ def test_files_are_watched_through_their_folder_and_missing_ones_through_what_is
 
 
 def test_the_watcher_tells_of_a_file_that_is_replaced_twice(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
     target = tmp_path / "x.txt"
     target.write_text("1")
     watcher = Watcher([str(target)])

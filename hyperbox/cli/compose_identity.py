@@ -114,7 +114,8 @@ def settle(
     requests: list[Request] = []
     fields: Json = {}
     if path in PUBLISHING:
-        requests = list(port_requests(project, scale))
+        if path != "compose run":  # what it publishes, if anything, is assigned as it makes a container
+            requests = list(port_requests(project, scale))
         own = own_ports(project)
         known = sorted({*project.services, *project.disabled_services})
         fields["Declared"] = declared_budget(project)

@@ -142,7 +142,7 @@ def io_changes(values: tuple[str, ...]) -> Json:
 def limit(name: str | None, io: tuple[str, ...], clear: tuple[str, ...], **given: float | int | str | None) -> None:
     """Print the whole budget after the change, as JSON; it is in force for what runs already."""
     project_id = named(name)
-    changes = settings.budget({key: value for key, value in given.items() if value is not None}, "--limit")
+    changes = settings.budget({key: value for key, value in given.items() if value is not None}, "limit")
     changes.update(io_changes(io))
     if changes or clear:
         write_json(project_change.set_limit(native_engine(), project_id, changes, clear))

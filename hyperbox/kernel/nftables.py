@@ -76,8 +76,15 @@ class Rules:
     __slots__ = ("_sequence", "_socket", "table")
 
     def __init__(self, table: str) -> None:
+        """Open the socket. Raises EngineError where the kernel has no netfilter."""
         self.table = table
-        self._socket = Socket(NETLINK_NETFILTER)
+        try:
+            self._socket = Socket(NETLINK_NETFILTER)
+        except OSError as error:
+            raise EngineError(
+                f"failed to set up networking: the kernel has no nftables: {os.strerror(error.errno or 0).lower()}",
+                hint="load the kernel's module: modprobe nf_tables",
+            ) from None
         self._sequence = 1
 
     def close(self) -> None:

@@ -1,8 +1,12 @@
 import gzip
 import json
+import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
 from hyperbox.engine.monitor_log import LogWriter, whole_characters
@@ -11,7 +15,7 @@ from hyperbox.errors import EngineError, InvalidParameter
 
 
 def records(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
 
 
 def writer(path: Path, max_size: int = 0, max_file: int = 1, *, compress: bool = False) -> LogWriter:
@@ -132,3 +136,35 @@ def test_attributes_stand_beside_each_line(tmp_path: Path) -> None:
     log = LogWriter(str(tmp_path / "log"), options)
     log.write(1, b"one\n")
     assert records(tmp_path / "log")[0]["attrs"] == options.attributes
+
+
+@given(st.lists(st.binary(max_size=200), max_size=6), st.text(max_size=50))
+def test_whatever_is_written_is_read_back_with_the_same_text(pieces: list[bytes], text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log"
+        log = writer(path)
+        written = [*pieces, text.encode("utf-8", "replace"), b'\x00\x01\x02\x03\x04\x05"\\\n', b"tab\there\n"]
+        for piece in written:
+            log.write(1, piece)
+        log.flush()
+        assert "".join(record["log"] for record in records(path)) == b"".join(written).decode("utf-8", "replace")
+
+
+def test_output_of_nothing_but_line_ends_needs_little_memory(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log")
+    tracemalloc.start()
+    log.write(1, b"\n" * (1 << 20))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24 << 20
+    assert (tmp_path / "log").stat().st_size > 64 << 20
+
+
+def test_a_long_line_is_cut_at_whole_characters_wherever_output_is_cut(tmp_path: Path) -> None:
+    log = writer(tmp_path / "log")
+    line = ("é" * 40_000 + "\n").encode()
+    for start in range(0, len(line), 777):
+        log.write(1, line[start : start + 777])
+    found = [record["log"] for record in records(tmp_path / "log")]
+    assert "".join(found).encode() == line
+    assert all(len(part.encode()) <= 16384 for part in found)

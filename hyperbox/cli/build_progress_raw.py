@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from base64 import b64encode
 
 from hyperbox.build.api import Finding, Log, Status, Vertex
-from hyperbox.cli.output import go_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +15,24 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 
+def moment(seconds: float) -> str:
+    """Return a time as RFC 3339 has it, with nanoseconds."""
+    whole = int(seconds)
+    fraction = f"{seconds - whole:.9f}"[1:].rstrip("0").rstrip(".")
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}{fraction}Z"
+
+
+def digest_of(vertex: str) -> str:
+    """Return a vertex's digest in the form that clients parse."""
+    return vertex if vertex.startswith("sha256:") else f"sha256:{hashlib.sha256(vertex.encode()).hexdigest()}"
+
+
 def _times(value: Vertex | Status) -> Json:
     found: Json = {}
     if value.started is not None:
-        found["started"] = go_time(value.started)
+        found["started"] = moment(value.started)
     if value.completed is not None:
-        found["completed"] = go_time(value.completed)
+        found["completed"] = moment(value.completed)
     return found
 
 
@@ -27,8 +40,8 @@ def event_to_json(event: Event) -> Json:
     """Return one event as an object with one list: vertexes, statuses, logs or warnings."""
     if isinstance(event, Vertex):
         vertex: Json = {
-            "digest": event.digest,
-            **({"inputs": list(event.inputs)} if event.inputs else {}),
+            "digest": digest_of(event.digest),
+            **({"inputs": [digest_of(one) for one in event.inputs]} if event.inputs else {}),
             "name": event.name,
         }
         vertex.update(_times(event))
@@ -38,19 +51,19 @@ def event_to_json(event: Event) -> Json:
             vertex["error"] = event.error
         return {"vertexes": [vertex]}
     if isinstance(event, Status):
-        status: Json = {"id": event.id, "vertex": event.vertex, "current": event.current}
+        status: Json = {"id": event.id, "vertex": digest_of(event.vertex), "current": event.current}
         if event.total:
             status["total"] = event.total
-        status["timestamp"] = go_time(event.timestamp)
+        status["timestamp"] = moment(event.timestamp)
         status.update(_times(event))
         return {"statuses": [status]}
     if isinstance(event, Log):
         data = b64encode(event.data).decode()
         log: Json = {
-            "vertex": event.vertex,
+            "vertex": digest_of(event.vertex),
             "stream": event.stream,
             "data": data,
-            "timestamp": go_time(event.timestamp),
+            "timestamp": moment(event.timestamp),
         }
         return {"logs": [log]}
     return {"warnings": [_finding(event)]}
@@ -59,7 +72,7 @@ def event_to_json(event: Event) -> Json:
 def _finding(event: Finding) -> Json:
     ranges = [{"start": {"line": first}, "end": {"line": last}} for first, last in event.lines]
     return {
-        "vertex": event.vertex,
+        "vertex": digest_of(event.vertex),
         "level": event.level,
         "short": b64encode(event.message.encode()).decode(),
         "detail": [b64encode(event.detail.encode()).decode()],

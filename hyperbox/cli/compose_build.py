@@ -72,6 +72,18 @@ def wanted(found: Session, names: Sequence[str], *, dependencies: bool = False) 
     return [name for name in chosen if found.desired.services[name].definition.get("build")]
 
 
+def wish_of(found: Session, name: str) -> ServiceWish:
+    """Return a service that is built; one that the command did not select may be the context of another."""
+    from hyperbox.project.desired import ServiceWish, image_name
+
+    known = found.desired.services.get(name)
+    if known is not None:
+        return known
+    definition = found.desired.project.disabled_services[name] if found.desired.project is not None else {}
+    image = image_name(found.desired.name, name, definition, found.desired.names)
+    return ServiceWish(name, definition, 0, "", image, ())
+
+
 def with_contexts(found: Session, names: Sequence[str]) -> dict[str, set[str]]:
     """Return the services to build, those included that others build on, each with what it waits for.
 
@@ -83,14 +95,12 @@ def with_contexts(found: Session, names: Sequence[str]) -> dict[str, set[str]]:
         name = todo.pop(0)
         if name in waits:
             continue
-        waits[name] = set(services_in_contexts(found.desired.services[name]).values())
+        waits[name] = set(services_in_contexts(wish_of(found, name)).values())
         todo.extend(waits[name])
     _check_loops(waits)
     first: dict[str, str] = {}
     for name in waits:  # the same build for another service takes the first one's steps from the cache
-        build = {
-            key: value for key, value in build_of(found.desired.services[name]).items() if key not in ("tags", "labels")
-        }
+        build = {key: value for key, value in build_of(wish_of(found, name)).items() if key not in ("tags", "labels")}
         leader = first.setdefault(digest(build), name)
         if leader != name and name not in _all_behind(waits, leader):
             waits[name].add(leader)
@@ -135,7 +145,7 @@ def build_services(found: Session, names: Sequence[str], options: Options, *, qu
     if failures:
         raise failures[0]
     if not silent:
-        for name in sorted({found.desired.services[name].image for name in waits}):
+        for name in sorted({wish_of(found, name).image for name in waits}):
             progress.event(StepEvent(name, "Built", "done"))
     return images
 
@@ -197,7 +207,7 @@ def _run(
     while (pending and not failures) or running:
         for name in [name for name, before in pending.items() if not failures and all(one in images for one in before)]:
             del pending[name]
-            running[pool.submit(_build_one, found, found.desired.services[name], options, images, shown)] = name
+            running[pool.submit(_build_one, found, wish_of(found, name), options, images, shown)] = name
         if not running:
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -237,7 +247,7 @@ def _check(found: Session, names: Sequence[str], options: Options) -> int:
         print(name + "\n", flush=True)
         images = dict.fromkeys(found.desired.services, "")
         try:
-            code = call("check", request_of(found, found.desired.services[name], options, images)) or code
+            code = call("check", request_of(found, wish_of(found, name), options, images)) or code
         except ExitStatus as status:
             code = status.exit_code
         print(flush=True)
@@ -248,7 +258,7 @@ def _print(found: Session, names: Sequence[str], options: Options) -> int:
     """`compose build --print`: the builds as a bake file."""
     from hyperbox.cli.output import indented_json
 
-    targets = {name: _target(found, found.desired.services[name], options) for name in with_contexts(found, names)}
+    targets = {name: _target(found, wish_of(found, name), options) for name in with_contexts(found, names)}
     document: Json = {"group": {"default": {"targets": list(names)}}, "target": dict(sorted(targets.items()))}
     print(indented_json(document, indent="  "))
     return 0

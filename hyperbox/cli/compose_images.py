@@ -132,13 +132,13 @@ def pull_or_leave(found: Session, wish: ServiceWish, *, quiet: bool) -> str:
 
 def built(found: Session, names: Sequence[str], *, quiet: bool) -> dict[str, str]:
     """Build services; returns image -> image id. With --dry-run nothing is built."""
-    from hyperbox.cli.compose_build import build_services
+    from hyperbox.cli.compose_build import build_services, wish_of
     from hyperbox.cli.compose_build_request import Options
 
     if found.invocation.globals.get("dry-run"):
         return {found.desired.services[name].image: "" for name in names}
     ids = build_services(found, names, Options(), quiet=quiet)
-    return {found.desired.services[name].image: image_id for name, image_id in ids.items()}
+    return {wish_of(found, name).image: image_id for name, image_id in ids.items()}
 
 
 def chosen(found: Session, names: Sequence[str], *, dependencies: bool = False) -> list[ServiceWish]:

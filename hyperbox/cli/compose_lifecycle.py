@@ -17,6 +17,8 @@ from hyperbox.plan.states import reconcile_states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import ObservedContainer
 
@@ -34,19 +36,31 @@ def down(invocation: Invocation) -> int:
     return 0
 
 
+def present_images(found: Session, mode: str, services: Sequence[str]) -> list[str]:
+    """Return the images that --rmi means, of those that are there: all, or those that are built or have no name of their own.
+
+    `services` are those that the command names; none: all.
+    """
+    from hyperbox.cli.compose_images import image_id_of
+    from hyperbox.image.reference import parse_reference
+
+    if not mode:
+        return []
+    names = [
+        wish.image
+        for wish in found.desired.services.values()
+        if (mode == "all" or wish.definition.get("build") or not wish.definition.get("image"))
+        and (not services or wish.name in services)
+    ]
+    return [str(parse_reference(name).with_tag()) for name in names if image_id_of(found, name)]
+
+
 def bring_down(found: Session, invocation: Invocation) -> None:
     """Remove a project's containers and networks, and what the flags name beside them."""
     flags = invocation.flags
     observed = found.observe()
     mode = str(flags.get("rmi") or "")
-    images = tuple(
-        dict.fromkeys(
-            wish.image
-            for wish in found.desired.services.values()
-            if (mode == "all" or (mode and (wish.definition.get("build") or not wish.definition.get("image"))))
-            and (not invocation.arguments or wish.name in invocation.arguments)
-        )
-    )
+    images = tuple(dict.fromkeys(present_images(found, mode, invocation.arguments)))
     remove_orphans = bool(flags.get("remove-orphans") or os.environ.get("COMPOSE_REMOVE_ORPHANS") in ("1", "true"))
     options = DownOptions(
         tuple(invocation.arguments), bool(flags.get("volumes")), remove_orphans, timeout_of(invocation), images

@@ -124,7 +124,11 @@ def _build_cache(usage: Json) -> dict[str, str]:
 def disk_usage(invocation: Invocation) -> int:
     """docker system df"""
     template = str(invocation.flags["format"])
+    from hyperbox.build.api import cache_usage
+    from hyperbox.cli.connect import native_engine
+
     usage = engine_for(invocation).disk_usage()
+    usage["BuildCache"] = cache_usage(native_engine().roots)
     if invocation.flags["verbose"]:
         return _verbose(usage, template)
     methods: dict[str, Callable[..., object]] = {key: (lambda row, key=key: row[key]) for key in HEADERS}

@@ -257,8 +257,21 @@ def prune(invocation: Invocation) -> int:
         answers.append(engine.volume_prune(filters))
         sys.stdout.write(deleted("Deleted Volumes", answers[-1], "VolumesDeleted"))
     answers.append(engine.image_prune(image_filters(invocation)))
-    sys.stdout.write(deleted_images(answers[-1]) + reclaimed(*answers))
+    sys.stdout.write(deleted_images(answers[-1]))
+    answers.append(_prune_build_cache(invocation, filters))
+    sys.stdout.write(deleted("Deleted build cache objects", answers[-1], "CachesDeleted"))
+    sys.stdout.write(reclaimed(*answers))
     return 0
+
+
+def _prune_build_cache(invocation: Invocation, filters: dict[str, list[str]]) -> Json:
+    """Prune the build cache too; labels are not of its filters."""
+    from hyperbox.build.api import cache_prune
+    from hyperbox.cli.connect import native_engine
+
+    if set(filters) - {"until"}:
+        return {"CachesDeleted": [], "SpaceReclaimed": 0}
+    return cache_prune(native_engine().roots, all=bool(invocation.flags["all"]), filters=filters)
 
 
 def _warning(invocation: Invocation) -> str:

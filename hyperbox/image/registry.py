@@ -123,6 +123,7 @@ class Connection:
     def _connect(self, scheme: str, host: str) -> http.client.HTTPConnection:
         found = self.open.get((scheme, host))
         if found is None:
+            host = reachable(host)
             if scheme == "https":
                 found = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=ssl.create_default_context())
             else:
@@ -196,6 +197,20 @@ class Connection:
                 raise Unauthorized(f"{method.capitalize()} {json.dumps(address)}: no basic auth credentials")
             return response
         raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")
+
+
+def reachable(host: str) -> str:
+    """Return a "host[:port]" to connect to: on a machine without /etc/hosts, localhost is 127.0.0.1 all the same (RFC 6761)."""
+    name, colon, port = host.partition(":")
+    if name != "localhost":
+        return host
+    import socket
+
+    try:
+        socket.getaddrinfo(name, None)
+    except socket.gaierror:
+        return f"127.0.0.1{colon}{port}"
+    return host
 
 
 def waiting_time(response: http.client.HTTPResponse, tries: int) -> float | None:

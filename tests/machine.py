@@ -88,6 +88,15 @@ def published(roots: Roots) -> Iterator[str]:
             yield f"published {shown[shown.index('elements') :].split('}')[0]}"
 
 
+def forgotten_bridges(roots: Roots) -> Iterator[str]:
+    """Yield the bridges that the roots' rules know and that are not there any more."""
+    shown = subprocess.run(
+        ["nft", "list", "set", "inet", roots.table, "bridges"], capture_output=True, text=True, check=False
+    ).stdout
+    present = bridges()
+    yield from (f"rule for {name}" for name in sorted(set(re.findall(r'"([^"]+)"', shown))) if name not in present)
+
+
 def control_groups(roots: Roots) -> Iterator[str]:
     """Yield the control groups of containers (the third level: PARENT/PROJECT/ID)."""
     for hierarchy in (CONTROL_GROUPS, *(path for path in CONTROL_GROUPS.iterdir() if path.is_dir())):
@@ -125,6 +134,7 @@ def leftovers(roots: Roots) -> list[str]:
         *mounts(roots),
         *links(),
         *published(roots),
+        *forgotten_bridges(roots),
         *control_groups(roots),
         *files(roots),
     ]

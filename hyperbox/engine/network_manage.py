@@ -324,6 +324,17 @@ def network_inspect(roots: Roots, reference: str, *, verbose: bool = False) -> J
     return result
 
 
+def forget_bridge(roots: Roots, record: Json) -> None:
+    """Take a removed bridge out of the table's set, where the table is there."""
+    from hyperbox.engine import network_rules
+    from hyperbox.kernel.nftables import Rules
+
+    if record.get("Bridge"):
+        rules = Rules(network_rules.table_name(roots))
+        rules.remove([network_rules.bridge(str(record["Bridge"]))])
+        rules.close()
+
+
 def network_remove(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.network_remove`."""
     from hyperbox.engine import recovery
@@ -344,6 +355,7 @@ def network_remove(roots: Roots, reference: str) -> None:
             )
             raise Forbidden(f"error while removing network: network {record['Name']} has active endpoints ({named})")
         network_bridge.remove(record)
+        forget_bridge(roots, record)
         roots.reached("bridge-removed")
         network_store.forget(roots, record)
     emit_any(

@@ -1,0 +1,72 @@
+"""The package as pip gives it: a wheel, and an editable install; the entry script finds the package in both."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+OFFLINE = ["--no-deps", "--no-build-isolation", "--no-index"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the package is built from: building writes beside its sources."""
+    pytest.importorskip("setuptools", reason="building needs setuptools")
+    if subprocess.run([*PIP, "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("pip is not there")
+    folder = tmp_path_factory.mktemp("source")
+    for name in ("bin", "hyperbox"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "modules.bundle"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def modules(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in (folder / "hyperbox").rglob("*.py")}
+
+
+def test_a_wheel_holds_every_module_and_the_data(source: Path, tmp_path: Path) -> None:
+    subprocess.run([*PIP, "wheel", *OFFLINE, "-w", tmp_path, source], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("hyperbox-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert modules(source) <= names
+    assert "hyperbox/py.typed" in names
+    assert any(name.startswith("hyperbox/grammar/completions/") for name in names)
+    target = tmp_path / "installed"
+    subprocess.run([*PIP, "install", *OFFLINE, "--target", target, wheel], check=True, capture_output=True)
+    shown = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(target)!r}); sys.argv = ['docker', '--version']\n"
+         "from hyperbox.__main__ import main; main()"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert shown.stdout.startswith("Docker version ")
+    assert (target / "bin" / "hyperbox").read_text().startswith("#!")
+
+
+def test_an_editable_install_runs_the_sources(source: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", tmp_path], check=True)
+    python = tmp_path / "bin" / "python"
+    subprocess.run(
+        [*PIP, "--python", python, "install", *OFFLINE, "-e", source], check=True, capture_output=True, text=True
+    )
+    (source / "hyperbox" / "marker.py").write_text("HERE = __file__\n")
+    shown = subprocess.run(
+        [python, "-I", "-c", "import hyperbox.marker; print(hyperbox.marker.HERE)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == str(source / "hyperbox" / "marker.py")
+    for options in ([], ["-I", "-S"]):
+        shown = subprocess.run(
+            [python, *options, tmp_path / "bin" / "hyperbox", "--version"], capture_output=True, text=True, check=True
+        )
+        assert shown.stdout.startswith("Docker version ")

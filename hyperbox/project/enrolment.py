@@ -91,6 +91,9 @@ def _as_before(projects: str, name: str, directory: str, wishes: Wishes, *, expl
 
 def preview(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment:
     """Return what `enrol` would; records nothing."""
+    unchanged = _as_before(projects, name, directory, wishes, explicit=explicit)
+    if unchanged is not None:
+        return unchanged
     records = identity.read_all(projects)
     record = identity.find_record(records, name, directory, explicit=explicit)
     return _settle(records, record, name, directory, wishes, explicit=explicit)[0]

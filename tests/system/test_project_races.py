@@ -1,6 +1,7 @@
 """Many projects at once: sample files side by side, the same file from many folders in as many processes, and all that under kill -9.
 
-HYPERBOX_TEST_PROJECTS says how many folders the races have (default 12), HYPERBOX_TEST_ROUNDS how often they run (default 1).
+HYPERBOX_TEST_PROJECTS says how many folders the races have (default 12), HYPERBOX_TEST_ROUNDS how often they run (default 1),
+HYPERBOX_TEST_SEED which commands are killed when.
 """
 
 from __future__ import annotations
@@ -207,7 +208,7 @@ def test_many_copies_come_up_at_once_and_go_again(hyperbox: Command, copies: lis
 
 @pytest.mark.timeout(1800)
 def test_commands_killed_at_random_leave_nothing_that_the_next_ones_mind(hyperbox: Command, copies: list[Path]) -> None:
-    chance = random.Random(7)
+    chance = random.Random(int(os.environ.get("HYPERBOX_TEST_SEED", "7")))
     for verb in (("up", "-d"), ("down", "-t", "0")):
         running = [
             hyperbox.start("compose", *verb, folder=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

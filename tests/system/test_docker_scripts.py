@@ -1,0 +1,21 @@
+"""Shell scripts that drive docker print and return what they do with the real docker (golden/docker/scripts.json)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/compat"))
+
+import scripts  # type: ignore[import-not-found]  # noqa: E402
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_a_script_goes_as_with_docker(name: str, hyperbox: object, busybox: str) -> None:
+    folder = str(Path(hyperbox.argv[0]).parent)  # type: ignore[attr-defined]
+    assert scripts.run(name, folder, hyperbox.environment) == scripts.recorded()[name]  # type: ignore[attr-defined]

@@ -47,6 +47,10 @@ def run_container(invocation: Invocation) -> int:
         check_options(invocation)
         if not flags["detach"]:
             check_tty(invocation, spec)
+        if spec.config.get("Tty"):
+            from hyperbox.cli.attached import window_size
+
+            spec.host_config["ConsoleSize"] = list(window_size() or (0, 0))
         engine = native_engine(ahead)
         ensure_image(engine, invocation, spec)
         identifier_file = IdentifierFile(str(flags["cidfile"]))

@@ -10,6 +10,7 @@ from hyperbox.errors import EngineError, HyperBoxError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.engine.api import Engine, Json
+    from hyperbox.engine.attach import StreamAttachment
     from hyperbox.grammar.parse import Invocation
 
 
@@ -44,7 +45,7 @@ def attach(invocation: Invocation) -> int:
             return
 
     proxy = forward if flags["sig-proxy"] and not config["Tty"] else None
-    return stay_attached(attachment, stdin=stdin, proxy=proxy)
+    return told_of_detaching(stay_attached(attachment, stdin=stdin, proxy=proxy), attachment)
 
 
 def execute(invocation: Invocation) -> int:
@@ -66,6 +67,10 @@ def execute(invocation: Invocation) -> int:
         "WorkingDir": str(flags["workdir"]),
         "DetachKeys": str(flags["detach-keys"]),
     }
+    if tty:
+        from hyperbox.cli.attached import window_size
+
+        config["ConsoleSize"] = list(window_size() or (0, 0))
     if interactive and tty and not detach:
         from hyperbox.cli.attached import check_terminal
 
@@ -104,7 +109,14 @@ def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool) -> int:
         sys.stdout.write(f"{error.message}\r\n")
         return error.exit_code
     assert isinstance(attachment, StreamAttachment)
-    return stay_attached(attachment, stdin=stdin)
+    return told_of_detaching(stay_attached(attachment, stdin=stdin), attachment)
+
+
+def told_of_detaching(code: int, attachment: StreamAttachment) -> int:
+    """Return the exit code of `attach` and `exec`, for which docker takes detaching for an error (for `run` and `start` it is none)."""
+    if attachment.detached:
+        raise HyperBoxError("read escape sequence")
+    return code
 
 
 def logs(invocation: Invocation) -> int:

@@ -223,6 +223,9 @@ def exec_process(container: Container, config: Json, host: Host) -> Json:
         capabilities=capabilities,
         tty=tty,
     )
+    size = config.get("ConsoleSize")
+    if tty and isinstance(size, list) and len(size) == 2 and any(size):
+        process["consoleSize"] = {"height": size[0], "width": size[1]}
     limits = rlimits(host_config, host)
     if limits:
         process["rlimits"] = limits

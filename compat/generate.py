@@ -9,7 +9,7 @@ from pathlib import Path
 from compat.completions import completion_scripts
 from compat.help_tables import help_source
 from compat.manual import manual_pages
-from compat.states import states_page
+from compat.states import readme_with_states, states_page
 from compat.tables import tables_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +23,7 @@ def generated() -> dict[str, str]:
         "hyperbox/grammar/tables_help.py": help_source(),
         **completion_scripts(),
         "docs/compat.md": states_page(),
+        "README.md": readme_with_states((ROOT / "README.md").read_text()),
         **manual_pages(),
     }
 

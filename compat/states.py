@@ -1,4 +1,4 @@
-"""docs/compat.md: the state of every command, made from the sources."""
+"""docs/compat.md, and the table in the README: the state of every command, made from the sources."""
 
 from __future__ import annotations
 
@@ -45,4 +45,35 @@ def states_page() -> str:
             for flag in records(command["flags"]):
                 if "why" in flag:
                     lines.append(f"| `{prefix}{text(command, 'path')} --{text(flag, 'name')}` | {text(flag, 'why')} |")
+    return "\n".join(lines) + "\n"
+
+
+README_BEGIN, README_END = "<!-- states: made by compat.generate -->", "<!-- end of states -->"
+
+
+def readme_with_states(readme: str) -> str:
+    """Return the README's text with the table between its two marks made anew. Raises ValueError where a mark is missing."""
+    head, tail = readme.index(README_BEGIN), readme.index(README_END)
+    return readme[:head] + README_BEGIN + "\n" + _summary() + readme[tail:]
+
+
+def _summary() -> str:
+    """Return one line for every noun: which of its verbs are native, for an engine, refused and with which words."""
+    nouns: dict[str, dict[str, list[str]]] = {}
+    counts = dict.fromkeys(("native", "engine", "refused"), 0)
+    for program in ("docker", "compose"):
+        for name, command in sorted(_rows(program), key=lambda row: row[0]):
+            noun, _, verb = name.rpartition(" ")
+            state = text(command, "status")
+            counts[state] += program == "docker"
+            nouns.setdefault(noun, {}).setdefault(text(command, "why") or state, []).append(verb)
+    lines = [
+        f"Of docker's {sum(counts.values())} commands {counts['native']} are native, {counts['engine']} need an engine and "
+        f"{counts['refused']} are refused.\n",
+        "| | native | refused |\n|---|---|---|",
+    ]
+    for noun, states in nouns.items():
+        native = " ".join(f"`{verb}`" for verb in states.pop("native", []))
+        refused = "; ".join(f"{' '.join(f'`{verb}`' for verb in verbs)}: {why}" for why, verbs in states.items())
+        lines.append(f"| {noun} | {native} | {refused} |")
     return "\n".join(lines) + "\n"

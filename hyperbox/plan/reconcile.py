@@ -73,6 +73,7 @@ class Up:
         self.recreated: set[str] = set()
         self.running: set[tuple[str, int]] = set()
         self.moved: list[int] = []
+        self.finished: dict[tuple[str, int], int] = {}
         self.stopped: dict[str, int] = {}
         self.removed: set[str] = set()
 
@@ -84,10 +85,11 @@ class Up:
             if not row.replaces:
                 kept.append(row)
             elif row.name[13:] in names:
-                remove(self.builder, row, "a recreation was interrupted", self.options.timeout)
+                step = remove(self.builder, row, "a recreation was interrupted", self.options.timeout)
+                self.finished[row.service, row.ordinal] = step
             else:
                 name = row.name[13:]
-                self.builder.add(
+                self.finished[row.service, row.ordinal] = self.builder.add(
                     RenameContainer(row.container_id, name),
                     resource(row),
                     f"Container {name}",
@@ -210,10 +212,14 @@ class Up:
         for row in kept:
             cause = self._diverged(wish, row)
             key = (name, row.ordinal)
+            if key in self.finished:
+                self.made[key] = self.finished[key]
             if cause:
                 inherit = not self.options.renew_volumes
                 operation = RecreateContainer(name, row.ordinal, row.container_id, self.options.timeout, inherit)
-                self.made[key] = self.builder.add(operation, resource(row), f"Container {row.name}", cause, before)
+                self.made[key] = self.builder.add(
+                    operation, resource(row), f"Container {row.name}", cause, self._after(key, before)
+                )
                 self.recreated.add(name)
             elif row.running and row.container_id not in self.stopped:
                 self.running.add(key)
@@ -234,6 +240,10 @@ class Up:
                 "no existing container",
                 before,
             )
+
+    def _after(self, key: tuple[str, int], before: list[int]) -> list[int]:
+        """Return the steps that making a container anew comes after: an interrupted recreation is finished first, it has the same name."""
+        return [*before, self.finished[key]] if key in self.finished else before
 
     def _shown(self, wish: ServiceWish, number: int) -> str:
         from hyperbox.project.desired import container_name

@@ -17,9 +17,11 @@ from hyperbox.plan.order import hooks_of, service_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hyperbox.plan.observe import Observed, ObservedContainer
     from hyperbox.plan.operations import Hooks
-    from hyperbox.project.desired import Desired
+    from hyperbox.project.desired import Desired, NetworkWish, VolumeWish
 
 
 def resource(row: ObservedContainer) -> str:
@@ -91,15 +93,21 @@ def reconcile_down(desired: Desired, observed: Observed, options: DownOptions) -
     return builder.plan()
 
 
+def _own(desired: Desired, wishes: Iterable[NetworkWish | VolumeWish], there: Iterable[str]) -> list[str]:
+    """Return what is there of the resources that a project may remove: those that its files have and that are not external.
+
+    What the files don't name any more stays, data above all; where there are no files, all that the project made.
+    """
+    if desired.project is None:
+        return list(there)
+    names = {wish.name for wish in wishes if not wish.external}
+    return [name for name in there if name in names]
+
+
 def _resources(builder: Builder, desired: Desired, observed: Observed, options: DownOptions, steps: list[int]) -> None:
-    if options.volumes:
-        external = {wish.name for wish in desired.volumes.values() if wish.external}
-        for name in observed.volumes:
-            if name not in external:
-                builder.add(RemoveVolume(name), f"volume:{name}", f"Volume {name}", "down", steps)
-    external = {wish.name for wish in desired.networks.values() if wish.external}
-    for name in observed.networks:
-        if name not in external:
-            builder.add(RemoveNetwork(name), f"network:{name}", f"Network {name}", "down", steps)
+    for name in _own(desired, desired.volumes.values(), observed.volumes) if options.volumes else ():
+        builder.add(RemoveVolume(name), f"volume:{name}", f"Volume {name}", "down", steps)
+    for name in _own(desired, desired.networks.values(), observed.networks):
+        builder.add(RemoveNetwork(name), f"network:{name}", f"Network {name}", "down", steps)
     for name in options.images:
         builder.add(RemoveImage(name), f"image:{name}", f"Image {name}", "down", steps)

@@ -102,6 +102,7 @@ class Monitor:
             self._netns = set_up(roots, container, self._ground)
             self._loop.catch_children()
             self._resolve()
+            self._relay()
             self._take_waiting()
             self._begin({"NetworkSettings": container.state["NetworkSettings"]})
         except BaseException:
@@ -161,6 +162,20 @@ class Monitor:
         for descriptor in resolver.descriptors():
             self._loop.watch(descriptor, READ, lambda _events, source=descriptor: resolver.handle(source))  # type: ignore[misc]
         self._resolver = resolver
+
+    def _relay(self) -> None:
+        """Carry what comes to IPv6 addresses of the host, for a container without one."""
+        bindings = self._container.host_config.get("PortBindings")
+        rows = [row for each in bindings.values() for row in each or ()] if isinstance(bindings, dict) else []
+        if not any(":" in str(row.get("HostIp")) for row in rows):
+            return
+        from hyperbox.engine.network_setup import read_held
+        from hyperbox.engine.relay import Relay
+
+        held = read_held(self._roots, self._container.id) or {}
+        relays = held.get("Relays")
+        for descriptor, address, port in relays if isinstance(relays, list) else ():
+            Relay(self._loop, descriptor, address, port)
 
     def _take_waiting(self) -> None:
         """Connect to those who attached before the start; see `attach.PendingAttachment`."""

@@ -171,7 +171,7 @@ def _withdraw_ports(roots: Roots, held: Json, endpoint: Json) -> None:
     """Take away the ports that lead to an endpoint that is no more."""
     published = held["Published"]
     assert isinstance(published, list)
-    gone = [each for each in published if each[3] in (endpoint["IPAddress"], endpoint["GlobalIPv6Address"])]
+    gone = [each for each in published if each[3] and each[3] in (endpoint["IPAddress"], endpoint["GlobalIPv6Address"])]
     if gone:
         rules = Rules(network_rules.table_name(roots))
         rules.remove(network_setup.elements({"Published": gone}))

@@ -27,11 +27,12 @@ KINDS = {"tcp": (_socket.SOCK_STREAM, 6), "udp": (_socket.SOCK_DGRAM, 17), "sctp
 
 
 class Published:
-    """One published port: host address and port, protocol, and the port in the container."""
+    """One published port: host address and port, protocol, the port in the container, and the descriptor that holds it (-1: none)."""
 
-    __slots__ = ("address", "container_port", "host_port", "protocol")
+    __slots__ = ("address", "container_port", "descriptor", "host_port", "protocol")
 
-    def __init__(self, address: str, host_port: int, protocol: str, container_port: int) -> None:
+    def __init__(self, address: str, host_port: int, protocol: str, container_port: int, descriptor: int = -1) -> None:
+        self.descriptor = descriptor
         self.address = address
         self.host_port = host_port
         self.protocol = protocol
@@ -145,7 +146,7 @@ def _hold_one(wish: Wish, descriptors: list[int], allocated: Callable[[str, int,
             continue
         if descriptor >= 0:
             descriptors.append(descriptor)
-        return Published(wish.address, port, wish.protocol, wish.container_port)
+        return Published(wish.address, port, wish.protocol, wish.container_port, descriptor)
     shown = f"[{wish.address}]" if ":" in wish.address else wish.address
     assert refused is not None
     if wish.last > wish.first:

@@ -359,12 +359,15 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
     held["Descriptors"] = descriptors
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
+    relays: list[list[object]] = []
     for each in sorted(published, key=lambda each: (each.container_port, each.address, each.host_port)):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
-        if not target:
-            raise EngineError(
-                f"the container has no address on the network {gateway} to which {each.address} could lead"
-            )
+        if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)
+            if each.protocol != "tcp" or not endpoint["IPAddress"]:
+                raise EngineError(
+                    f"the container has no address on the network {gateway} to which {each.address} could lead"
+                )
+            relays.append([each.descriptor, endpoint["IPAddress"], each.container_port])
         if not each.address.startswith(
             network_ports.PROJECT_ADDRESSES
         ):  # the project's own address is no port of the host
@@ -374,6 +377,7 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
         listed.append([each.address, each.host_port, each.protocol, target, each.container_port])
     held["Ports"] = ports
     held["Published"] = listed
+    held["Relays"] = relays
 
 
 def is_allocated(roots: Roots, port: int, protocol: str) -> bool:
@@ -393,6 +397,7 @@ def elements(held: Json) -> list[Element]:
     return [
         network_rules.published(address, protocol, port, target, container_port)
         for address, port, protocol, target, container_port in published
+        if target
     ]
 
 

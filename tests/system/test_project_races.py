@@ -38,8 +38,9 @@ ONCE = (
     "static",
     "replicas",
     "twins",
+    "addresses",
 )
-TWICE = ("nextcloud", "elastic", "static", "replicas")
+TWICE = ("nextcloud", "elastic", "static", "replicas", "addresses")
 
 
 def with_busybox(text: str) -> str:
@@ -141,7 +142,7 @@ def test_samples_are_up_side_by_side_and_each_answers_for_itself(
             rows = json.loads(hyperbox("project", "ports", "--json", str(project["Id"])).out)
             own = {str(each["Id"])[:12] for each in project["Containers"]}  # type: ignore[attr-defined]
             for row in rows:
-                if row["Protocol"] != "tcp" or row["HostIp"] in ("::1", "[::1]"):
+                if row["Protocol"] != "tcp":
                     continue
                 host = row["HostIp"] if row["HostIp"] not in ("", "0.0.0.0") else "127.0.0.1"
                 places = [(host, row["HostPort"]), *([(project["Address"], row["OwnPort"])] if row["OwnPort"] else [])]

@@ -9,7 +9,7 @@ from hyperbox.build.copying_plan import plan_copy
 from hyperbox.build.dispatch_history import record
 from hyperbox.build.instructions import Arg, Command, Copy, Healthcheck, Onbuild, Pairs, Run, Text, Words
 from hyperbox.build.running_plan import plan_run
-from hyperbox.build.stages import located
+from hyperbox.build.stages import located, quoted
 from hyperbox.build.words import WordError, expand_to_words
 
 TYPE_CHECKING = False
@@ -149,7 +149,7 @@ def _healthcheck(planner: Planner, stage: Stage, instruction: Instruction, step:
 
 def _words(planner: Planner, stage: Stage, instruction: Instruction, step: Words) -> None:
     found: list[str] = []
-    for word in step.words:
+    for word in sorted(step.words) if step.kind == "EXPOSE" else step.words:
         try:
             found += (
                 expand_to_words(word, stage.environment.values, escape=planner.document.escape)
@@ -157,7 +157,7 @@ def _words(planner: Planner, stage: Stage, instruction: Instruction, step: Words
                 else [word]
             )
         except WordError as error:
-            raise located(f"failed to process {word}: {error}", instruction) from None
+            raise located(f"failed to process {quoted(word)}: {error}", instruction) from None
     if step.kind == "EXPOSE":
         ports = [port for word in found for port in exposed_ports(word, instruction)]
         stage.draft.add_names("ExposedPorts", ports)

@@ -363,7 +363,7 @@ def _words(instruction: Instruction, escape: str) -> Words:
         raise DockerfileError("VOLUME specified can not be an empty string", instruction.first)
     if words is not None:
         return Words(instruction.name, words, True)
-    return Words(instruction.name, plain_words(instruction.rest, escape), False)
+    return Words(instruction.name, tuple(instruction.rest.split()), False)  # white space parts them, in quotes too
 
 
 def _text(instruction: Instruction, escape: str) -> Text:

@@ -86,7 +86,13 @@ def shell_command(step: Run, instruction: Instruction) -> tuple[str, graph.Inlin
         if document.text.startswith("#!"):
             return PIPES + document.name, graph.Inline(document.name, document.text)
         return document.text, None
-    return f"{command}\n{instruction.original.partition(chr(10))[2]}", None
+    lines = instruction.original.split("\n")[1:]
+    parts = [command]
+    for document in step.heredocs:  # as they are written, tabs included, each closed by its bare name
+        count = document.text.count("\n")
+        parts += [*lines[:count], document.name]
+        lines = lines[count + 1 :]
+    return "\n".join(parts), None
 
 
 def shown_script(text: str) -> str:

@@ -63,6 +63,7 @@ class Stage:
         "label",
         "node",
         "platform",
+        "prefix",
         "total",
         "working_dir",
         "written",
@@ -80,6 +81,7 @@ class Stage:
         self.count = 0
         self.total = 0
         self.label = ""
+        self.prefix = ""
         self.ignore_cache = False
         self.working_dir = str(draft.config.get("WorkingDir") or "/")
 
@@ -87,7 +89,7 @@ class Stage:
         """Return the name of this stage's next vertex: "[build 2/5] …"."""
         self.count += 1
         width = 1 + int(math.log10(self.total)) if self.total else 1
-        return f"[{self.label + ' ' if self.label else ''}{self.count:>{width}}/{self.total}] {text}"
+        return f"[{self.label + ' ' if self.label else ''}{self.count:>{width}}/{self.total}] {self.prefix}{text}"
 
 
 class Planner:
@@ -209,11 +211,13 @@ class Planner:
         name = written.name or f"stage-{written.number}"
         stage.ignore_cache = self.request.no_cache or name in ignored
         stage.label = name if self.several else ""
-        steps = [*self._triggers(stage), *written.steps]
-        stage.total += sum(1 for _, step in steps if is_vertex(step))
+        triggers = self._triggers(stage)
+        steps = [*triggers, *written.steps]
+        stage.total += len(triggers) + sum(1 for _, step in written.steps if is_vertex(step))
         if stage.node.name.startswith("FROM "):
             stage.node = self._named(stage)
-        for instruction, step in steps:
+        for index, (instruction, step) in enumerate(steps):
+            stage.prefix = "ONBUILD " if index < len(triggers) else ""
             await dispatch(self, stage, instruction, step)
         return stage
 

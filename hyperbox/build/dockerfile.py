@@ -46,8 +46,9 @@ _heredoc = re.compile(r"^(\d*)<<(-?)([^<]*)$")
 class DockerfileError(HyperBoxError):
     """A Dockerfile is not acceptable; `line` is where (0: nowhere). The message names it but for those that BuildKit words `plain`ly."""
 
-    def __init__(self, message: str, line: int = 0, *, plain: bool = False) -> None:
+    def __init__(self, message: str, line: int = 0, *, plain: bool = False, last: int = 0) -> None:
         self.line = line
+        self.last = last or line
         super().__init__(f"dockerfile parse error on line {line}: {message}" if line and not plain else message)
 
 
@@ -315,7 +316,7 @@ def _read_heredocs(
         body: list[str] = []
         while True:
             if index >= len(lines):
-                raise DockerfileError("unterminated heredoc", first, plain=True)
+                raise DockerfileError("unterminated heredoc", first, plain=True, last=len(lines))
             line = lines[index]
             index += 1
             text = line.lstrip("\t") if chomp else line

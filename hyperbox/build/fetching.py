@@ -111,8 +111,14 @@ def clone(url: str, reference: str, subfolder: str, folder: str, *, keep_git_dir
     target = f"{folder}/repository"
     git("init", "--quiet", target)
     git("remote", "add", "origin", url, folder=target)
-    git("fetch", "--quiet", "--depth", "1", "--no-tags", "origin", reference or "HEAD", folder=target)
-    git("checkout", "--quiet", "FETCH_HEAD", folder=target)
+    wanted = ["origin", reference or "HEAD"]
+    try:
+        git("fetch", "--quiet", "--depth", "1", "--no-tags", *wanted, folder=target)
+    except JobFailed:  # a server that can't give a part, or a commit that is no branch's end
+        git("fetch", "--quiet", "--tags", "origin", folder=target)
+        if not _fetched(target, reference):
+            git("fetch", "--quiet", "--no-tags", *wanted, folder=target)
+    git("checkout", "--quiet", _commit(target, reference), folder=target)
     head = git("rev-parse", "HEAD", folder=target)
     if commit and not head.startswith(commit.removeprefix("sha1:")):
         raise JobFailed(f"expected checksum to match {commit}, got {head}")
@@ -127,6 +133,20 @@ def clone(url: str, reference: str, subfolder: str, folder: str, *, keep_git_dir
     if not real.startswith(os.path.realpath(target) + "/") or not os.path.isdir(real):
         raise JobFailed(f"failed to find the folder {subfolder} in {url}")
     return real
+
+
+def _fetched(target: str, reference: str) -> bool:
+    """Return whether a reference that was not fetched by its name is there."""
+    try:
+        git("rev-parse", "--quiet", "--verify", f"{reference}^{{commit}}", folder=target)
+    except JobFailed:
+        return False
+    return bool(reference)
+
+
+def _commit(target: str, reference: str) -> str:
+    """Return what to check out: what was fetched by name, or a commit that came with the rest."""
+    return reference if len(reference) >= 7 and _fetched(target, reference) else "FETCH_HEAD"
 
 
 def download_job(child: Child, store: ImageStore, lease: Lease, operation: graph.Download) -> Json:

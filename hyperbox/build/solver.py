@@ -66,7 +66,7 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     except DockerfileError as error:
         build.checks.tell(build.document, build.file_name)
         raise BuildFailed(
-            f"failed to solve: {error.message}", excerpt=build.excerpt_of(error.line, error.line)
+            f"failed to solve: {error.message}", excerpt=build.excerpt_of(error.line, error.last)
         ) from None
     except ImageFailed as error:
         build.checks.tell(build.document, build.file_name)

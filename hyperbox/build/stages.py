@@ -213,9 +213,10 @@ class Planner:
         stage.label = name if self.several else ""
         triggers = self._triggers(stage)
         steps = [*triggers, *written.steps]
-        stage.total += len(triggers) + sum(1 for _, step in written.steps if is_vertex(step))
+        stage.total += sum(1 for _, step in written.steps if is_vertex(step))
         if stage.node.name.startswith("FROM "):
-            stage.node = self._named(stage)
+            stage.node = self._named(stage)  # BuildKit learns of the triggers after that
+        stage.total += len(triggers)
         for index, (instruction, step) in enumerate(steps):
             stage.prefix = "ONBUILD " if index < len(triggers) else ""
             await dispatch(self, stage, instruction, step)

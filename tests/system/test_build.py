@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import io
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -346,3 +351,72 @@ def test_the_same_epoch_gives_the_same_image(hyperbox: Command, busybox: str, tm
     assert images[0] == images[1]
     assert images[0].endswith(" 2001-09-09T01:46:40Z\n")
     hyperbox("rmi", "-f", "built-epoch")
+
+
+def test_parents_keep_the_folders_of_their_sources(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
+    files = {"x/a/f": "f", "y/b/g": "g", "y/b/h.z": "h", "k.z": "k", "y/n": "n"}
+    write(
+        tmp_path,
+        {"Dockerfile": f"FROM {busybox}\nCOPY --parents x/a/f y/./b/g /p/\nCOPY --parents **/*.z /q/\n", **files},
+    )
+    build(hyperbox, "-t", "built-parents", ".")
+    found = hyperbox("run", "--rm", "built-parents", "find", "/p", "/q", "-type", "f").out.split()
+    assert sorted(found) == ["/p/b/g", "/p/x/a/f", "/q/k.z", "/q/y/b/h.z"]
+    hyperbox("rmi", "-f", "built-parents")
+
+
+def test_a_repository_is_a_context_and_a_source(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
+    """A commit by its id, a subfolder, and a checksum of a single file, over plain http."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    source = tmp_path / "source"
+    write(source, {"f": "one", "sub/g": "sub", "Dockerfile": f"FROM {busybox}\nCOPY . /c\nRUN test ! -e /c/.git\n"})
+    git = ["git", "-C", str(source), "-c", "user.name=x", "-c", "user.email=x@y"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "1"]):
+        subprocess.run([*git, *words], check=True)
+    first = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    write(source, {"f": "two"})
+    subprocess.run([*git, "commit", "-qam", "2"], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", str(source), str(tmp_path / "r.git")], check=True)
+    subprocess.run(["git", "-C", str(tmp_path / "r.git"), "update-server-info"], check=True)
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/r.git"
+        wrong = "0" * 64
+        write(
+            tmp_path / "context",
+            {
+                "Dockerfile": f"FROM {busybox}\nADD {url}#{first} /old\nADD {url}#main:sub /sub\nRUN cat /old/f /sub/g > /all\n",
+                "bad": f"FROM {busybox}\nADD --checksum=sha256:{wrong} {url}/HEAD /h\n",
+            },
+        )
+        build(hyperbox, "-t", "built-git", "context")
+        build(hyperbox, f"{url}#main")
+        assert "digest mismatch" in build(hyperbox, "-f", "context/bad", "context", code=1)
+        server.shutdown()
+    assert hyperbox("run", "--rm", "built-git", "cat", "/all").out == "onesub"
+    hyperbox("rmi", "-f", "built-git")
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder and logs nothing."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        return
+
+
+def test_an_agent_is_reached_through_a_socket_of_the_step(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+        write(
+            tmp_path,
+            {
+                "Dockerfile": f'FROM {busybox}\nRUN --mount=type=ssh,mode=640,uid=5 stat -c "%F %a %u" $SSH_AUTH_SOCK > /s\nRUN env > /e\n'
+            },
+        )
+        build(hyperbox, "--ssh", f"default={tmp_path}/agent", "-t", "built-ssh", ".")
+    assert hyperbox("run", "--rm", "built-ssh", "cat", "/s").out == "socket 640 5\n"
+    assert "SSH" not in hyperbox("run", "--rm", "built-ssh", "cat", "/e").out
+    hyperbox("rmi", "-f", "built-ssh")

@@ -241,8 +241,11 @@ def build(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     `on_event` is called by one thread at a time, not always the caller's. Raises BuildFailed, or another HyperBoxError for a request that is
     wrong in itself. Killing the process at any point leaves only what the next command sweeps.
     """
+    from hyperbox.build import apart
     from hyperbox.build.solver import solve
 
+    if apart.has_threads():
+        return apart.solve_apart(roots, request, on_event)
     return solve(roots, request, on_event)
 
 

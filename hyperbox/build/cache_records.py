@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Filters = Mapping[str, Sequence[str]]
 
 ID_LENGTH = 25
+COLLECT_EVERY = 86400.0  # seconds
+LEAST_KEPT = 2 << 30  # bytes
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -291,6 +293,21 @@ def prune(roots: Roots, all: bool, filters: Filters, limits: tuple[int, int, int
         "SpaceReclaimed": freed,
         "Records": [record.value for record in removed],
     }
+
+
+def collect(roots: Roots) -> None:
+    """Once a day: let the least used results go where all of them take more than a tenth of the disk, as docker's builder does by default."""
+    marker = f"{roots.data}/build/collected"
+    try:
+        if time.time() - os.stat(marker).st_mtime < COLLECT_EVERY:
+            return
+    except FileNotFoundError:
+        pass
+    files.write_atomic(marker, "")
+    disk = os.statvfs(roots.data)
+    most = max(disk.f_blocks * disk.f_frsize // 10, LEAST_KEPT)
+    if sum(record.size for record in all_records(roots)) > most:
+        prune(roots, True, {}, (0, most, 0))
 
 
 def within(records: Sequence[Record], doomed: list[Record], limits: tuple[int, int, int], path: str) -> list[Record]:

@@ -108,6 +108,7 @@ class Runner:
     """Runs coroutines and jobs until the main one has ended."""
 
     def __init__(self) -> None:
+        self.lifeline = -1
         self.jobs: dict[int, Job] = {}
         self.ready: list[Task] = []
 
@@ -194,9 +195,13 @@ class Runner:
                 if descriptor >= 0:
                     poller.register(descriptor, select.POLLIN)
                     owners[descriptor] = job
+        if self.lifeline >= 0 and timeout < 0:
+            poller.register(self.lifeline, select.POLLIN)
         if not owners and timeout < 0:
             raise RuntimeError("a build waits for nothing")
         for descriptor, _ in poller.poll(None if timeout < 0 else timeout * 1000):
+            if descriptor == self.lifeline:
+                raise KeyboardInterrupt
             self._readable(owners[descriptor], descriptor)
 
     def _readable(self, job: Job, descriptor: int) -> None:

@@ -41,8 +41,9 @@ DEFINITION = "definition"
 IGNORE = "dockerignore"
 
 
-def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]) -> BuildResult:
-    """See `build.api.build`."""
+def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None], *, lifeline: int = -1) -> BuildResult:
+    """See `build.api.build`; `lifeline` is a descriptor that becomes readable when the build is to end."""
+    from hyperbox.build.cache_records import collect
     from hyperbox.engine import transient
 
     roots.prepare()
@@ -53,6 +54,7 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     lease = store.new_lease()
     build = Build(roots, store, request, Progress(on_event), BuildCache(store, roots.data, lease))
     try:
+        build.runner.lifeline = lifeline
         result = build.runner.run(build.run())
         assert isinstance(result, BuildResult)
         return result
@@ -78,6 +80,7 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     finally:
         build.close()
         lease.end()
+        collect(roots)
         transient.sweep(roots)
         store.sweep_leavings()
 

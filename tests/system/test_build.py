@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, wait_until
+from tests.conftest import Command, command_under_test, wait_until
 
 DATA = os.environ.get("HYPERBOX_DATA", "")
 RUN = os.environ.get("HYPERBOX_RUN", "")
@@ -420,3 +420,33 @@ def test_an_agent_is_reached_through_a_socket_of_the_step(hyperbox: Command, bus
     assert hyperbox("run", "--rm", "built-ssh", "cat", "/s").out == "socket 640 5\n"
     assert "SSH" not in hyperbox("run", "--rm", "built-ssh", "cat", "/e").out
     hyperbox("rmi", "-f", "built-ssh")
+
+
+def test_builds_of_several_threads_do_not_meet(busybox: str, tmp_path: Path) -> None:
+    """Each call of the builder from a process with threads succeeds, tells its own events, and a failure keeps its words."""
+    program = """
+import sys, threading
+from hyperbox.build import api
+from hyperbox.engine.state import Roots
+roots, folder, answers = Roots(*sys.argv[1:4]), sys.argv[4], {}
+def one(number):
+    heard = []
+    request = api.BuildRequest(api.Source("folder", folder), build_args=(("N", str(number)),), tags=("built-thread",))
+    try:
+        api.build(roots, request, heard.append)
+        answers[number] = "".join(event.data.decode() for event in heard if isinstance(event, api.Log))
+    except api.BuildFailed as error:
+        answers[number] = error.message
+threads = [threading.Thread(target=one, args=(number,)) for number in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print([answers[number] for number in range(6)])
+"""
+    write(tmp_path, {"Dockerfile": f"FROM {busybox}\nRUN true\nARG N\nRUN echo $N; [ $N != 5 ]\n"})
+    python = Path(command_under_test()[0]).with_name("python")
+    argv = [str(python), "-c", program, DATA, RUN, CGROUP, str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=100)
+    words = 'failed to solve: process "/bin/sh -c echo $N; [ $N != 5 ]" did not complete successfully: exit code: 1'
+    expected = [*(f"{number}\n" for number in range(5)), words]
+    assert done.stdout == f"{expected}\n", done.stderr
+    subprocess.run([*command_under_test(), "rmi", "-f", "built-thread"], check=True, capture_output=True)

@@ -12,6 +12,7 @@ import os
 
 from hyperbox import files, process
 from hyperbox.engine import control
+from hyperbox.errors import EngineError, HyperBoxError, disk_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _sock
     from hyperbox.kernel.cgroups import hasten_moves
 
     hasten_moves()
-    from hyperbox.engine import monitor, monitor_setup
-
     ground = None
     if kind == CONTAINER:
+        from hyperbox.engine import monitor, monitor_setup
+
         try:
             ground = monitor_setup.Ground(roots)
         except OSError:  # the container's own start will meet it again, and tell
@@ -132,3 +133,12 @@ def become_daemon(keep: set[int]) -> None:
     os.umask(0o022)
     syscalls.become_subreaper()
     syscalls.set_process_name("hyperbox-monitor")
+
+
+def described(error: Exception) -> Json:
+    """Return an error as the message that tells another process of it; `launch.error_of` is the way back."""
+    if not isinstance(error, HyperBoxError):
+        reason = disk_error(error).message if isinstance(error, OSError) else str(error)
+        return {"error": reason, "status": 500, "code": 1, "hint": ""}
+    status = error.status if isinstance(error, EngineError) else 500
+    return {"error": error.message, "status": status, "code": error.exit_code, "hint": error.hint}

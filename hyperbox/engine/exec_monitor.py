@@ -6,9 +6,8 @@ import os
 
 from hyperbox import files, process
 from hyperbox.engine import control, life_events
-from hyperbox.engine.ahead import become_daemon
+from hyperbox.engine.ahead import become_daemon, described
 from hyperbox.engine.exec import read_record, record_path
-from hyperbox.engine.monitor import described
 from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Stdio, Streams

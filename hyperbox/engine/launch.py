@@ -157,7 +157,7 @@ def receive_start(container: Container, channel: control.Channel) -> None:
 
 
 def error_of(message: Json) -> EngineError:
-    """Return the EngineError that another process has described; see `monitor.described`."""
+    """Return the EngineError that another process has described; see `ahead.described`."""
     kinds = (errors.InvalidParameter, errors.Forbidden, errors.NotFound, errors.Conflict, errors.Unavailable)
     kind = next((kind for kind in kinds if kind.status == message.get("status")), EngineError)
     code = message.get("code")

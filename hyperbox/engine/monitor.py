@@ -13,7 +13,7 @@ import time
 
 from hyperbox import files, process
 from hyperbox.engine import control, restart
-from hyperbox.engine.ahead import become_daemon
+from hyperbox.engine.ahead import become_daemon, described
 from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.life_events import begun, ended
 from hyperbox.engine.log_options import log_options
@@ -30,7 +30,7 @@ from hyperbox.engine.monitor_setup import (
 )
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, now, update_state
-from hyperbox.errors import EngineError, HyperBoxError, NotFound, disk_error
+from hyperbox.errors import HyperBoxError, NotFound
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -393,15 +393,6 @@ def unmount_root(roots: Roots, container: Container) -> None:
         syscalls.umount(f"{removal.present_folder(roots, container)}/merged")
     except OSError:
         return
-
-
-def described(error: Exception) -> Json:
-    """Return an error as the message that tells another process of it; `launch.error_of` is the way back."""
-    if not isinstance(error, HyperBoxError):
-        reason = disk_error(error).message if isinstance(error, OSError) else str(error)
-        return {"error": reason, "status": 500, "code": 1, "hint": ""}
-    status = error.status if isinstance(error, EngineError) else 500
-    return {"error": error.message, "status": status, "code": error.exit_code, "hint": error.hint}
 
 
 def report_failure(roots: Roots, container: Container, starter: control.Channel, error: Exception) -> None:

@@ -8,6 +8,7 @@ Hot paths use it: it imports the native engine's facade and nothing below.
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ def network_pool() -> tuple[str, int, int]:
     return address, int(length), size
 
 
+def is_root() -> bool:
+    """Return whether this is the superuser, whom Windows does not have."""
+    return sys.platform != "win32" and os.geteuid() == 0
+
+
 def native_engine(ahead: Ahead | None = None) -> NativeEngine:
     """Return the native engine with its folders made; `ahead` is what `expect_start` gave.
 
@@ -50,7 +56,7 @@ def native_engine(ahead: Ahead | None = None) -> NativeEngine:
     from hyperbox.errors import Unavailable
 
     roots = roots_from_environment()
-    if os.geteuid() and os.path.exists(roots.data) and not os.access(f"{roots.data}/containers", os.R_OK | os.W_OK):
+    if not is_root() and os.path.exists(roots.data) and not os.access(f"{roots.data}/containers", os.R_OK | os.W_OK):
         raise Unavailable(f"permission denied while opening {roots.data}", hint=NEEDS_ROOT)
     try:
         ready = roots.prepare()
@@ -64,7 +70,7 @@ def native_engine(ahead: Ahead | None = None) -> NativeEngine:
 
 def expect_start(kind: str) -> Ahead | None:
     """Send a monitor ahead, as this command will start a "container" or an "exec"; see `engine.ahead`."""
-    if os.geteuid() != 0:
+    if not is_root():
         return None
     from hyperbox.engine.ahead import send_ahead
 

@@ -179,7 +179,7 @@ class IdentifierFile:
         if not path:
             return
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
         except FileExistsError:
             raise HyperBoxError(
                 f"container ID file found, make sure the other container isn't running or delete {path}"

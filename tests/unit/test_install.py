@@ -18,7 +18,7 @@ OFFLINE = ["--no-deps", "--no-build-isolation", "--no-index"]
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the package is built from: building writes beside its sources."""
-    pytest.importorskip("setuptools", reason="building needs setuptools")
+    pytest.importorskip("setuptools", minversion="70.1", reason="building a wheel needs setuptools 70.1")
     if subprocess.run([*PIP, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("pip is not there")
     folder = tmp_path_factory.mktemp("source")

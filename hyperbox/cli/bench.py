@@ -19,6 +19,9 @@ from typing import NamedTuple
 import click
 
 from hyperbox.cli.bench_cases import CASES, Case
+from hyperbox.cli.bench_image import REPOSITORY, make_image
+from hyperbox.cli.bench_memory import memory_note
+from hyperbox.cli.bench_registry import serve
 from hyperbox.cli.bench_report import Row, rows_to_json, rows_to_svg, rows_to_table
 from hyperbox.errors import HyperBoxError
 
@@ -43,15 +46,37 @@ def measure(argv: list[str]) -> Run:
     with open(os.devnull, "r+b") as null:
         started = time.perf_counter()
         process = subprocess.Popen(argv, stdin=null, stdout=null, stderr=null)
-        _, status, usage = os.wait4(process.pid, 0)
+        _, status = os.waitpid(process.pid, 0)
         seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Run(seconds, process.returncode, usage.ru_maxrss * 1024)
+    return Run(seconds, process.returncode, 0)
+
+
+def measure_memory(argv: list[str]) -> Run:
+    """Run one command line to its end, and look often at how large it has been: rusage would tell of ourselves, before the exec, too."""
+    peak = 0
+    with open(os.devnull, "r+b") as null:
+        started = time.perf_counter()
+        process = subprocess.Popen(argv, stdin=null, stdout=null, stderr=null)
+        while process.poll() is None:
+            peak = max(peak, high_water(process.pid))
+            time.sleep(0.02)
+        seconds = time.perf_counter() - started
+    return Run(seconds, process.returncode, peak)
+
+
+def high_water(pid: int) -> int:
+    """Return the largest memory that a process has had since its exec, in bytes; 0 where it has ended. See proc_pid_status(5), VmHWM."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), 0)
+    except OSError:
+        return 0
 
 
 def measure_many(argv: list[str], wide: int, count: int) -> Run:
     """Run a command line `count` times, `wide` at a time, with its output thrown away; seconds are those of one in the mean."""
-    code, peak, running, left = 0, 0, 0, count
+    code, running, left = 0, 0, count
     with open(os.devnull, "r+b") as null:
         started = time.perf_counter()
         while left or running:
@@ -59,29 +84,51 @@ def measure_many(argv: list[str], wide: int, count: int) -> Run:
                 actions = [(os.POSIX_SPAWN_DUP2, null.fileno(), target) for target in (0, 1, 2)]
                 os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions)
                 left, running = left - 1, running + 1
-            _, status, usage = os.wait4(-1, 0)
+            _, status = os.wait()
             running -= 1
             code = code or os.waitstatus_to_exitcode(status)
-            peak = max(peak, usage.ru_maxrss * 1024)
         seconds = time.perf_counter() - started
-    return Run(seconds / count, code, peak)
+    return Run(seconds / count, code, 0)
+
+
+class Large:
+    """The image for pull and load, made when it is first asked for; served on loopback where no registry was given."""
+
+    def __init__(self, folder: str, given: str) -> None:
+        self.folder = folder
+        self.given = given
+
+    def archive(self) -> str:
+        """Return the path of the archive."""
+        make_image(self.folder)
+        return f"{self.folder}/image.tar"
+
+    def registry(self) -> str:
+        """Return the image's name in the registry."""
+        if not self.given:
+            make_image(self.folder)
+            self.given = f"127.0.0.1:{serve(self.folder).server_port}"
+        return f"{self.given}/{REPOSITORY}:1"
 
 
 class Bench:
     """One run of the table. Holds what all cases share."""
 
-    def __init__(self, programs: list[Program], image: str, runs: int, pause: float) -> None:
+    def __init__(self, programs: list[Program], image: str, runs: int, large: Large) -> None:
         self.programs = programs
         self.image = image
         self.runs = runs
-        self.pause = pause
+        self.large = large
 
     def words(self, text: str, case: Case, program: Program, folder: str) -> list[str]:
         """Return the argv of one of a case's command lines."""
-        filled = text.format(cli="\0", image=self.image, name=f"bench-{case.name}", folder=folder)
+        own = {"image": self.image, "name": f"bench-{case.name}", "folder": folder}
+        if "{registry}" in text or "{archive}" in text:
+            own |= {"registry": self.large.registry(), "archive": self.large.archive()}
         argv: list[str] = []
-        for word in shlex.split(filled):
-            argv.extend(program.words if word == "\0" else [word])
+        for word in shlex.split(text):
+            inner = shlex.join(program.words)  # for a shell's script
+            argv.extend(program.words if word == "{cli}" else [word.format(cli=inner, **own)])
         return argv
 
     def quietly(self, commands: tuple[str, ...], case: Case, program: Program, folder: str) -> str:
@@ -98,8 +145,8 @@ class Bench:
                 )
         return ""
 
-    def case(self, case: Case) -> Row:
-        """Measure one case with every program in turn."""
+    def case(self, case: Case, pause: float) -> Row:
+        """Measure one case with every program in turn, after a pause (seconds) each time."""
         times: dict[str, list[float]] = {program.label: [] for program in self.programs}
         peaks: dict[str, int] = {}
         missing: dict[str, str] = {}
@@ -107,16 +154,22 @@ class Bench:
             if case.compose:
                 with open(f"{folder}/compose.yaml", "w") as file:
                     file.write(case.compose.replace("{image}", self.image))
+            if case.dockerfile:
+                with open(f"{folder}/Dockerfile", "w") as file:
+                    file.write(case.dockerfile.replace("{image}", self.image))
             for program in self.programs:
                 if failure := self.quietly(case.setup, case, program, folder):
                     missing[program.label] = failure
             for number in range((case.runs or self.runs) + 1):
                 for program in self.programs:
                     if program.label not in missing:
+                        if pause:
+                            time.sleep(pause)
                         self.once(case, program, folder, number, times, peaks, missing)
             for program in self.programs:
                 self.quietly(case.teardown, case, program, folder)
-        return Row(case.name, case.what, case.goal, times, peaks if case.memory else {}, missing)
+        name, what = (f"{case.name}-paused", f"{case.what}, after pauses") if pause else (case.name, case.what)
+        return Row(name, what, case.goal, times, peaks if case.memory else {}, missing)
 
     def once(
         self,
@@ -130,10 +183,11 @@ class Bench:
     ) -> None:
         """Measure once; the first time is a warm-up that does not count."""
         failure = self.quietly(case.before, case, program, folder)
-        if self.pause:
-            time.sleep(self.pause)
+        if case.synced:
+            os.sync()
         argv = self.words(case.timed, case, program, folder)
-        run = measure_many(argv, case.wide, case.times) if case.times > 1 else measure(argv)
+        one = measure_memory if case.memory else measure
+        run = measure_many(argv, case.wide, case.times) if case.times > 1 else one(argv)
         failure = failure or self.quietly(case.after, case, program, folder)
         if failure or run.code != 0:
             missing[program.label] = failure or f"exit code {run.code}"
@@ -170,7 +224,19 @@ def find_programs(against: tuple[str, ...]) -> list[Program]:
 )
 @click.option("--runs", default=15, show_default=True, help="Measurements of each case and program.")
 @click.option(
-    "--pause", default=0.0, metavar="SECONDS", help="Wait before each measurement: an idle machine is slower."
+    "--pause",
+    "pauses",
+    multiple=True,
+    type=float,
+    default=(0.0, 0.02),
+    metavar="SECONDS",
+    help="Wait so long before each measurement; may be given several times. Default: short commands without and with 0.02.",
+)
+@click.option(
+    "--registry",
+    default="",
+    metavar="HOST:PORT",
+    help="A registry that `python -m hyperbox.cli.bench_registry` serves.",
 )
 @click.option("--only", multiple=True, metavar="CASE", help="Measure this case; may be given several times.")
 @click.option("--json", "as_json", type=click.Path(dir_okay=False), help="Write all times to this file.")
@@ -179,27 +245,32 @@ def bench(
     against: tuple[str, ...],
     image: str,
     runs: int,
-    pause: float,
+    pauses: tuple[float, ...],
+    registry: str,
     only: tuple[str, ...],
     as_json: str | None,
     plot: str | None,
 ) -> None:
     """Measure and print the table on stdout; progress on stderr."""
     programs = find_programs(against)
-    unknown = set(only) - {case.name for case in CASES}
+    unknown = set(only) - {case.name for case in CASES} - {"memory"}
     if unknown:
         raise HyperBoxError(f"bench: no such case: {', '.join(sorted(unknown))}")
-    runner = Bench(programs, image, runs, pause)
-    rows = []
-    for case in CASES:
-        if not only or case.name in only:
-            print(f"bench: {case.what}", file=sys.stderr)
-            rows.append(runner.case(case))
+    rows, notes = [], []
+    with tempfile.TemporaryDirectory(prefix="hyperbox-bench-image-") as folder:
+        runner = Bench(programs, image, runs, Large(folder, registry))
+        for case in CASES:
+            for pause in pauses[:1] if case.runs else pauses:
+                if not only or case.name in only:
+                    print(f"bench: {case.what}{', after pauses' if pause else ''}", file=sys.stderr)
+                    rows.append(runner.case(case, pause))
+    if not only or "memory" in only:
+        notes = [memory_note(program.label, program.words, image) for program in programs]
     labels = [program.label for program in programs]
-    print(rows_to_table(rows, labels))
+    print("\n".join([rows_to_table(rows, labels), *notes]))
     if as_json:
         with open(as_json, "w") as file:
-            json.dump(rows_to_json(rows, runs=runs, pause=pause), file, indent=1)
+            json.dump(rows_to_json(rows, notes, runs=runs, pauses=pauses), file, indent=1)
     if plot:
         with open(plot, "w") as file:
             file.write(rows_to_svg(rows, labels))

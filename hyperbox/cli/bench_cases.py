@@ -1,6 +1,7 @@
 """What `hyperbox bench` measures: a table of cases, each a few command lines of any docker-compatible program.
 
-In a command, `{cli}` stands for the program, `{image}` for the image, `{name}` for a name of the case's own, `{folder}` for a scratch folder.
+In a command, `{cli}` stands for the program, `{image}` for the image, `{name}` for a name of the case's own, `{folder}` for a scratch folder,
+`{archive}` for the image archive of `bench_image`, `{registry}` for a registry that has the same image.
 Only `timed` is measured. `before` and `after` run around every measurement, `setup` and `teardown` once per program.
 """
 
@@ -8,11 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hyperbox.cli.bench_image import REPOSITORY
+
 
 class Case(NamedTuple):
     """One row of the report. `goal` is the highest ratio to the first peer that the project aims at, or None.
 
-    A measurement is one process, or the mean of `times`, `wide` at a time.
+    A measurement is one process, or the mean of `times`, `wide` at a time. `synced` lets the disk settle before each. `dockerfile` is a
+    file of that name in the folder. Cases of more than a few commands state their `runs`; the others are measured with pauses as well.
     """
 
     name: str
@@ -25,6 +29,8 @@ class Case(NamedTuple):
     teardown: tuple[str, ...] = ()
     runs: int = 0
     compose: str = ""
+    dockerfile: str = ""
+    synced: bool = False
     memory: bool = False
     wide: int = 1
     times: int = 1
@@ -44,6 +50,15 @@ def throughput(wide: int, times: int) -> Case:
 def remove_ten() -> tuple[str, ...]:
     """Return the command that removes them."""
     return ("{cli} rm -f " + " ".join(f"{{name}}-{number}" for number in range(10)),)
+
+
+def many(name: str, what: str, timed: str, goal: float) -> Case:
+    """Return a case among a thousand stopped and a hundred running containers."""
+    create = "xargs -P 4 -I % {cli} create --name {name}-% --label bench={name} {image} true"
+    start = "xargs -P 4 -I % {cli} run -d --name {name}-r% --label bench={name} {image} sleep 100000"
+    setup = (f"sh -c 'seq 1000 | {create} >/dev/null'", f"sh -c 'seq 100 | {start} >/dev/null'")
+    remove = "sh -c '{cli} ps -aq --filter label=bench={name} | xargs -n 100 {cli} rm -f >/dev/null'"
+    return Case(name, f"{what} (1,000 stopped, 100 running)", timed, goal, setup=setup, teardown=(remove,), runs=7)
 
 
 def services(count: int, *, chained: bool = False) -> str:
@@ -76,6 +91,15 @@ UP = (f"{COMPOSE} up -d",)
 ONE_RUNNING = ("{cli} run -d --name {name} {image} sleep 10000",)
 REMOVE_ONE = ("{cli} rm -f {name}",)
 
+DOCKERFILE = """FROM {image}
+WORKDIR /work
+COPY Dockerfile .
+RUN echo one >one
+RUN mkdir two && echo two >two/two
+ENV A=b
+RUN cat one two/two >three
+"""
+
 CASES = (
     Case("run", "run --rm IMAGE true", "{cli} run --rm {image} true", 0.15),
     Case("run-port", "run --rm -p 18099:80 IMAGE true", "{cli} run --rm -p 18099:80 {image} true", 0.15),
@@ -103,6 +127,45 @@ CASES = (
         0.3,
         after=DOWN,
         compose=services(5, chained=True),
+        runs=3,
+    ),
+    many("many-ps", "ps -a", "{cli} ps -a", 1.0),
+    many("many-run", "run --rm IMAGE true", "{cli} run --rm {image} true", 0.2),
+    Case(
+        "pull",
+        "pull, 200 MB in 8 layers",
+        "{cli} pull -q {registry}",
+        0.8,
+        after=("{cli} rmi -f {registry}",),
+        runs=3,
+        synced=True,
+    ),
+    Case(
+        "load",
+        "load, 200 MB in 8 layers",
+        "{cli} load -q -i {archive}",
+        0.8,
+        after=(f"{{cli}} rmi -f {REPOSITORY}:loaded",),
+        runs=3,
+        synced=True,
+    ),
+    Case(
+        "build-cached",
+        "build, all steps cached",
+        "{cli} build -q -t {name} {folder}",
+        1.0,
+        setup=("{cli} build -q -t {name} {folder}",),
+        teardown=("{cli} rmi -f {name}",),
+        dockerfile=DOCKERFILE,
+        runs=7,
+    ),
+    Case(
+        "build",
+        "build --no-cache, 6 steps",
+        "{cli} build -q --no-cache -t {name} {folder}",
+        1.0,
+        teardown=("{cli} rmi -f {name}",),
+        dockerfile=DOCKERFILE,
         runs=3,
     ),
     Case("config", "compose config, 10 services", f"{COMPOSE} config", 1.5, compose=services(10)),

@@ -65,13 +65,14 @@ def rows_to_table(rows: list[Row], labels: list[str]) -> str:
     return "\n".join([text, *notes])
 
 
-def rows_to_json(rows: list[Row], *, runs: int, pause: float) -> dict[str, object]:
+def rows_to_json(rows: list[Row], notes: list[str], *, runs: int, pauses: tuple[float, ...]) -> dict[str, object]:
     """Return everything that was measured, and the machine it was measured on."""
     machine = os.uname()
     return {
         "machine": {"kernel": machine.release, "architecture": machine.machine, "processors": os.cpu_count()},
         "runs": runs,
-        "pause": pause,
+        "pauses": list(pauses),
+        "notes": notes,
         "cases": [row._asdict() for row in rows],
     }
 

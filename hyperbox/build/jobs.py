@@ -109,6 +109,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.lifeline = -1
+        self.failure: Exception | None = None
         self.jobs: dict[int, Job] = {}
         self.ready: list[Task] = []
 
@@ -150,12 +151,17 @@ class Runner:
         return Wait(job)
 
     def run(self, coroutine: Coroutine[object, object, object]) -> object:
-        """Run the main coroutine to its end and return its result; every job has ended then, whatever happens."""
+        """Run the main coroutine to its end and return its result; every job has ended then, whatever happens.
+
+        The first failure of any coroutine is the end, awaited yet or not: no other may keep the user waiting for it.
+        """
         main = self.task(coroutine)
         try:
             while not main.done:
                 while self.ready:
                     self._step(self.ready.pop(0))
+                if self.failure is not None:
+                    raise self.failure
                 if not main.done:
                     self._poll(-1)
             if main.error is not None:
@@ -173,6 +179,7 @@ class Runner:
             task.error = error
             if not isinstance(error, Exception):
                 raise
+            self.failure = self.failure or error
         else:
             if isinstance(awaited, Task):
                 if awaited.done:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 
+SECRET_LIMIT = 500 << 10  # bytes, as BuildKit's
+
+
 class RunInputs(NamedTuple):
     """What a RUN needs besides its operation: layers of its root and of each mounted input (by input index), proxies, secrets, agents."""
 
@@ -243,9 +246,12 @@ class Running:
 def _content(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(500 << 10)
+            data = file.read(SECRET_LIMIT + 1)
     except OSError as error:
         raise JobFailed(f"failed to read secret {path}: {(error.strerror or '').lower()}", kind="plain") from None
+    if len(data) > SECRET_LIMIT:
+        raise JobFailed(f"invalid secret size {os.path.getsize(path)}: larger than {SECRET_LIMIT} bytes", kind="plain")
+    return data
 
 
 class Stubs:

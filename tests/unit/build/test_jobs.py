@@ -94,3 +94,25 @@ def test_a_failure_ends_the_jobs_that_still_run() -> None:
         runner.run(main())
     assert not runner.jobs
     assert time.monotonic() - begun < 10
+
+
+def test_the_first_failure_ends_what_nobody_awaits_yet() -> None:
+    runner = Runner()
+
+    def minds_its_lifeline(child: Child) -> dict[str, object]:
+        os.read(child.lifeline, 1)
+        return {}
+
+    async def fails() -> None:
+        await runner.start(lambda child: {}, lambda message: None)
+        raise JobFailed("first")
+
+    async def main() -> None:
+        task = runner.task(fails())
+        await runner.start(minds_its_lifeline, lambda message: None)
+        await task
+
+    begun = time.monotonic()
+    with pytest.raises(JobFailed, match="first"):
+        runner.run(main())
+    assert time.monotonic() - begun < 10

@@ -125,10 +125,10 @@ def disk_usage(invocation: Invocation) -> int:
     """docker system df"""
     template = str(invocation.flags["format"])
     from hyperbox.build.api import cache_usage
-    from hyperbox.cli.connect import native_engine
+    from hyperbox.cli.connect import roots_from_environment
 
     usage = engine_for(invocation).disk_usage()
-    usage["BuildCache"] = cache_usage(native_engine().roots)
+    usage["BuildCache"] = cache_usage(roots_from_environment())
     if invocation.flags["verbose"]:
         return _verbose(usage, template)
     methods: dict[str, Callable[..., object]] = {key: (lambda row, key=key: row[key]) for key in HEADERS}

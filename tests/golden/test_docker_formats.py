@@ -87,11 +87,12 @@ def normal(text: str) -> str:
 def test_docker_prints_the_same(
     case: Json, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(connect, "native_engine", FixedEngine)
+    monkeypatch.setattr(connect, "native_engine", lambda _ahead: FixedEngine())
     monkeypatch.setattr("hyperbox.cli.container_stats.SAMPLE_SECONDS", 0.0)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("HYPERBOX_DATA", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     command = case["command"]
     assert isinstance(command, list)

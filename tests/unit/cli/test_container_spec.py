@@ -55,7 +55,7 @@ def test_ranges_of_equal_length_go_one_to_one() -> None:
     [
         ("99999:80", "Invalid hostPort: 99999"),
         ("80:x", "Invalid containerPort: x"),
-        ("1.2.3.4.5:80:80", "invalid IP address: 1.2.3.4.5"),
+        ("1.2.3.4.5:80:80", "Invalid ip address: 1.2.3.4.5"),
         ("1-2:3-5", "Invalid ranges specified for container and host Ports: 3-5 and 1-2"),
         ("80:80/bogus", "Invalid proto: bogus"),
         ("8080:", "No port specified: 8080:<empty>"),

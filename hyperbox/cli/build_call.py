@@ -47,7 +47,7 @@ def call(method: str, request: BuildRequest) -> int:
         stages, target = _stages(dockerfile, request)
     except DockerfileError as error:
         lines = request.dockerfile.decode("utf-8", "replace").split("\n")
-        shown = excerpt(file, lines, error.line, error.line) if error.line else ""
+        shown = excerpt(file, lines, error.line, error.last) if error.line else ""
         raise HyperBoxError(f"ERROR: {error.message}\n{shown}".rstrip("\n")) from None
     if name == "targets":
         return _targets(dockerfile, stages, target, request.dockerfile, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,8 @@ def load(name: str) -> ModuleType:
 cases = load("cases")
 running = load("run")
 TOPICS = [topic for topic in cases.topics() if topic != "lines"]  # tests/unit/build/test_refusals.py has those
+
+AT_ONCE = 4
 
 # TOPIC/CASE -> why HyperBox differs there
 DIFFERENT: dict[str, str] = {
@@ -54,13 +57,13 @@ def test_a_topic_is_built_as_docker_builds_it(topic: str, docker: tuple[Any, Any
     command, base = docker
     answers = cases.read_answers(topic)
     wrong: dict[str, list[str]] = {}
-    for case in cases.read_cases(topic):
-        if f"{topic}/{case.name}" in DIFFERENT or case.name not in answers:
-            continue
-        got = running.run_case(command, base, case, str(tmp_path / case.name))
-        for (line, lines), expected in zip(got, answers[case.name], strict=True):
-            if lines != expected:
-                wrong.setdefault(case.name, []).append(difference(line, expected, lines))
+    chosen = [case for case in cases.read_cases(topic) if f"{topic}/{case.name}" not in DIFFERENT]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = pool.map(lambda case: running.run_case(command, base, case, str(tmp_path / case.name)), chosen)
+        for case, got in zip(chosen, runs, strict=True):
+            for (line, lines), expected in zip(got, answers[case.name], strict=True):
+                if lines != expected:
+                    wrong.setdefault(case.name, []).append(difference(line, expected, lines))
     assert not wrong, "\n".join(f"=== {name}\n" + "\n".join(parts) for name, parts in wrong.items())
 
 

@@ -316,7 +316,8 @@ def _read_heredocs(
         body: list[str] = []
         while True:
             if index >= len(lines):
-                raise DockerfileError("unterminated heredoc", first, plain=True, last=len(lines))
+                last = len(lines) - (lines[-1] == "")
+                raise DockerfileError("unterminated heredoc", first, plain=True, last=last)
             line = lines[index]
             index += 1
             text = line.lstrip("\t") if chomp else line

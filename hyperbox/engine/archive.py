@@ -347,7 +347,8 @@ def write_tree(
         member = header(here, called, status, links)
         if member is None:
             continue
-        write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        if called != "." or not one_device:  # `export` has no entry for the root itself
+            write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
         if member.isreg():
             _write_content(writer, here, member.size)
         elif member.isdir() and (not one_device or status.st_dev == device):

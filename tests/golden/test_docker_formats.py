@@ -16,6 +16,7 @@ import pytest
 
 from hyperbox.__main__ import run
 from hyperbox.cli import connect
+from hyperbox.engine.state import Roots
 from hyperbox.errors import NotFound
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,8 +31,9 @@ Json = dict[str, object]
 class FixedEngine:
     """An engine made of the fixed objects."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: object = None) -> None:
         self.held = objects()
+        self.roots = Roots("/nonexistent/data", "/nonexistent/run", "none")  # without a build cache
 
     def _find(self, kind: str, name: str, known: tuple[str, ...], message: str) -> object:
         if name not in known:

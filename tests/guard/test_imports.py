@@ -173,3 +173,30 @@ def test_hot_commands_import_nothing_dear(arguments: list[str], tmp_path: Path) 
     loaded = set(finished.stderr.rpartition("MODULES ")[2].split())
     assert "hyperbox.cli.dispatch" in loaded, finished.stderr
     assert not loaded.intersection(DEAR), sorted(loaded.intersection(DEAR))
+
+
+# what a compose command with nothing to do has no use for
+DEAR_FOR_COMPOSE = {
+    *("jsonschema", "jinja2", "tqdm", "click", "docker", "asyncio", "http", "http.client", "subprocess", "argparse"),
+    *("logging", "ssl", "urllib.request", "email", "tempfile", "shutil", "socket", "dataclasses", "inspect"),
+    *("threading", "json", "tarfile", "concurrent.futures", "pathlib"),
+}
+
+
+@pytest.mark.parametrize("words", [("config", "-q"), ("ps",)])
+def test_compose_commands_import_nothing_dear(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services:\n  a:\n    image: x\n    ports: ['80']\n")
+    environment = {**os.environ, "HYPERBOX_DATA": f"{tmp_path}/data", "HYPERBOX_RUN": f"{tmp_path}/run"}
+    finished = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "hyperbox", "compose", "--project-name", "tariff", *words],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT), "HYPERBOX_CGROUP": "hyperbox-import-tariff"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    imported = {
+        line.rpartition("|")[2].strip() for line in finished.stderr.splitlines() if line.startswith("import time:")
+    }
+    assert "yaml" in imported, finished.stderr[-500:]
+    assert not imported & DEAR_FOR_COMPOSE

@@ -93,6 +93,12 @@ def wait_until(condition: object, timeout: float = 20.0) -> object:
         time.sleep(0.02)
 
 
+def forget_projects(command: Command) -> None:
+    """Remove all projects that tests before have left recorded, so that names and ports are a new machine's."""
+    if ids := command("project", "ls", "-q").out.split():
+        command("project", "rm", "-f", "-v", *ids, timeout=300)
+
+
 def command_under_test() -> list[str]:
     if given := os.environ.get("HYPERBOX_COMMAND"):
         return shlex.split(given)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import Command, wait_until
+from tests.conftest import Command, forget_projects, wait_until
 from tests.golden.test_compose import cases
 
 PROJECTS = int(os.environ.get("HYPERBOX_TEST_PROJECTS", "12"))
@@ -108,9 +108,7 @@ def check_distinct(found: list[dict[str, object]]) -> None:
 
 def nothing_left(command: Command) -> None:
     """Remove all projects, and fail where anything of them is left on the machine."""
-    ids = command("project", "ls", "-q").out.split()
-    if ids:
-        command("project", "rm", "-f", "-v", *ids, timeout=300)
+    forget_projects(command)
     assert command("ps", "-aq").out == ""
     assert command("network", "ls", "-q", "--filter", "type=custom").out == ""
     assert ".hyperbox" not in Path("/etc/hosts").read_text()
@@ -123,6 +121,7 @@ def nothing_left(command: Command) -> None:
 def test_samples_are_up_side_by_side_and_each_answers_for_itself(
     hyperbox: Command, busybox: str, tmp_path: Path
 ) -> None:
+    forget_projects(hyperbox)
     texts = {case.name: case.files[0].content for case in cases.read_cases("samples")}
     folders = []
     for place, names in (("one", ONCE), ("two", TWICE)):
@@ -178,9 +177,9 @@ def copies(hyperbox: Command, tmp_path: Path, busybox: str) -> Iterator[list[Pat
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "compose.yaml").write_text(RACE)
+    forget_projects(hyperbox)
     yield folders
-    if ids := hyperbox("project", "ls", "-q").out.split():
-        hyperbox("project", "rm", "-f", "-v", *ids, timeout=300)
+    forget_projects(hyperbox)
 
 
 @pytest.mark.timeout(1800)

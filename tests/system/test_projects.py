@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command, wait_until
+from tests.conftest import Command, forget_projects, wait_until
 
 COMPOSE = """
 services:
@@ -54,6 +54,7 @@ def inside(hyperbox: Command, folder: Path, service: str, script: str, code: int
 @pytest.fixture
 def two(hyperbox: Command, busybox: str, tmp_path: Path) -> tuple[Path, Path]:
     """Two folders with one compose file, both up; they are brought down afterwards and nothing may be left."""
+    forget_projects(hyperbox)
     folders = make(tmp_path / "one" / "app"), make(tmp_path / "two" / "app")
     for folder in folders:
         hyperbox("compose", "up", "-d", folder=folder)
@@ -170,6 +171,7 @@ def test_policies(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
 
 def test_a_moved_folder_is_adopted_and_a_deleted_one_pruned(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
     text = "services: {web: {image: busybox, init: true, command: sleep 600, ports: ['8087:80']}}\n"
+    forget_projects(hyperbox)
     folder = make(tmp_path / "before" / "moved", text)
     hyperbox("compose", "up", "-d", folder=folder)
     port = hyperbox("compose", "port", "web", "80", folder=folder).out

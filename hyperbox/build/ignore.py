@@ -105,10 +105,7 @@ class IgnoreRules:
         return self._matched(path)[0]
 
     def _matched(self, path: str) -> tuple[bool, tuple[bool, ...]]:
-        """Return whether a path is excluded, and which patterns have matched it or a folder above it.
-
-        As in docker a pattern that could not change the answer for a folder is not tried there, and so not taken as matched for what is below it.
-        """
+        """Return whether a path is excluded, and which patterns have matched it or a folder above it; the last of those decides."""
         parent = path.rpartition("/")[0]
         above: tuple[bool, ...] = ()
         if parent:
@@ -117,9 +114,7 @@ class IgnoreRules:
             above = self.folders[parent][1]
         result, found = False, []
         for index, (pattern, negated) in enumerate(self.rules):
-            match = bool(above) and above[index]
-            if not match and result == negated:
-                match = pattern.fullmatch(path) is not None
+            match = (bool(above) and above[index]) or pattern.fullmatch(path) is not None
             found.append(match)
             if match:
                 result = not negated

@@ -38,7 +38,7 @@ DIFFERENT: dict[str, str] = {
     "refusals/bad-cache": "the recorded docker has no cache to export to; HyperBox names the unknown kind",
     "refusals/image-missing": "HyperBox's own words for a registry that does not answer",
     "run/security-insecure": "refused with a sentence of our own",
-    "ignore/exceptions": "docker makes an empty file of one that a later pattern excludes",
+    "ignore/exceptions": "docker makes an empty file of one that a later pattern excludes; HyperBox leaves it out",
 }
 
 

@@ -149,3 +149,16 @@ def test_no_mixture_of_syntax_raises_anything_but_our_error(parts: list[str]) ->
             read(instruction, dockerfile)
     except HyperBoxError:
         pass
+
+
+def test_what_the_last_pattern_excludes_stays_out_with_all_below_it() -> None:
+    from hyperbox.build.ignore import IgnoreRules, read_patterns
+
+    rules = IgnoreRules(read_patterns("*\n!d/**/*.go\nd/skip\n"))
+    assert [rules.excluded(path) for path in ("d/a.go", "d/e/b.go", "d/skip", "d/skip/c.go", "other")] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]

@@ -23,6 +23,7 @@ KNOWN = {
     "--pull always": "the words of a resolver that has no network",
     "--platform linux/arm64": "the same",
     "--mount type=image,src=busybox": "an image of one layer is a bind mount here, an overlay with docker",
+    "--sysctl net.core.somaxconn=77 --sysctl net.ipv4.ip_forward=1: docker has": "a new namespace takes forwarding from the machine",
     "-t: ": "crun mounts /dev/console with other options",
     "-u 1000": "crun gives the container's own /dev/null, as its stdin, to the user",
     "--ipc container": "the shared /dev/shm has the options of the donor's mount",

@@ -137,7 +137,12 @@ def wait_for_monitor(container: Container, seconds: float = 20.0) -> None:
         return
     if lock < 0:
         return
-    os.close(lock)
+    try:  # between the two looks it may have been started: what it says now holds as long as the lock does
+        started = read_container(container.roots, container.id).running
+    finally:
+        os.close(lock)
+    if started:
+        return
     try:
         descriptor = os.pidfd_open(monitor)
     except OSError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -40,7 +42,9 @@ KNOWN = {
 def test_a_scenario_goes_as_with_docker_compose(name: str, hyperbox: object, busybox: str, tmp_path: Path) -> None:
     argv = hyperbox.argv  # type: ignore[attr-defined]
     docker = [str(Path(argv[0]).with_name("docker")), *argv[1:]]
-    folder = tmp_path / f"hb-{name}"
+    # the same folder at every run of a sandbox: another one with the same project's name would give it a suffix
+    folder = tmp_path.parent.parent / f"hb-{os.environ.get('HYPERBOX_SANDBOX', '')}-{name}"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     scenarios.write_files(name, folder)
     files, steps = scenarios.read(name)
@@ -54,4 +58,5 @@ def test_a_scenario_goes_as_with_docker_compose(name: str, hyperbox: object, bus
         for file in files:
             if file.endswith(".yaml") and wrong:
                 hyperbox("compose", "-f", folder / file, "down", "-v", "--remove-orphans", "-t", "0", code=None)  # type: ignore[operator]
+    shutil.rmtree(folder)
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)

@@ -7,66 +7,83 @@ import time
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, containers_named, session_by_name
 from hyperbox.errors import ComposeError, NotFound
+from hyperbox.image.timestamps import timestamp_seconds
 from hyperbox.plan.execute import StepEvent
 from hyperbox.plan.observe import ObservedContainer
-from hyperbox.plan.wait import running_or_healthy
+from hyperbox.plan.wait import met, running_or_healthy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperbox.compose.model import Json
     from hyperbox.grammar.parse import Invocation
 
 
+# what has no check is up when it has run so long: docker compose looks for the first time then
+_SETTLED = 0.5
+
+
 def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None:
-    """Return once every container of the services runs and is healthy. Raises ComposeError when one never will, or after `timeout` seconds."""
+    """Return once every container of the services runs and is healthy; one that others wait for to complete, once it has.
+
+    Raises ComposeError when one never will, or after `timeout` seconds (0: none).
+    """
     from hyperbox.plan.order import selected
 
     names = selected(found.desired, services)
     completed = {
         row.service
-        for wish in found.desired.services.values()
-        for row in wish.depends_on
+        for name in names
+        for row in found.desired.services[name].depends_on
         if row.condition == "service_completed_successfully"
     }
     progress = step_progress(found.invocation)
     pending = [row for row in found.containers(names) if row.service in names]
     for row in pending:
         progress.event(StepEvent(f"Container {row.name}", "Waiting", "working"))
-    deadline = time.monotonic() + timeout if timeout > 0 else None
+    begun = time.monotonic()
+    deadline = begun + timeout if timeout > 0 else None
     filters = {"type": ["container"], "label": [f"com.docker.compose.project={found.desired.name}"]}
     since = time.time()
     hurried = [found.engine.container_hurry(row.container_id) for row in pending]
     while True:
-        pending = [row for row in pending if not _up(found, row, completed, progress.event)]
+        settled = begun + _SETTLED - time.monotonic()
+        pending = [row for row in pending if not _up(found, row, completed, settled <= 0, progress.event)]
         if not pending:
             del hurried  # until here they were wanted
             return
-        until = min(deadline, time.monotonic() + 1.0) if deadline is not None else time.monotonic() + 1.0
         if deadline is not None and time.monotonic() >= deadline:
             raise ComposeError(f"application not healthy after {timeout}s")
         # the next event of the project, or a second: health is told by events, a lost one costs no more than that
-        remaining = max(0.0, until - time.monotonic())
+        remaining = 1.0 if settled <= 0 else settled
+        if deadline is not None:
+            remaining = max(0.0, min(remaining, deadline - time.monotonic()))
         for _ in found.engine.events(since=f"{since:.9f}", until=f"{time.time() + remaining:.9f}", filters=filters):
             break
         since = time.time() - 0.001
 
 
-def _up(found: Session, row: ObservedContainer, completed: set[str], tell: object) -> bool:
+def _up(found: Session, row: ObservedContainer, completed: set[str], settled: bool, tell: object) -> bool:
     assert callable(tell)
     try:
         inspected = found.engine.container_inspect(row.container_id)
     except NotFound:
         raise ComposeError(f"container {row.name} was removed") from None
+    if row.service in completed:
+        done, word = met(inspected, "service_completed_successfully"), "Exited"
+    else:
+        done, word = running_or_healthy(inspected, settled=settled or _ran(inspected) >= _SETTLED), "Healthy"
+    if done:
+        tell(StepEvent(f"Container {row.name}", word, "done"))
+    return done
+
+
+def _ran(inspected: Json) -> float:
+    """Return for how many seconds a container has run."""
     state = inspected["State"]
     assert isinstance(state, dict)
-    if row.service in completed and state["Status"] == "exited" and state["ExitCode"] == 0:
-        tell(StepEvent(f"Container {row.name}", "Exited", "done"))
-        return True
-    done = running_or_healthy(inspected)
-    if done:
-        tell(StepEvent(f"Container {row.name}", "Healthy", "done"))
-    return done
+    return time.time() - timestamp_seconds(str(state["StartedAt"])) if state["Running"] else 0.0
 
 
 def wait(invocation: Invocation) -> int:

@@ -54,8 +54,11 @@ def met(inspected: Json, condition: str) -> bool:
     return status in ("running", "paused", "restarting", "exited")
 
 
-def running_or_healthy(inspected: Json) -> bool:
-    """Return whether `up --wait` is content with a container. Raises ComposeError when it never will be."""
+def running_or_healthy(inspected: Json, *, settled: bool) -> bool:
+    """Return whether `up --wait` is content with a container. Raises ComposeError when it never will be.
+
+    `settled`: it has had the time to fail at its start; one without a check is not taken to be up before that.
+    """
     state = inspected["State"]
     assert isinstance(state, dict)
     name = str(inspected["Name"]).lstrip("/")
@@ -64,7 +67,7 @@ def running_or_healthy(inspected: Json) -> bool:
         raise ComposeError(f"container {name} exited ({code})")
     health = state.get("Health")
     if not isinstance(health, dict) or health.get("Status") == "none":
-        return status == "running"
+        return settled and status == "running"
     if health.get("Status") == "unhealthy":
         raise ComposeError(f"container {name} is unhealthy")
     return health.get("Status") == "healthy"

@@ -159,3 +159,21 @@ def test_secrets_are_for_root_alone_on_this_side(hyperbox: Command, busybox: str
                         assert word.encode() not in held or os.stat(path).st_mode & 0o077 == 0, path
     finally:
         hyperbox("compose", "down", "-t", "0", env={"THE_SECRET": word}, code=None)
+
+
+def test_wait_fails_for_what_ends_at_its_start(hyperbox: Command, project: Path) -> None:
+    (project / "compose.yaml").write_text(
+        "name: hb-conv-ends\nservices:\n"
+        '  brief: {image: busybox, command: ["sleep", "0.2"]}\n'
+        '  bad: {image: busybox, command: ["sh", "-c", "exit 3"]}\n'
+        '  job: {image: busybox, command: ["sleep", "0.2"]}\n'
+        "  web: {image: busybox, command: sleep 600, stop_signal: KILL,"
+        " depends_on: {job: {condition: service_completed_successfully}}}\n"
+    )
+    for service, code in (("brief", 0), ("bad", 3), ("job", 0)):
+        told = hyperbox("compose", "up", "--wait", service, code=1).err
+        assert f"-{service}-1 exited ({code})\n" in told, "nobody that is brought up waits for it"
+        assert "Healthy" not in told
+    told = hyperbox("compose", "up", "--wait", "web").err
+    assert "-web-1  Healthy\n" in told
+    assert "-job-1  Exited\n" in told

@@ -6,8 +6,8 @@ import sys
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import parse_filters
-from hyperbox.cli.container_ports import bindings, host_and_port, natural_key
-from hyperbox.cli.output import human_size, table
+from hyperbox.cli.container_ports import bindings, host_and_port
+from hyperbox.cli.output import human_size, natural_key, table
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, InvalidParameter
 
 TYPE_CHECKING = False
@@ -38,10 +38,10 @@ def port(invocation: Invocation) -> int:
         hosts = published.get(f"{number}/{protocol or 'tcp'}")
         if not hosts:
             raise HyperBoxError(f"Error: No public port '{wanted}' published for {name}")
-        sys.stdout.write("".join(f"{_host(host)}\n" for host in hosts))
-        return 0
-    for key in sorted(published, key=natural_key):
-        sys.stdout.write("".join(f"{key} -> {_host(host)}\n" for host in published[key]))
+        lines = [_host(host) for host in hosts]
+    else:
+        lines = [f"{key} -> {_host(host)}" for key, hosts in published.items() for host in hosts]
+    sys.stdout.write("".join(f"{line}\n" for line in sorted(lines, key=natural_key)))
     return 0
 
 

@@ -63,9 +63,3 @@ def bindings(container: Json) -> dict[str, list[dict[str, str]]]:
     if not isinstance(ports, dict):
         return {}
     return {str(port): list(hosts) for port, hosts in ports.items() if hosts}
-
-
-def natural_key(port: str) -> tuple[str, int, str]:
-    """Return a sort key for "80/tcp": by number, then protocol."""
-    number, _, protocol = port.partition("/")
-    return ("", int(number), protocol) if number.isdigit() else (number, 0, protocol)

@@ -7,9 +7,9 @@ import sys
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import joined_labels, label, parse_filters
 from hyperbox.cli.container_manage import ask, deleted, prune_filters, say_error
-from hyperbox.cli.output import short_id
+from hyperbox.cli.output import natural_key, short_id
 from hyperbox.cli.output_list import Listing, configured_format, show
-from hyperbox.cli.volume import natural_key, pairs
+from hyperbox.cli.volume import pairs
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
 
 TYPE_CHECKING = False

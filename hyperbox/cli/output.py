@@ -191,3 +191,16 @@ def truncate(text: str, width: int) -> str:
 def short_id(identifier: str) -> str:
     """Return the 12 characters of an id that docker shows, without the algorithm's name."""
     return identifier.partition(":")[2][:12] if ":" in identifier else identifier[:12]
+
+
+def natural_key(text: str) -> list[tuple[int, int]]:
+    """Return a sort key that puts v2 before v10, as docker sorts names and ports: numbers by value, all else by character."""
+    output: list[tuple[int, int]] = []
+    index = 0
+    while index < len(text):
+        end = index
+        while end < len(text) and text[end] in "0123456789":
+            end += 1
+        output.append((ord("0"), int(text[index:end])) if end > index else (ord(text[index]), 0))
+        index = max(end, index + 1)
+    return output

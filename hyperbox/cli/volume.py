@@ -8,6 +8,7 @@ from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import parse_filters
 from hyperbox.cli.container_manage import ask, deleted, fail_with, prune_filters, reclaimed
 from hyperbox.cli.disk_usage import volume_listing
+from hyperbox.cli.output import natural_key
 from hyperbox.cli.output_list import configured_format, show
 from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
 
@@ -39,20 +40,6 @@ def pairs(words: object) -> dict[str, str]:
     for word in words if isinstance(words, list) else []:
         key, _, value = str(word).partition("=")
         output[key] = value
-    return output
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts v2 before v10, as docker sorts names."""
-    output: list[tuple[int, str]] = []
-    index = 0
-    while index < len(name):
-        end = index
-        digits = name[index].isdigit()
-        while end < len(name) and name[end].isdigit() == digits:
-            end += 1
-        output.append((int(name[index:end]), "") if digits else (-1, name[index:end]))
-        index = end
     return output
 
 

@@ -165,17 +165,22 @@ class Monitor:
 
     def _relay(self) -> None:
         """Carry what comes to IPv6 addresses of the host, for a container without one."""
-        bindings = self._container.host_config.get("PortBindings")
-        rows = [row for each in bindings.values() for row in each or ()] if isinstance(bindings, dict) else []
-        if not any(":" in str(row.get("HostIp")) for row in rows):
+        options = self._container.host_config
+        if not options.get("PortBindings") and not options.get("PublishAllPorts"):
             return
         from hyperbox.engine.network_setup import read_held
-        from hyperbox.engine.relay import Relay
 
         held = read_held(self._roots, self._container.id) or {}
         relays = held.get("Relays")
-        for descriptor, address, port in relays if isinstance(relays, list) else ():
-            Relay(self._loop, descriptor, address, port)
+        for descriptor, protocol, address, port in relays if isinstance(relays, list) else ():
+
+            def first(_events: int, each: tuple[int, str, str, int] = (descriptor, protocol, address, port)) -> None:
+                from hyperbox.engine.relay import begin_relay  # most are never used
+
+                self._loop.unwatch(each[0])
+                begin_relay(self._loop, *each)
+
+            self._loop.watch(descriptor, READ, first)
 
     def _take_waiting(self) -> None:
         """Connect to those who attached before the start; see `attach.PendingAttachment`."""

@@ -3,7 +3,8 @@
 A published port is held by a socket that the container's monitor has bound, and for TCP listens on: taking it is atomic among all
 processes, every other program sees that the port is in use, and it is free in the moment the monitor dies. No byte ever arrives there,
 because packets are sent on to the container before they reach a socket (`network_rules`). So there is no claim to go stale and no proxy
-process. Addresses in 127.89.0.0/16 are the projects' own: nothing is held there.
+process. A port of all addresses is the IPv6 addresses' as well, as with docker; for a container without one the monitor carries what comes
+there (`relay`). Addresses in 127.89.0.0/16 are the projects' own: nothing is held there.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from hyperbox.kernel.links import packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from hyperbox.engine.state import Container
 
     Json = dict[str, object]
 
 PROJECT_ADDRESSES = "127.89."
+ANY, ANY6 = "0.0.0.0", "::"
+EPHEMERAL_TRIES = 16  # a port that is free on IPv4 may be taken on IPv6
+NO_IPV6 = (97, 99)  # EAFNOSUPPORT, EADDRNOTAVAIL
 KINDS = {"tcp": (_socket.SOCK_STREAM, 6), "udp": (_socket.SOCK_DGRAM, 17), "sctp": (_socket.SOCK_STREAM, 132)}
 
 
@@ -40,11 +44,17 @@ class Published:
 
 
 class Wish:
-    """A port to publish: any of the host ports `first`..`last` (0: any that the kernel has free) on one address."""
+    """A port to publish: any of the host ports `first`..`last` (0: any that the kernel has free) on one address.
 
-    __slots__ = ("address", "container_port", "first", "last", "protocol")
+    `both`: the same port of all IPv6 addresses too, where the host has IPv6.
+    """
 
-    def __init__(self, address: str, first: int, last: int, protocol: str, container_port: int) -> None:
+    __slots__ = ("address", "both", "container_port", "first", "last", "protocol")
+
+    def __init__(
+        self, address: str, first: int, last: int, protocol: str, container_port: int, *, both: bool = False
+    ) -> None:
+        self.both = both and protocol != "sctp"
         self.address = address
         self.first = first
         self.last = last
@@ -55,21 +65,23 @@ class Wish:
 def wishes(container: Container, default_address: str) -> list[Wish]:
     """Return what HostConfig.PortBindings and PublishAllPorts ask for; fixed ports come first, as they have no choice."""
     found: list[Wish] = []
+    everywhere = default_address == ANY
     bindings = container.host_config.get("PortBindings")
     for name, entries in bindings.items() if isinstance(bindings, dict) else ():
         port, protocol = split(str(name))
         choices: list[dict[str, object]] = list(entries or [{}])
         for entry in choices:
             first, _, last = str(entry.get("HostPort") or "0").partition("-")
-            address = str(entry.get("HostIp") or "") or default_address
-            found.append(Wish(address.strip("[]"), int(first), int(last or first), protocol, port))
+            given = str(entry.get("HostIp") or "")
+            address = (given or default_address).strip("[]")
+            found.append(Wish(address, int(first), int(last or first), protocol, port, both=everywhere and not given))
     if container.host_config.get("PublishAllPorts"):
         exposed = container.config.get("ExposedPorts")
         for name in exposed if isinstance(exposed, dict) else ():
             port, protocol = split(str(name))
             if not any(wish.container_port == port and wish.protocol == protocol for wish in found):
-                found.append(Wish(default_address, 0, 0, protocol, port))
-    return sorted(found, key=lambda wish: (wish.first == 0, wish.last - wish.first))
+                found.append(Wish(default_address, 0, 0, protocol, port, both=everywhere))
+    return sorted(found, key=lambda wish: (wish.first == 0 or wish.last > wish.first, wish.first))
 
 
 def split(name: str) -> tuple[int, str]:
@@ -121,37 +133,44 @@ def hold_all(wanted: list[Wish], allocated: Callable[[str, int, str], bool]) -> 
     `allocated(address, port, protocol)` says whether it is a container of ours that has a port. Raises EngineError with docker's words.
     """
     published: list[Published] = []
-    descriptors: list[int] = []
     try:
         for wish in wanted:
-            published.append(_hold_one(wish, descriptors, allocated))
+            published += _hold_one(wish, allocated)
     except BaseException:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        release(published)
         raise
-    return published, descriptors
+    return published, [each.descriptor for each in published if each.descriptor >= 0]
 
 
-def _candidates(wish: Wish) -> Iterator[int]:
-    yield from range(wish.first, wish.last + 1)
+def release(published: list[Published]) -> None:
+    """Let go of what holds ports."""
+    for each in published:
+        if each.descriptor >= 0:
+            os.close(each.descriptor)
 
 
-def _hold_one(wish: Wish, descriptors: list[int], allocated: Callable[[str, int, str], bool]) -> Published:
+def _hold_one(wish: Wish, allocated: Callable[[str, int, str], bool]) -> list[Published]:
+    """Take one port that the wish allows, on its address and, where it wants both, on all IPv6 addresses."""
     refused: OSError | None = None
-    for candidate in _candidates(wish):
+    address = wish.address
+    for candidate in range(wish.first, wish.last + 1) if wish.first else [0] * EPHEMERAL_TRIES:
+        held: list[Published] = []
         try:
-            descriptor, port = hold(wish.address, wish.protocol, candidate)
+            for address in (wish.address, ANY6) if wish.both else (wish.address,):
+                descriptor, port = hold(address, wish.protocol, held[0].host_port if held else candidate)
+                held.append(Published(address, port, wish.protocol, wish.container_port, descriptor))
         except OSError as error:
+            if held and error.errno in NO_IPV6:
+                return held
+            release(held)
             refused = error
             continue
-        if descriptor >= 0:
-            descriptors.append(descriptor)
-        return Published(wish.address, port, wish.protocol, wish.container_port, descriptor)
-    shown = f"[{wish.address}]" if ":" in wish.address else wish.address
+        return held
     assert refused is not None
+    shown = f"[{address}]" if ":" in address else address
     if wish.last > wish.first:
         raise EngineError("all ports are allocated")
-    if refused.errno == 98 and allocated(wish.address, wish.first, wish.protocol):
+    if refused.errno == 98 and allocated(address, wish.first, wish.protocol):
         raise EngineError(f"Bind for {shown}:{wish.first} failed: port is already allocated")
     words = os.strerror(refused.errno or 0).lower()
     raise EngineError(f"failed to bind host port {shown}:{wish.first}/{wish.protocol}: {words}")

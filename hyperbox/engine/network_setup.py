@@ -360,14 +360,14 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
     relays: list[list[object]] = []
-    for each in sorted(published, key=lambda each: (each.container_port, each.address, each.host_port)):
+    for each in sorted(published, key=lambda each: each.container_port):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
         if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)
-            if each.protocol != "tcp" or not endpoint["IPAddress"]:
+            if each.protocol == "sctp" or not endpoint["IPAddress"]:
                 raise EngineError(
                     f"the container has no address on the network {gateway} to which {each.address} could lead"
                 )
-            relays.append([each.descriptor, endpoint["IPAddress"], each.container_port])
+            relays.append([each.descriptor, each.protocol, endpoint["IPAddress"], each.container_port])
         if not each.address.startswith(
             network_ports.PROJECT_ADDRESSES
         ):  # the project's own address is no port of the host

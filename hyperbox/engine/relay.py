@@ -1,7 +1,8 @@
-"""TCP connections to an IPv6 address of the host for a container that has an IPv4 address only, carried by the container's monitor.
+"""What comes to an IPv6 address of the host for a container that has an IPv4 address only, carried by the container's monitor.
 
 nftables can't send a packet of one family to an address of the other, so here, and only here, a published port has a process behind it: the socket
-that holds the port takes connections, each is joined to one to the container. Everything is done in the monitor's loop and never blocks it.
+that holds the port takes TCP connections, each is joined to one to the container; or UDP datagrams, each sender's have a socket of their own.
+Everything is done in the monitor's loop and never blocks it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,59 @@ import os
 
 from hyperbox.engine.monitor_loop import READ, WRITE, Loop
 
-MOST = 200  # connections at once; more wait in the socket's queue
+MOST = 200  # connections at once; more wait in the socket's queue. Senders of datagrams: the one longest silent is forgotten
+BURST = 64  # datagrams taken in one turn of the loop
 QUEUE = 128
 CHUNK = 65536
+
+
+def begin_relay(loop: Loop, descriptor: int, protocol: str, address: str, port: int) -> None:
+    """Carry what comes to the socket `descriptor` to a container's address and port, from now to the end of the process."""
+    kind = Datagrams if protocol == "udp" else Relay
+    kind(loop, descriptor, address, port)
+
+
+class Datagrams:
+    """One published UDP port; see udp(7)."""
+
+    __slots__ = ("_loop", "_senders", "_socket", "_target")
+
+    def __init__(self, loop: Loop, descriptor: int, address: str, port: int) -> None:
+        self._loop = loop
+        self._target = (address, port)
+        self._senders: dict[tuple[object, ...], _socket.socket] = {}  # the one heard last is last
+        self._socket = _socket.socket(fileno=os.dup(descriptor))
+        self._socket.setblocking(False)
+        loop.watch(self._socket.fileno(), READ, self._arrived)
+
+    def _arrived(self, _events: int) -> None:
+        for _ in range(BURST):
+            try:
+                data, sender = self._socket.recvfrom(CHUNK)
+                self._outward(sender).send(data)
+            except BlockingIOError:
+                return
+            except OSError:  # nobody listens in the container: datagrams may be lost
+                continue
+
+    def _outward(self, sender: tuple[object, ...]) -> _socket.socket:
+        outward = self._senders.pop(sender, None)
+        if outward is None:
+            if len(self._senders) >= MOST:
+                oldest = self._senders.pop(next(iter(self._senders)))
+                self._loop.unwatch(oldest.fileno())
+                oldest.close()
+            outward = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+            outward.connect(self._target)
+            self._loop.watch(outward.fileno(), READ, lambda _events: self._answered(outward, sender))
+        self._senders[sender] = outward
+        return outward
+
+    def _answered(self, outward: _socket.socket, sender: tuple[object, ...]) -> None:
+        try:
+            self._socket.sendto(outward.recv(CHUNK), sender)
+        except OSError:
+            return
 
 
 class Relay:

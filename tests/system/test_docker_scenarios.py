@@ -15,22 +15,6 @@ import scenarios  # type: ignore[import-not-found]  # noqa: E402
 pytestmark = pytest.mark.system
 # where we differ, and why
 KNOWN = {
-    **dict.fromkeys(
-        [
-            (
-                "behaviours",
-                'ps --filter name=hb-bh --format table {{.Names}}\\t{{.Ports}}\\t{{.Label "com.example.a"}}',
-            ),
-            ("behaviours", "ps --filter name=hb-bh --format raw"),
-            ("behaviours", "ps --filter name=hb-bh --format json"),
-            ("behaviours", "port hb-bh"),
-            ("behaviours", "port hb-bh 80"),
-            ("behaviours", "port hb-bh 80/tcp"),
-            ("behaviours", "inspect -f {{range $p, $c := .NetworkSettings.Ports}}{{$p}}={{(len $c)}};{{end}} hb-bh"),
-            ("behaviours", "inspect -f {{.NetworkSettings.Ports}} hb-bh"),
-        ],
-        "docker has a proxy that answers on [::] for a container without IPv6; a port of all addresses is IPv4's alone here",
-    ),
     (
         "run",
         "run --rm --dns 9.9.9.9 --dns-search corp.example busybox cat /etc/resolv.conf",

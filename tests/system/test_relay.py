@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import socket
+import subprocess
+import sys
 import urllib.request
 
 from tests.conftest import Command, wait_until
@@ -12,6 +15,13 @@ SERVER = """mkdir -p /www/cgi-bin
 printf '#!/bin/sh\\necho "Content-Type: x/y"\\necho\\nexec head -c "$CONTENT_LENGTH"\\n' >/www/cgi-bin/echo
 chmod 755 /www/cgi-bin/echo
 exec httpd -f -p 80 -h /www"""
+# answers every datagram; runs in the container's network namespace, as busybox has no such service
+ECHO = """import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", 7))
+while True:
+    server.sendto(*server.recvfrom(1000))
+"""
 
 
 def echoed(port: int, said: bytes) -> bytes:
@@ -45,3 +55,43 @@ def test_connections_to_ipv6_addresses_reach_a_container_without_one(hyperbox: C
     finally:
         hyperbox("rm", "-f", name)
     assert not answers(8101)
+
+
+def test_a_port_of_all_addresses_answers_on_ipv6_too_as_with_docker(hyperbox: Command, busybox: str) -> None:
+    ports = ("-p", "8102:80", "-p", "8103:7/udp")
+    name = hyperbox("run", "-d", "--init", *ports, busybox, "httpd", "-f", "-p", "80").out.strip()
+    pid = hyperbox("inspect", "-f", "{{.State.Pid}}", name).out.strip()
+    echo = subprocess.Popen(["nsenter", "-t", pid, "-n", sys.executable, "-c", ECHO])
+    try:
+        shown = hyperbox("ps", "--filter", f"id={name}", "--format", "{{.Ports}}").out
+        assert "0.0.0.0:8102->80/tcp, [::]:8102->80/tcp" in shown
+        assert hyperbox("port", name, "7/udp").out == "0.0.0.0:8103\n[::]:8103\n"
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            wait_until(lambda family=family, address=address: said_back(family, address, b"hallo") == b"hallo")
+            wait_until(lambda address=address: connects(address, 8102))
+        taken = hyperbox("run", "-d", "-p", "[::]:8102:80", busybox, "true", code=125)
+        assert "Bind for [::]:8102 failed: port is already allocated" in taken.err
+    finally:
+        echo.kill()
+        echo.wait()
+        hyperbox("rm", "-f", name)
+
+
+def said_back(family: int, address: str, data: bytes) -> bytes:
+    """Send a datagram to port 8103 and return what comes back; nothing within a moment is b""."""
+    with socket.socket(family, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(0.5)
+        asker.connect((address, 8103))
+        try:
+            asker.send(data)
+            return asker.recv(1000)
+        except OSError:
+            return b""
+
+
+def connects(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), 2).close()
+    except OSError:
+        return False
+    return True

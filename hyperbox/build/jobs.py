@@ -222,6 +222,9 @@ class Runner:
                 os.close(descriptor)
                 job.reader = -1
                 if job.result is None and job.error is None:
+                    os.waitid(
+                        os.P_PID, job.pid, os.WEXITED | os.WNOWAIT
+                    )  # a dying process closes its files before it is dead
                     job.lost()
         elif data:
             job.streams[descriptor](data)

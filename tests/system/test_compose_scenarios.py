@@ -21,7 +21,10 @@ BEFORE = "what can't be had is told before anything is made"
 KNOWN = {
     ("resources", "-f lost.yaml up -d"): BEFORE,
     ("resources", "-f lost.yaml down"): BEFORE,
-    ("show", "ps -a --format '{{.Name}} {{.Status}}'"): "whether its trap or the kill of `stop -t 0` comes first is chance",
+    (
+        "show",
+        "ps -a --format '{{.Name}} {{.Status}}'",
+    ): "whether its trap or the kill of `stop -t 0` comes first is chance",
     ("show", "version"): VERSION,
     ("show", "version --short"): VERSION,
     ("show", "version -f json"): VERSION,

@@ -85,3 +85,43 @@ def test_a_killed_redis_is_restarted_by_its_policy(hyperbox: Command, shop_image
         assert hyperbox("inspect", "-f", "{{.RestartCount}}", name).out != "0\n"
     finally:
         hyperbox("compose", "down", "-v", "-t", "1", folder=folder, code=None)
+
+
+def test_the_sample_is_stopped_scaled_and_run_in_and_loses_its_data_with_its_volumes_only(
+    hyperbox: Command, shop_images: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shop"
+    shutil.copytree(ROOT / "examples" / "shop", folder)
+    hyperbox.folder = folder
+
+    def orders() -> object:
+        address = hyperbox("compose", "port", "proxy", "80").out.strip().replace("0.0.0.0", "127.0.0.1")
+        found = wait_until(lambda: answers(address))
+        assert isinstance(found, dict)
+        return found["orders"]
+
+    def running(service: str) -> int:
+        return len(hyperbox("compose", "ps", "-q", service).out.split())
+
+    try:
+        hyperbox("compose", "up", "-d", "--wait", timeout=240)
+        assert running("web") == 2
+        assert orders() == 0
+        address = hyperbox("compose", "port", "proxy", "80").out.strip().replace("0.0.0.0", "127.0.0.1")
+        answer(address, post=True)
+        hyperbox("compose", "up", "-d", "--wait", "--scale", "web=3")
+        assert running("web") == 3
+        once = hyperbox("compose", "run", "--rm", "-T", "redis", "sh", "-c", "echo out; echo err >&2; exit 9", code=9)
+        assert once.out == "out\n"
+        assert "err\n" in once.err
+        hyperbox("compose", "stop", "-t", "1")
+        assert running("web") == 0
+        hyperbox("compose", "start")
+        hyperbox("compose", "restart", "-t", "1", "proxy")
+        assert orders() == 1
+        hyperbox("compose", "down", "-v", "-t", "1")
+        hyperbox("compose", "up", "-d", "--wait", timeout=240)
+        assert orders() == 0
+    finally:
+        hyperbox("compose", "down", "-v", "-t", "1", code=None)
+    assert hyperbox("ps", "-aq").out == ""

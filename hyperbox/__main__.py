@@ -52,6 +52,9 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except MemoryError:
+        sys.stderr.write("hyperbox: out of memory\n")
+        return 1
     except Exception as error:
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             report(disk_error(error))

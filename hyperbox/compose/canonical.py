@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hyperbox.compose import go
-from hyperbox.compose.ports import parse_ports
+from hyperbox.compose.ports import TooManyPorts, parse_ports
 from hyperbox.compose.tree import Rules, compile_rules, join
 from hyperbox.compose.volumes import parse_volume
 from hyperbox.errors import ComposeError
 
-# how many ports a service may have: all of them, in two protocols
+# how many ports the ranges of a document may stand for: all that there are, in two protocols
 PORTS = 2 * 65536
 
 Json = dict[str, object]
@@ -23,10 +23,12 @@ Warn = Callable[[str], None]
 class Walk:
     """One walk: the table, how strict it is, and who hears warnings."""
 
-    __slots__ = ("lenient", "warn")
+    __slots__ = ("lenient", "ports", "warn")
 
     def __init__(self, lenient: bool, warn: Warn) -> None:
         self.lenient = lenient
+        # how many ports the short forms have stood for
+        self.ports = 0
         self.warn = warn
 
     def transform(self, value: object, path: str, rules: Rules[Transform]) -> object:
@@ -196,13 +198,15 @@ def _ports(value: object, path: str, walk: Walk, _: Rules[Transform]) -> object:
         raise _invalid(value, path, "port")
     ports: list[object] = []
     for entry in value:
-        if len(ports) > PORTS:
-            raise ComposeError(f"{path}: more than {PORTS} ports")
         if isinstance(entry, dict):
             ports.append(entry)
         elif isinstance(entry, str) or (isinstance(entry, int) and not isinstance(entry, bool)):
             try:
-                ports.extend(parse_ports(str(entry)))
+                expanded = parse_ports(str(entry), PORTS - walk.ports)
+                walk.ports += len(expanded)
+                ports.extend(expanded)
+            except TooManyPorts:
+                raise ComposeError(f"{path}: more than {PORTS} ports") from None
             except ComposeError:
                 if walk.lenient and isinstance(entry, str):
                     return value

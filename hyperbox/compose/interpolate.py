@@ -16,11 +16,15 @@ from hyperbox.errors import ComposeError
 
 # how deep defaults may hold variables with defaults; real files stay below five
 NESTING = 64
+# how deep any braces may be, those of JSON in a default too
+BRACES = 4 * NESTING
 # how many characters variables may put into one document; without a limit a few lines can ask for gigabytes
 PRODUCED = 16 << 20
 
 _NAME = re.compile(r"[_a-z][_a-z0-9]*", re.IGNORECASE)
 _OPERATOR = re.compile(r":?[-+?]")
+# what follows an opening brace is passed over, whatever it is
+_BRACE = re.compile(r"\{.?|\}", re.DOTALL)
 
 
 class Lookup(Protocol):
@@ -142,19 +146,20 @@ class Substitution:
 
 
 def closing_brace(template: str, start: int, last: int) -> int:
-    """Return where the brace opened at `start` + 1 closes, or the last brace when the braces don't balance."""
+    """Return where the brace opened at `start` + 1 closes, or the last brace when the braces don't balance.
+
+    Raises InvalidTemplate for braces within braces far beyond what variables may have.
+    """
     level = 0
-    position = start
-    while position < last:
-        character = template[position]
-        if character == "}":
+    for brace in _BRACE.finditer(template, start, last):
+        if brace.group() == "}":
             level -= 1
             if level == 0:
-                return position
-        elif character == "{":
+                return brace.start()
+        else:
             level += 1
-            position += 1
-        position += 1
+            if level > BRACES:
+                raise InvalidTemplate(template)
     return last - 1
 
 

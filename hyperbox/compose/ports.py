@@ -9,8 +9,15 @@ from hyperbox.errors import ComposeError
 Json = dict[str, object]
 
 
-def parse_ports(spec: str) -> list[Json]:
-    """Return the long form of each container port that `spec` names, ordered as docker compose orders them. Raises ComposeError."""
+class TooManyPorts(ComposeError):
+    """A range has more ports than there is room for."""
+
+
+def parse_ports(spec: str, room: int = 65536) -> list[Json]:
+    """Return the long form of each container port that `spec` names, ordered as docker compose orders them.
+
+    Raises ComposeError, TooManyPorts where there are more than `room`.
+    """
     address, host, container = _split(spec)
     protocol, container = _protocol(container)
     ip = _host_ip(address)
@@ -22,15 +29,19 @@ def parse_ports(spec: str) -> list[Json]:
         raise ComposeError(f"Invalid ranges specified for container and host Ports: {container} and {host}")
     if protocol.lower() not in ("tcp", "udp", "sctp"):
         raise ComposeError(f"Invalid proto: {protocol}")
+    if end - start >= room:
+        raise TooManyPorts("too many ports")
+    protocol = protocol.lower()
+    first: Json = {"mode": "ingress", "host_ip": ip} if ip else {"mode": "ingress"}
     ports: list[Json] = []
-    for offset in range(end - start + 1):
-        published = str(host_start + offset) if host else ""
-        if start == end and host_start != host_end:
-            published = f"{published}-{host_end}"
-        port: Json = {"mode": "ingress", "host_ip": ip, "target": start + offset}
-        port |= {"published": published, "protocol": protocol.lower()}
-        ports.append({key: value for key, value in port.items() if value != ""})
-    ports.sort(key=lambda port: f"{port['target']}/{port['protocol']}")
+    # as text: docker compose sorts "TARGET/PROTOCOL"
+    for target in sorted(range(start, end + 1), key=lambda number: f"{number}/"):
+        port = {**first, "target": target}
+        if host:
+            published = str(host_start + target - start)
+            port["published"] = published if start != end or host_start == host_end else f"{published}-{host_end}"
+        port["protocol"] = protocol
+        ports.append(port)
     return ports
 
 

@@ -17,8 +17,8 @@ ALIAS: Final = 3
 
 # a compose file nests fewer than 15 levels; each level costs the walkers a frame or two
 DEPTH = 200
-# nodes of one stream: some 100,000 lines
-NODES = 400_000
+# nodes of one stream: some 60,000 lines
+NODES = 250_000
 
 _LONG_TAG = "tag:yaml.org,2002:"
 

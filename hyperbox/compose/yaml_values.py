@@ -13,8 +13,9 @@ from hyperbox.compose.yaml_nodes import ALIAS, DEPTH, MAPPING, SCALAR, SEQUENCE,
 from hyperbox.compose.yaml_scalars import parse_timestamp, resolve
 from hyperbox.errors import ComposeError
 
-# how many nodes aliases may stand for, all together
+# how many nodes aliases may stand for, all together; so many characters of text count as another one
 EXPANSION = 100_000
+CHARACTERS = 200
 
 Path = tuple[str, ...]
 
@@ -52,7 +53,7 @@ class Construction:
     def value(self, node: Node, path: Path, shown: str, depth: int) -> object:
         """Return the value of `node` at `path`; `shown` is the path as errors print it."""
         if self.open:
-            self.expanded += 1
+            self.expanded += 1 + len(node.text) // CHARACTERS
             if self.expanded > EXPANSION:
                 raise YamlError("yaml: document contains excessive aliasing")
         if node.kind == SCALAR:

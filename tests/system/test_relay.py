@@ -69,7 +69,7 @@ def test_a_port_of_all_addresses_answers_on_ipv6_too_as_with_docker(hyperbox: Co
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             wait_until(lambda family=family, address=address: said_back(family, address, b"hallo") == b"hallo")
             wait_until(lambda address=address: connects(address, 8102))
-        taken = hyperbox("run", "-d", "-p", "[::]:8102:80", busybox, "true", code=125)
+        taken = hyperbox("run", "-d", "--rm", "-p", "[::]:8102:80", busybox, "true", code=125)
         assert "Bind for [::]:8102 failed: port is already allocated" in taken.err
     finally:
         echo.kill()

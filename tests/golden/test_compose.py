@@ -12,6 +12,9 @@ from types import ModuleType
 import pytest
 
 from hyperbox.__main__ import run
+from hyperbox.compose.load import load
+from hyperbox.compose.model import LoadOptions
+from hyperbox.compose.render import project_to_yaml
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "compose"
 
@@ -75,3 +78,46 @@ def test_config_answers_as_docker_compose(
         assert cases.format_answer(command, cases.Answer(stdout, stderr, code)) == cases.format_answer(
             command, expected
         )
+
+
+# docker compose itself shows or refuses these otherwise when it is given what it showed, and we as it does
+OTHERWISE = {
+    "files/no-services/1",
+    "hash/aspects/6",
+    "include/short/1",
+    "interpolation/keys/0",
+    "merge/labels/0",
+    "networks/top/0",
+    "networks/no-default/1",
+    "profiles/profile-optional-dependency/0",
+    "secrets/all/1",
+    "services/numbers/0",
+    "services/models/2",
+    "services/build-ssh/0",
+    "services/extensions/0",
+    "services/x-services/0",
+    "services/x-in-list/0",
+    "volumes/top/0",
+    "yaml/keys/0",
+}
+SHOWN = [
+    pytest.param(
+        answer.stdout.replace("{dir}", "/nowhere/in").replace("{parent}", "/nowhere"),
+        id=f"{case.topic}/{case.name}/{index}",
+    )
+    for case in ALL
+    for index, (command, answer) in enumerate(zip(case.commands, ANSWERS[case.topic][case.name], strict=True))
+    if f"{case.topic}/{case.name}/{index}" not in OTHERWISE
+    and answer.code == 0
+    and not command.sort
+    and command.arguments.split()[-1:] == ["config"]
+    and answer.stdout.startswith("name:")
+]
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_what_docker_compose_shows_is_shown_again_as_it_is(text: str) -> None:
+    options = LoadOptions(
+        files=("-",), project_directory="/nowhere/in", working_dir="/nowhere/in", stdin=text, profiles=("*",)
+    )
+    assert project_to_yaml(load(options)).replace("$", "$$") == text

@@ -253,7 +253,7 @@ def _require_readable(found: Found, streams: Mapping[str, yaml_nodes.Stream]) ->
     """Raise ComposeError for files whose first document is not a YAML mapping; up to the first that has a name."""
     for source in found.sources:
         stream = streams[source.name]
-        if not stream.documents or (len(stream.documents) == 1 and stream.error):
+        if not stream.documents:
             if stream.error:
                 raise ComposeError(str(stream.error), hint=place_hint(source.name, stream))
             continue

@@ -62,8 +62,10 @@ class Stream:
 def read_stream(data: bytes | str) -> Stream:
     """Parse a whole stream; never raises, the error is in the result."""
     stream = Stream()
+    composer = None
     try:
-        _Composer(data, stream).run()
+        composer = _Composer(data, stream)
+        composer.run()
     except YamlError as error:
         stream.error = error
     except yaml.YAMLError as error:
@@ -72,6 +74,8 @@ def read_stream(data: bytes | str) -> Stream:
         stream.error = YamlError(f"yaml: {_problem(error)}", place)
     except UnicodeDecodeError:
         stream.error = YamlError("yaml: invalid Unicode character")
+    if composer is not None:
+        del stream.documents[composer.ended :]  # what did not end: it may be keys without their values
     return stream
 
 
@@ -108,7 +112,7 @@ def _event_parser(data: bytes | str) -> Any:
 class _Composer:
     """Builds nodes from events without recursion."""
 
-    __slots__ = ("anchors", "count", "parser", "stack", "stream")
+    __slots__ = ("anchors", "count", "ended", "parser", "stack", "stream")
 
     def __init__(self, data: bytes | str, stream: Stream) -> None:
         self.parser = _event_parser(data)
@@ -116,6 +120,8 @@ class _Composer:
         self.stack: list[Node] = []
         self.anchors: dict[str, Node] = {}
         self.count = 0
+        # how many documents are whole
+        self.ended = 0
 
     def run(self) -> None:
         events = yaml.events
@@ -147,6 +153,8 @@ class _Composer:
                 if node.target is None:
                     raise YamlError(f"yaml: unknown anchor '{event.anchor}' referenced")
                 self.add(node, None)
+            elif kind is events.DocumentEndEvent:
+                self.ended = len(self.stream.documents)
             elif kind is events.DocumentStartEvent:
                 self.anchors = {}
                 if event.version and tuple(event.version) != (1, 1):

@@ -45,6 +45,8 @@ HOSTILE: dict[str, tuple[dict[str, str | bytes] | str | bytes, str]] = {
     ),
     "alias of itself": ("x-a: &a [*a]\n" + SERVICE, "cycle"),
     "merge of itself": ("services:\n  a: &a\n    image: x\n    <<: *a\n", "cycle"),
+    "a second document that ends early": (SERVICE + "---\nname: p\n\t", "compose.yaml: yaml: line 5: found a tab"),
+    "a second document with an unknown alias": (SERVICE + "---\nservices:\n*a", "compose.yaml: yaml: line 6"),
     "aliases of each other": ("x-a: &a {b: &b {c: *a, d: *b}}\n" + SERVICE, "cycle"),
     "deep lists": ("x-a: " + "[" * DEEP + "]" * DEEP + "\n" + SERVICE, "depth"),
     "deep mappings": ("x-a: " + "{a: " * DEEP + "1" + "}" * DEEP + "\n" + SERVICE, "depth"),

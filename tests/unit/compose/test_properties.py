@@ -55,7 +55,7 @@ PATHS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(TEMPLATES, PATHS, st.dictionaries(st.sampled_from(["A", "B_1", "a", "AA"]), VALUES | st.text(max_size=5)))
 def test_interpolation_tells_every_fault_itself(template: str, key: str, variables: dict[str, str]) -> None:
     document: dict[str, object] = {"services": {"a": {key: template}}, "x-a": [template, {template: template}]}
@@ -117,7 +117,7 @@ def merged(*documents: dict[str, object]) -> dict[str, object] | str:
     return result
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS, DOCUMENTS, DOCUMENTS)
 def test_merging_is_associative(first: dict[str, object], second: dict[str, object], third: dict[str, object]) -> None:
     inner = merged(second, third)
@@ -209,7 +209,7 @@ YAML_PIECES = st.sampled_from(
 TEXT = st.one_of(st.lists(YAML_PIECES, max_size=25).map("".join), st.text(max_size=60))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=60), st.booleans())
 def test_no_text_is_a_fault_to_the_loader(data: bytes, named: bool) -> None:
     with contextlib.suppress(HyperBoxError):
@@ -280,7 +280,7 @@ VALUES_BELOW = st.recursive(
 KEYS = st.sampled_from(sorted(field.key for field in SERVICE.fields))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(KEYS, VALUES_BELOW, max_size=2),
     st.dictionaries(

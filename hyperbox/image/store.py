@@ -324,7 +324,10 @@ class ImageStore:
         keys: set[str] = set()
         for name in os.listdir(f"{self.path}/cache"):
             if name.endswith(".json"):
-                record = files.read_json(f"{self.path}/cache/{name}")
+                try:
+                    record = files.read_json(f"{self.path}/cache/{name}")
+                except FileNotFoundError:  # pruned meanwhile
+                    continue
                 diff_ids = record.get("DiffIds") if isinstance(record, dict) else None
                 keys.update(layer_key(str(diff_id)) for diff_id in (diff_ids or ()))
         return keys
@@ -334,10 +337,13 @@ class ImageStore:
         keys: set[str] = set()
         for name in os.listdir(f"{self.path}/leases"):
             pid, started, _ = name.split("-")
-            if process.is_alive(int(pid), int(started)):
-                keys.update(os.listdir(f"{self.path}/leases/{name}"))
-            else:
+            if not process.is_alive(int(pid), int(started)):
                 files.remove_tree(f"{self.path}/leases/{name}")
+                continue
+            try:
+                keys.update(os.listdir(f"{self.path}/leases/{name}"))
+            except FileNotFoundError:  # given back meanwhile
+                continue
         return keys
 
     def new_lease(self) -> Lease:

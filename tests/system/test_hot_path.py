@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import Command, wait_until
 from tests.machine import Roots, assert_clean, leftovers
 
 
@@ -65,4 +65,5 @@ def test_a_shared_mount_still_reaches_the_host(hyperbox: Command, busybox: str, 
         hyperbox("run", "--rm", "--privileged", "-v", f"{tmp_path}:/x:shared", busybox, "sh", "-c", command)
         assert f" {tmp_path}/made " in Path("/proc/self/mountinfo").read_text()
     finally:
-        subprocess.run(["umount", "--recursive", tmp_path], check=True)
+        # the container's own mounts go a moment after the command
+        wait_until(lambda: subprocess.run(["umount", "--recursive", tmp_path], check=False).returncode == 0)

@@ -33,6 +33,7 @@ def run(*words: str, check: bool = True) -> str:
 def clean() -> None:
     for words in ("-P FORWARD ACCEPT", "-F", "-X"):
         run("iptables", *words.split(), check=False)
+    run("nft", "delete", "table", "ip", "filter", check=False)  # iptables makes it, even to show it
 
 
 @pytest.fixture

@@ -170,6 +170,26 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
+def copy_content(
+    source: str, target: str, *, source_folder: int | None = None, target_folder: int | None = None
+) -> None:
+    """Copy a regular file's bytes to a new file of mode 0600; either name may be one in a folder given as a descriptor.
+
+    No link is followed. Raises FileExistsError where the target is there. See sendfile(2).
+    """
+    incoming = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source_folder)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        outgoing = os.open(target, flags, 0o600, dir_fd=target_folder)
+        try:
+            while os.sendfile(outgoing, incoming, None, 8 << 20):
+                pass
+        finally:
+            os.close(outgoing)
+    finally:
+        os.close(incoming)
+
+
 def remove_tree(path: str) -> None:
     """Remove a file or a folder with all in it, never following a link; nothing there is no error."""
     try:

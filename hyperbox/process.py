@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 # modules that only large commands have loaded
@@ -71,6 +71,52 @@ def spawn(
     ]
     environment = os.environ if env is None else env
     return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
+
+
+def leave_session(keep: set[int]) -> None:
+    """In a forked child: begin a session of its own with no descriptor of the parent's but `keep`, /dev/null for other streams.
+
+    Modes of files are what is asked for from here on, less 022. See setsid(2), close_range(2).
+    """
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for target in (0, 1, 2):
+        if target not in keep:
+            os.dup2(null, target)
+    low = 3
+    for descriptor in sorted(keep):
+        if descriptor >= low:
+            os.closerange(low, descriptor)
+            low = descriptor + 1
+    os.closerange(low, 1 << 20)
+    os.umask(0o022)
+
+
+def in_child(work: Callable[[], str], reason: Callable[[BaseException], str]) -> tuple[bool, str]:
+    """Do `work` in a forked child and wait for it: (True, what it returned), or (False, `reason` of its error).
+
+    Either text is cut at 4,000 bytes; that of a child that was killed is empty.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.close(reader)
+            message = work()
+            code = 0
+        except BaseException as error:
+            message = reason(error)
+        try:
+            os.write(writer, message.encode("utf-8", "replace")[:4000])
+        finally:
+            os._exit(code)
+    os.close(writer)
+    answer = b""
+    while chunk := os.read(reader, 4096):
+        answer += chunk
+    os.close(reader)
+    return wait(pid) == 0, answer.decode("utf-8", "replace")
 
 
 def wait(pid: int) -> int:

@@ -11,6 +11,7 @@ import os
 import posixpath
 import stat
 
+from hyperbox import files
 from hyperbox.build.chmod import changed_mode
 from hyperbox.build.content import attributes_of
 from hyperbox.build.jobs import JobFailed
@@ -20,8 +21,6 @@ from hyperbox.kernel import syscalls
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.build.tree import Match, Rules
-
-CHUNK = 8 << 20
 
 
 class Copier:
@@ -152,7 +151,7 @@ class Copier:
                 os.link(earlier, there, follow_symlinks=False)
                 return
             if kind == stat.S_IFREG:
-                self._content(source, name, folder, called)
+                files.copy_content(name, called, source_folder=source, target_folder=folder)
             elif kind == stat.S_IFLNK:
                 os.symlink(os.readlink(name, dir_fd=source), called, dir_fd=folder)
             elif kind == stat.S_IFSOCK:
@@ -181,20 +180,6 @@ class Copier:
     def _shown(self, folder: int, name: str) -> str:
         root = os.readlink(f"/proc/self/fd/{self.root}").rstrip("/")
         return f"{self._remembered(folder)[len(root) :].rstrip('/')}/{name}"
-
-    def _content(self, source: int, name: str, folder: int, called: str) -> None:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        incoming = os.open(name, flags, dir_fd=source)
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            outgoing = os.open(called, flags, 0o600, dir_fd=folder)
-            try:
-                while os.sendfile(outgoing, incoming, None, CHUNK):
-                    pass
-            finally:
-                os.close(outgoing)
-        finally:
-            os.close(incoming)
 
     def _metadata(self, here: str, there: str, status: os.stat_result, folder: int) -> None:
         owner = self.owner or ((status.st_uid, status.st_gid) if self.owned else (0, 0))

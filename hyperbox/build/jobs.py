@@ -311,18 +311,7 @@ def become_job(keep: set[int]) -> None:
     """Leave the build's session (so that Ctrl-C is its business) and its descriptors."""
     import signal
 
-    os.setsid()
+    signal.set_wakeup_fd(-1)
+    process.leave_session(keep)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    signal.set_wakeup_fd(-1)
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    for target in (0, 1, 2):
-        if target not in keep:
-            os.dup2(null, target)
-    low = 3
-    for descriptor in sorted(keep):
-        if descriptor >= low:
-            os.closerange(low, descriptor)
-            low = descriptor + 1
-    os.closerange(low, 1 << 16)
-    os.umask(0o022)

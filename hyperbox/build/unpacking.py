@@ -67,25 +67,14 @@ def is_archive(descriptor: int) -> bool:
 
 def unpack_into(descriptor: int, folder: int, owner: tuple[int, int] | None) -> None:
     """Unpack an archive into the folder behind a descriptor. Raises JobFailed with the reason."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(reader)
-            _in_child(descriptor, folder, owner)
-            code = 0
-        except BaseException as error:
-            os.write(writer, (str(error) or type(error).__name__).encode("utf-8", "replace")[:4000])
-        finally:
-            os._exit(code)
-    os.close(writer)
-    answer = b""
-    while chunk := os.read(reader, 4096):
-        answer += chunk
-    os.close(reader)
-    if process.wait(pid):
-        raise JobFailed(answer.decode("utf-8", "replace") or "unpacking was killed")
+
+    def work() -> str:
+        _in_child(descriptor, folder, owner)
+        return ""
+
+    done, answer = process.in_child(work, lambda error: str(error) or type(error).__name__)
+    if not done:
+        raise JobFailed(answer or "unpacking was killed")
 
 
 def _in_child(descriptor: int, folder: int, owner: tuple[int, int] | None) -> None:

@@ -119,18 +119,7 @@ def become_daemon(keep: set[int]) -> None:
     """Leave the session and the descriptors of the command that forked us, but for `keep`."""
     from hyperbox.kernel import syscalls
 
-    os.setsid()
-    null = os.open("/dev/null", os.O_RDWR)
-    for target in (0, 1, 2):
-        if target not in keep:
-            os.dup2(null, target)
-    low = 3
-    for descriptor in sorted(keep):
-        if descriptor >= low:
-            os.closerange(low, descriptor)
-            low = descriptor + 1
-    os.closerange(low, 1 << 20)
-    os.umask(0o022)
+    process.leave_session(keep)
     syscalls.become_subreaper()
     syscalls.set_process_name("hyperbox-monitor")
 

@@ -11,8 +11,6 @@ import stat
 from hyperbox import files
 from hyperbox.engine import rootfs
 
-CHUNK = 8 << 20
-
 
 def copy_up(volume: str, root: str, target: str) -> None:
     """Fill the volume in the folder `volume` from `target` in `root`, once: under the volume's own lock, begun anew after a crash."""
@@ -74,24 +72,10 @@ def copy_entry(source: str, target: str, links: dict[tuple[int, int], str]) -> N
     if kind == stat.S_IFLNK:
         os.symlink(os.readlink(source), target)
     elif kind == stat.S_IFREG:
-        copy_content(source, target)
+        files.copy_content(source, target)
     else:
         os.mknod(target, found.st_mode, found.st_rdev)
     copy_metadata(source, target, found)
-
-
-def copy_content(source: str, target: str) -> None:
-    """Copy a file's bytes."""
-    incoming = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        outgoing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            while os.sendfile(outgoing, incoming, None, CHUNK):
-                pass
-        finally:
-            os.close(outgoing)
-    finally:
-        os.close(incoming)
 
 
 def copy_metadata(source: str, target: str, found: os.stat_result) -> None:

@@ -36,29 +36,15 @@ def extract_layer(
     `digest` is the file's own where that has been checked: a plain tar's diff id is the same and is not computed again. Raises EngineError
     with the reason (bad archive, no space, too large); the caller removes `target` then.
     """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(reader)
-            with open(source, "rb", buffering=0) as raw:
-                message = _in_child(Decompressed(raw, limit=limit), target, whiteouts, digest)
-            code = 0
-        except BaseException as error:
-            message = _reason(error)
-        try:
-            os.write(writer, message.encode("utf-8", "replace")[:4000])
-        finally:
-            os._exit(code)
-    os.close(writer)
-    answer = b""
-    while chunk := os.read(reader, 4096):
-        answer += chunk
-    os.close(reader)
-    if process.wait(pid) != 0:
-        raise EngineError(f"failed to register layer: {answer.decode('utf-8', 'replace') or 'unpacking was killed'}")
-    diff_id, size = answer.decode().split()
+
+    def work() -> str:
+        with open(source, "rb", buffering=0) as raw:
+            return _in_child(Decompressed(raw, limit=limit), target, whiteouts, digest)
+
+    done, answer = process.in_child(work, _reason)
+    if not done:
+        raise EngineError(f"failed to register layer: {answer or 'unpacking was killed'}")
+    diff_id, size = answer.split()
     return diff_id, int(size)
 
 

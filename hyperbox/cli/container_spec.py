@@ -354,11 +354,13 @@ def add_mounts(invocation: Invocation, config: Json, host: Json) -> None:
     from hyperbox.cli import container_spec_mounts as mounts
 
     binds, anonymous = mounts.volumes(words_of(flags["volume"]))
+    devices = words_of(flags["device"])
     for key, value in (
         ("Binds", binds),
         ("Mounts", [mounts.mount(word) for word in words_of(flags["mount"])]),
         ("Tmpfs", mounts.tmpfs(words_of(flags["tmpfs"]))),
-        ("Devices", [mounts.device(word) for word in words_of(flags["device"])]),
+        ("Devices", [mounts.device(word) for word in devices if not mounts.is_cdi_name(word)]),
+        ("DeviceRequests", mounts.device_requests(devices)),
     ):
         if value:
             host[key] = value

@@ -137,6 +137,20 @@ def mount(text: str) -> Json:
     return value
 
 
+def is_cdi_name(text: str) -> bool:
+    """Return whether a --device is no path but the qualified name of a CDI device, VENDOR/CLASS=NAME."""
+    kind, equals, name = text.partition("=")
+    vendor, slash, group = kind.partition("/")
+    return bool(equals and slash and name and vendor[:1].isalnum() and group[:1].isalnum())
+
+
+def device_requests(words: list[str]) -> list[Json]:
+    """Return one request for all CDI names among the --device words."""
+    names = [word for word in words if is_cdi_name(word)]
+    request: Json = {"Driver": "cdi", "Count": 0, "DeviceIDs": names, "Capabilities": None, "Options": None}
+    return [request] if names else []
+
+
 def device(text: str) -> Json:
     """Return one --device, HOST[:CONTAINER[:PERMISSIONS]]. Raises HyperBoxError."""
     parts = text.split(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hyperbox.engine import life_events, network_manage, network_setup, network_store
+from hyperbox.engine.listing_filters import search
 from hyperbox.errors import HyperBoxError, InvalidParameter
 
 TYPE_CHECKING = False
@@ -37,8 +38,8 @@ def matches(record: Json, filters: Filters, used: set[str]) -> bool:
     """Return whether a network passes all filters; `used` are the ids of networks that a container is on."""
     predefined = record["Name"] in network_store.PREDEFINED
     tests: dict[str, Callable[[str], bool]] = {
-        "id": lambda value: str(record["Id"]).startswith(value),
-        "name": lambda value: value in str(record["Name"]),
+        "id": lambda value: search(value, str(record["Id"])),
+        "name": lambda value: search(value, str(record["Name"])),
         "driver": lambda value: record["Driver"] == value,
         "scope": lambda value: record["Scope"] == value,
         "type": lambda value: (value == "builtin") == predefined,

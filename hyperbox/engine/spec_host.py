@@ -197,6 +197,7 @@ def read_host(container: Container, rootfs: str) -> Host:
         host.init = find_init()
     if host_config.get("Ulimits"):
         host.limits = hard_limits()
+    refuse_requests(_entries(host_config, "DeviceRequests"))
     host.devices.update(rated_devices(host_config))
     for entry in _entries(host_config, "Devices"):
         path = str(entry["PathOnHost"])
@@ -214,6 +215,18 @@ def read_host(container: Container, rootfs: str) -> Host:
         if key == "seccomp" and value.startswith("{"):
             host.profile = _parse_profile(value)
     return host
+
+
+def refuse_requests(requests: list[Json]) -> None:
+    """Raise EngineError, as docker without device drivers does, for GPUs and for devices by their CDI name."""
+    for request in requests:
+        if request.get("Driver") == "cdi":
+            unknown = ", ".join(_texts(request.get("DeviceIDs")))
+            raise EngineError(f"CDI device injection failed: unresolvable CDI devices {unknown}")
+        wanted = " ".join(f"[{' '.join(_texts(each))}]" for each in list(request.get("Capabilities") or ()))  # type: ignore[call-overload]
+        raise EngineError(
+            f'could not select device driver "{request.get("Driver") or ""}" with capabilities: [{wanted}]'
+        )
 
 
 def join_others(container: Container, host: Host) -> None:

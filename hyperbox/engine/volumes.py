@@ -230,9 +230,11 @@ def has_label(record: Json, wanted: str) -> bool:
 
 def matches(record: Json, filters: Filters, *, in_use: bool) -> bool:
     """Return whether a volume passes the filters."""
-    name = str(record["Name"])
-    if "name" in filters and not any(part in name for part in filters["name"]):
-        return False
+    if "name" in filters:
+        from hyperbox.engine.listing_filters import search
+
+        if not any(search(pattern, str(record["Name"])) for pattern in filters["name"]):
+            return False
     if "driver" in filters and "local" not in filters["driver"]:
         return False
     if not all(has_label(record, label) for label in filters.get("label", ())):

@@ -1,7 +1,8 @@
 """Scenarios: docker command lines that are run in order on docker and on HyperBox, and must print and return the same.
 
-A scenario is a file in scenarios/: one command line a line without the word `docker`, as a shell splits it; "#" begins a comment, a
-line "| TEXT" gives stdin to the next command. What the real docker did is in golden/docker/scenarios/NAME.json:
+A scenario is a file in scenarios/: one command line a line without the word `docker`, as a shell splits it; "#" begins a comment
+(`# behaviour 18, 19` names what of docs/behaviours.md the next commands show), a line "| TEXT" gives stdin to the next command.
+What the real docker did is in golden/docker/scenarios/NAME.json:
 
     python3 tests/compat/scenarios.py DOCKER…            records them all (DOCKER: a command that runs docker)
     python3 tests/compat/scenarios.py --only NAME DOCKER…
@@ -47,6 +48,12 @@ def normal(text: str) -> str:
 def names() -> list[str]:
     """Return the names of all scenarios."""
     return sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+def behaviours(path: Path) -> list[int]:
+    """Return the numbers of docs/behaviours.md that the comments `# behaviour N, …` of a file name."""
+    found = re.findall(r"(?m)^# behaviour ([0-9, ]+)", path.read_text())
+    return sorted({int(number) for numbers in found for number in numbers.split(",")})
 
 
 def steps(name: str) -> Iterator[tuple[list[str], str]]:

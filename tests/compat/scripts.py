@@ -17,11 +17,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from scenarios import normal  # type: ignore[import-not-found]
+from scenarios import behaviours, normal  # type: ignore[import-not-found]
 
 FOLDER = Path(__file__).resolve().parent / "scripts"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden/docker/scripts.json"
 
+__all__ = ["behaviours"]
 Case = dict[str, object]
 
 

@@ -49,6 +49,7 @@ def containers(hyperbox: Command, busybox: str) -> Iterator[str]:
     hyperbox("rm", "-f", *(prefix + name for name in NAMES))
 
 
+@pytest.mark.behaviour(68)
 def test_containers_are_offered_where_their_state_fits(hyperbox: Command, containers: str) -> None:
     found = {}
     for command in OFFERED:

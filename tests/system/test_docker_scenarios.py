@@ -27,7 +27,13 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("name", scenarios.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.behaviour(*scenarios.behaviours(scenarios.FOLDER / f"{name}.txt")))
+        for name in scenarios.names()
+    ],
+)
 def test_a_scenario_goes_as_with_docker(name: str, hyperbox: object, busybox: str) -> None:
     docker = [str(Path(hyperbox.argv[0]).with_name("docker")), *hyperbox.argv[1:]]  # type: ignore[attr-defined]
     wrong = []

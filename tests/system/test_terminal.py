@@ -111,6 +111,7 @@ def test_a_shell_on_a_terminal(clean: Command) -> None:
     assert shell.wait() == 7
 
 
+@pytest.mark.behaviour(33)
 def test_detaching_and_attaching_again(clean: Command) -> None:
     shell = Terminal(clean, "run", "-it", "--name", NAME, "busybox", "sh")
     shell.until("# ")
@@ -132,6 +133,7 @@ def test_detaching_and_attaching_again(clean: Command) -> None:
     assert inside.wait() == 3
 
 
+@pytest.mark.behaviour(33)
 def test_stdin_that_ends_leaves_the_output(clean: Command) -> None:
     client = clean.start(
         "run", "--rm", "-i", "--name", NAME, "busybox", "sh", "-c", "cat; echo end; sleep 0.3; echo late"
@@ -176,6 +178,7 @@ def started(clean: Command, *flags: str, script: str) -> subprocess.Popen[bytes]
 LOOP = "echo ready; while :; do sleep 0.05; done"
 
 
+@pytest.mark.behaviour(32)
 @pytest.mark.parametrize(
     ("number", "word"),
     [(signal.SIGTERM, "TERM"), (signal.SIGINT, "INT"), (signal.SIGHUP, "HUP"), (signal.SIGUSR1, "USR1")],
@@ -187,6 +190,7 @@ def test_signals_reach_the_container(clean: Command, number: signal.Signals, wor
     assert (out, client.returncode) == (f"got {word}\n".encode(), 9)
 
 
+@pytest.mark.behaviour(32)
 def test_three_interrupts_end_the_client_alone(clean: Command) -> None:
     client = started(clean, script=f"trap : INT; {LOOP}")
     for _ in range(3):
@@ -198,6 +202,7 @@ def test_three_interrupts_end_the_client_alone(clean: Command) -> None:
     assert running(clean)
 
 
+@pytest.mark.behaviour(32)
 def test_without_proxy_the_container_stays(clean: Command) -> None:
     client = started(clean, "--sig-proxy=false", script=LOOP)
     client.send_signal(signal.SIGINT)
@@ -206,6 +211,7 @@ def test_without_proxy_the_container_stays(clean: Command) -> None:
     assert running(clean)
 
 
+@pytest.mark.behaviour(32)
 def test_other_commands_end_by_a_signal_silently(clean: Command) -> None:
     clean("run", "-d", "--name", NAME, "busybox", "sh", "-c", LOOP)
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):

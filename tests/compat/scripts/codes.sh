@@ -5,6 +5,7 @@ docker run --rm busybox /etc 2>/dev/null; echo "code $?"
 docker run --rm --nosuch busybox 2>/dev/null; echo "code $?"
 docker run --rm busybox sh -c 'kill -TERM $$'; echo "code $?"
 work=$(mktemp -d); trap 'docker rm -f hb-script-a hb-script-b >/dev/null 2>&1; rm -rf "$work"' EXIT
+# behaviour 18, 25
 docker run -d --cidfile "$work/cid" --name hb-script-a busybox sh -c 'trap "exit 9" TERM; while :; do sleep 0.05; done' >/dev/null
 [ "$(cat "$work/cid")" = "$(docker inspect -f '{{.Id}}' hb-script-a)" ] && echo "cidfile fits"
 docker run --cidfile "$work/cid" busybox true 2>/dev/null; echo "code $?"
@@ -19,9 +20,11 @@ docker rm -f hb-script-none; echo "code $?"
 docker rm -f $(docker ps -aq -f name=hb-script-none) 2>&1 | head -n 1; echo "code ${PIPESTATUS[0]}"
 docker start hb-script-none 2>/dev/null; echo "code $?"
 docker exec hb-script-none true 2>/dev/null; echo "code $?"
+# behaviour 15
 docker info >/dev/null 2>&1; echo "code $?"
 docker version --format '{{.Server.Version}}' | grep -cE '^[0-9]+\.[0-9]+\.[0-9]+'
 docker image inspect hb-script-none >/dev/null 2>&1 || echo "must be built"
+# behaviour 51
 docker volume inspect hb-script-none >/dev/null 2>&1 || docker volume create hb-script-none
 docker volume rm hb-script-none
 docker network inspect hb-script-none >/dev/null 2>&1 || docker network create hb-script-none | wc -c

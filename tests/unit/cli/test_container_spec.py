@@ -18,6 +18,7 @@ def spec(*words: str) -> ContainerSpec:
     return container_spec(parse(["docker", "run", *words]))
 
 
+@pytest.mark.behaviour(11, 29)
 def test_everything_after_the_image_is_the_command() -> None:
     assert spec("-d", "busybox", "sleep", "-x").config["Cmd"] == ["sleep", "-x"]
     assert spec("--entrypoint", "", "busybox").config["Entrypoint"] == [""]
@@ -31,6 +32,7 @@ def test_streams_are_attached_as_docker_does() -> None:
     assert detached["OpenStdin"] is True
 
 
+@pytest.mark.behaviour(28)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -50,6 +52,7 @@ def test_ranges_of_equal_length_go_one_to_one() -> None:
     assert ports(["10-11:20-21"], ["30-31"])[0] == {"20/tcp": {}, "21/tcp": {}, "30/tcp": {}, "31/tcp": {}}
 
 
+@pytest.mark.behaviour(28)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -67,6 +70,7 @@ def test_what_is_no_port_is_refused_with_dockers_words(text: str, message: str) 
     assert failed.value.message == message
 
 
+@pytest.mark.behaviour(27)
 def test_volumes_are_binds_or_anonymous_and_relative_paths_made_absolute(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -89,6 +93,7 @@ def test_a_device_has_docker_s_defaults() -> None:
     assert device("/dev/x:/dev/y")["PathInContainer"] == "/dev/y"
 
 
+@pytest.mark.behaviour(26)
 def test_variables_come_from_files_then_flags_and_bare_names_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +112,7 @@ def test_variables_come_from_files_then_flags_and_bare_names_from_here(
         environment_list([], ["/nonexistent/env"])
 
 
+@pytest.mark.behaviour(31)
 def test_networks_keep_their_aliases_and_addresses() -> None:
     made = spec("--network", "name=n,alias=z,ip=1.2.3.4", "--network", "m", "busybox")
     assert made.host_config["NetworkMode"] == "n"

@@ -64,6 +64,7 @@ def test_live_names_of_the_right_kind_are_asked_for(line: str, live: str) -> Non
     assert complete(words(line)).live == live
 
 
+@pytest.mark.behaviour(68)
 @pytest.mark.parametrize(
     ("line", "directive", "first"),
     [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from hyperbox.errors import HyperBoxError, UnsupportedError
 from hyperbox.grammar.help import help_text
@@ -15,6 +17,39 @@ GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "docker" / "parse" / "
 CASES: list[dict[str, object]] = json.loads(GOLDEN.read_text())
 # The recorded docker has buildx as a plugin, which answers for some commands in its own words.
 FOREIGN = {("builder",)}
+# what of docs/behaviours.md a case shows
+BEHAVIOURS = {
+    "ps --x": 1,
+    "run -m 10xx a": 2,
+    "ps -n": 2,
+    "rmi": 3,
+    "rename a": 3,
+    "nosuch": 4,
+    "image": 5,
+    "help nosuch": 5,
+    "ps -h x": 6,
+    "stop -h": 6,
+    "stop --time=x a": 7,
+    "run --det a": 8,
+    "run -d=maybe a": 9,
+    "run --rm false": 9,
+    "run -deA=1 a": 10,
+    "run -p8080:80 -v/a:/b a": 10,
+    "run a --flag -x": 11,
+    "run -d -- a -- --": 12,
+    "ps -H x": 13,
+    "ps -f bogus": 49,
+}
+
+
+def marked() -> Iterator[ParameterSet]:
+    """Yield the cases, marked with the behaviours that they show."""
+    for case in CASES:
+        words = case["words"]
+        assert isinstance(words, list)
+        line = " ".join(words)
+        marks = [pytest.mark.behaviour(BEHAVIOURS[line])] if line in BEHAVIOURS else []
+        yield pytest.param(case, marks=marks, id=line[:60])
 
 
 def taken(words: list[str]) -> dict[str, object]:
@@ -44,7 +79,7 @@ def text(notices: list[str]) -> str:
     return "".join(notice + "\n" for notice in notices)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case["words"])[:60])
+@pytest.mark.parametrize("case", list(marked()))
 def test_a_command_line_is_taken_as_docker_takes_it(case: dict[str, object]) -> None:
     words = case["words"]
     assert isinstance(words, list)

@@ -1,7 +1,10 @@
+import base64
 import gzip
 import json
+import re
 import tempfile
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
-from hyperbox.engine.monitor_log import LogWriter, whole_characters
+from hyperbox.engine.monitor_log import LogWriter, escaped
 from hyperbox.engine.state import Container, Roots
 from hyperbox.errors import EngineError, InvalidParameter
 
@@ -44,20 +47,96 @@ def test_a_line_waits_for_its_end_and_is_written_as_it_is_when_the_process_ends(
     assert [record["log"] for record in records(tmp_path / "log")] == ["partial\n", "rest"]
 
 
-def test_a_line_of_more_than_16_kib_is_cut_between_characters(tmp_path: Path) -> None:
+GOLDEN = json.loads((Path(__file__).parents[3] / "golden/docker/log/cases.json").read_text())
+TIME = re.compile(rb'"time":"[^"]*"}\n')
+
+
+def unpacked(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))
+
+
+@pytest.mark.parametrize("case", GOLDEN)
+@pytest.mark.parametrize("piece", [7, 16384, 1 << 20])
+def test_the_log_is_dockers_byte_for_byte(tmp_path: Path, case: str, piece: int) -> None:
     log = writer(tmp_path / "log")
-    text = "é" * 20000
-    log.write(1, text.encode())
+    output = unpacked(GOLDEN[case]["output"])
+    for start in range(0, len(output), piece):
+        log.write(1, output[start : start + piece])
     log.flush()
-    found = [record["log"] for record in records(tmp_path / "log")]
-    assert "".join(found) == text
-    assert len(found[0].encode()) <= 16384
+    assert TIME.sub(b'"time":"TIME"}\n', (tmp_path / "log").read_bytes()) == unpacked(GOLDEN[case]["log"])
 
 
-def test_bytes_that_are_no_utf8_are_replaced(tmp_path: Path) -> None:
+def escaped_slowly(data: bytes) -> bytes:
+    """What docker's encoder does, byte by byte: a character at a time, as Go's utf8.DecodeRune finds them."""
+    short = {0x0A: b"\n", 0x0D: b"\\r", 0x22: b'\\"', 0x5C: b"\\\\"}
+    out, at = [], 0
+    while at < len(data):
+        code = data[at]
+        if code < 0x80:
+            plain = b"\\u%04x" % code if code < 0x20 or code in b"<>&" else data[at : at + 1]
+            out.append(short.get(code, plain))
+            at += 1
+            continue
+        found = [data[at : at + size] for size in (2, 3, 4) if is_character(data[at : at + size])]
+        wide = {b"\xe2\x80\xa8": b"\\u2028", b"\xe2\x80\xa9": b"\\u2029"}
+        out.append(wide.get(found[0], found[0]) if found else b"\\ufffd")
+        at += len(found[0]) if found else 1
+    return b"".join(out)
+
+
+def is_character(data: bytes) -> bool:
+    try:
+        return len(data.decode()) == 1
+    except UnicodeDecodeError:
+        return False
+
+
+PIECES = [
+    b"\xe2\x80\xa8",
+    b"\xe2\x80",
+    b"\xf0\x9f\x98\x80",
+    b"\xed\xa0\x80",
+    b"\xff",
+    b"?",
+    b"\0",
+    b"\\",
+    b'"',
+    b"<",
+    b"\t",
+    b"\r",
+    b"\n",
+]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=9),
+            st.text(max_size=5).map(lambda text: text.encode("utf-8", "surrogatepass")),
+            st.sampled_from(PIECES),
+        )
+    )
+)
+def test_whatever_is_escaped_is_escaped_as_docker_does_it(pieces: list[bytes]) -> None:
+    assert escaped(b"".join(pieces)) == escaped_slowly(b"".join(pieces))
+
+
+@pytest.mark.parametrize("case", ["ascii", "bytes", "separators", "line ends"])
+def test_the_slow_way_is_dockers(case: str) -> None:
+    lines = unpacked(GOLDEN[case]["log"]).splitlines()
+    texts = b"".join(line.split(b'","stream"')[0].removeprefix(b'{"log":"') for line in lines)
+    assert escaped_slowly(unpacked(GOLDEN[case]["output"])).replace(b"\n", b"\\n") == texts
+
+
+def test_the_records_of_a_long_line_have_one_time(tmp_path: Path) -> None:
     log = writer(tmp_path / "log")
-    log.write(1, b"a\xff\xed\xa0\x80b\n")
-    assert records(tmp_path / "log")[0]["log"].startswith("a\ufffd")
+    for _ in range(3):
+        log.write(1, b"x" * 20000)
+    log.write(1, b"end\nnext\n")
+    times = [record["time"] for record in records(tmp_path / "log")]
+    assert len(times) == 5
+    assert len(set(times[:4])) == 1
+    assert times[4] > times[0]
 
 
 def test_files_are_rotated_and_the_oldest_forgotten(tmp_path: Path) -> None:
@@ -93,12 +172,6 @@ def test_sizes_are_powers_of_1024() -> None:
         2 << 20,
         3072,
     ]
-
-
-def test_no_character_is_cut() -> None:
-    data = "aé€😀".encode()
-    for limit in range(1, len(data) + 1):
-        data[: whole_characters(data, limit)].decode()
 
 
 def container(options: dict[str, str]) -> Container:
@@ -147,7 +220,8 @@ def test_whatever_is_written_is_read_back_with_the_same_text(pieces: list[bytes]
         for piece in written:
             log.write(1, piece)
         log.flush()
-        assert "".join(record["log"] for record in records(path)) == b"".join(written).decode("utf-8", "replace")
+        expected = escaped_slowly(b"".join(written)).replace(b"\n", b"\\n")
+        assert "".join(record["log"] for record in records(path)) == json.loads(b'"%s"' % expected)
 
 
 def test_output_of_nothing_but_line_ends_needs_little_memory(tmp_path: Path) -> None:

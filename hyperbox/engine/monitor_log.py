@@ -1,9 +1,7 @@
-"""Writing a container's log: docker's json-file format, byte for byte, rotated and, where asked, compressed.
+"""Writing a container's log: docker's json-file format (`log_records`), rotated and, where asked, compressed.
 
-One line of output is one object: {"log": "text\\n", "stream": "stdout", "time": "…"}, with "attrs" where the log's options name
-some. Output is cut at line ends; a line of 16 KiB and more is cut after every 16 KiB, be it within a character, and all its records have the
-time of the first. A whole slice of output is escaped at once, as bytes, by a few passes in C: 4 ms of CPU for a megabyte of text, 50 for
-one of random bytes. Slices bound the memory: a record has 80 bytes beside its text, and text may be nothing but line ends.
+Output is escaped a slice at a time, which bounds the memory: a record has 80 bytes beside its text, and text may be nothing but line ends. Where
+that takes most of the time, as with bytes that are no text, a second process does half of it (`log_worker`).
 """
 
 from __future__ import annotations
@@ -11,90 +9,34 @@ from __future__ import annotations
 import os
 import time
 
-from hyperbox import files
+from hyperbox.engine.log_records import Lines, encode, record_tail, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.engine.log_options import LogOptions
+    from hyperbox.engine.log_worker import LogWorker
 
-LONGEST = 16384
 STREAMS = {1: "stdout", 2: "stderr"}
 # how much output is escaped at once
 SLICE = 1 << 16
-# how ASCII characters are escaped, but for the backslash and the line end
-ESCAPES = {
-    **{bytes((code,)): b"\\u%04x" % code for code in (*range(10), *range(11, 32), *b"<>&")},
-    b"\r": b"\\r",
-    b'"': b'\\"',
-}
-PLAIN = bytes(code for code in range(256) if bytes((code,)) not in ESCAPES)
-BAD = b"\\ufffd"
-# separators that JavaScript takes for line ends
-SEPARATORS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
-
-
-def timestamp() -> str:
-    """The present time as the log writes it: RFC 3339 in UTC with nanoseconds, trailing zeros cut as Go does."""
-    nanoseconds = time.time_ns()
-    seconds, rest = divmod(nanoseconds, 10**9)
-    fraction = f"{rest:09d}".rstrip("0")
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + (f".{fraction}Z" if fraction else "Z")
-
-
-def record_tail(stream: str, attributes: dict[str, str], when: str) -> bytes:
-    """Return what follows the text in a record."""
-    extra = f',"attrs":{files.dumps(attributes)}' if attributes else ""
-    return f',"stream":"{stream}"{extra},"time":"{when}"}}\n'.encode("utf-8", "surrogateescape")
-
-
-def escaped(data: bytes) -> bytes:
-    """Return `data` as docker writes it in a JSON string, each byte that is no UTF-8 as U+FFFD, but for line ends, which stay."""
-    data = data.replace(b"\\", b"\\\\")
-    if data.isascii():
-        return escape_ascii(data)
-    for separator, escape in SEPARATORS:
-        data = data.replace(separator, escape)
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        # what is no UTF-8 becomes surrogates, and these question marks, while \0 stands for the question mark
-        data = data.replace(b"\0", ESCAPES[b"\0"]).replace(b"?", b"\0")
-        marked = data.decode("utf-8", "surrogateescape").encode("utf-8", "replace")
-        # the marks last, for they make the data longer
-        return escape_ascii(marked, b"\0").replace(b"?", BAD).replace(b"\0", b"?")
-    return escape_ascii(data)
-
-
-def escape_ascii(data: bytes, kept: bytes = b"") -> bytes:
-    """Return `data` with ASCII characters escaped, but for those `kept`, the backslash and the line end."""
-    for code in set(data.translate(None, PLAIN + kept)):
-        character = bytes((code,))
-        data = data.replace(character, ESCAPES[character])
-    return data
-
-
-def encode_lines(data: bytes, tail: bytes) -> bytes:
-    """Return the records of whole lines (`data` ends with a line end)."""
-    lines = escaped(data[:-1]).replace(b"\n", b'\\n"' + tail + b'{"log":"')
-    return b"".join((b'{"log":"', lines, b'\\n"', tail))
-
-
-def encode_part(data: bytes, tail: bytes) -> bytes:
-    """Return the record of a line that has not ended."""
-    return b"".join((b'{"log":"', escaped(data), b'"', tail))
+# a worker is started where of so many seconds that part was spent escaping
+WINDOW = 0.5
+BUSY = 0.3
 
 
 class LogWriter:
     """Appends a container's output to its log file. A full disk loses log lines, never the container."""
 
-    __slots__ = ("_begun", "_descriptor", "_options", "_path", "_pending", "_size")
+    __slots__ = ("_descriptor", "_lines", "_options", "_path", "_since", "_size", "_spent", "_worker")
 
     def __init__(self, path: str, options: LogOptions) -> None:
         self._path = path
         self._options = options
-        self._pending = {1: b"", 2: b""}
-        # what follows the text in the records of a long line that has not ended
-        self._begun = {1: b"", 2: b""}
+        self._lines = {1: Lines(), 2: Lines()}
+        self._worker: LogWorker | None = None
+        # the seconds of CPU that escaping took since then (time.monotonic)
+        self._spent = 0.0
+        self._since = 0.0
         self._descriptor = -1
         self._size = 0
         if options.driver != "none":
@@ -108,41 +50,51 @@ class LogWriter:
         """Log `data`; what follows the last line end waits for its own."""
         if self._descriptor < 0:
             return
-        tail = record_tail(STREAMS[stream], self._options.attributes, timestamp())
-        for start in range(0, len(data), SLICE):
-            self._log(stream, data[start : start + SLICE], tail)
+        tail = self._tail(stream)
+        if len(data) <= SLICE:
+            self._append(encode(self._lines[stream].cut(data, tail)))
+            return
+        before = time.thread_time()
+        for start in range(0, len(data), 2 * SLICE):
+            first = self._lines[stream].cut(data[start : start + SLICE], tail)
+            second = self._lines[stream].cut(data[start + SLICE : start + 2 * SLICE], tail)
+            given = self._worker is not None and self._worker.give(first)
+            records = encode(second)
+            done = self._worker.take() if given and self._worker is not None else None
+            if done is None:
+                self._worker, done = None, encode(first)
+            self._append(done)
+            self._append(records)
+        self._spent += time.thread_time() - before
+        self._consider_worker()
 
-    def _log(self, stream: int, data: bytes, tail: bytes) -> None:
-        """Log a slice of output."""
-        data = self._pending[stream] + data
-        records = []
-        start = 0
-        while True:
-            if self._begun[stream] and (end := data.find(b"\n", start, start + LONGEST) + 1):
-                records.append(encode_lines(data[start:end], self._begun[stream]))
-                self._begun[stream], start = b"", end
-            end = short_lines(data, start)
-            if end > start:
-                records.append(encode_lines(data[start:end], tail))
-            start = end
-            if len(data) - start < LONGEST:
-                break
-            self._begun[stream] = self._begun[stream] or tail
-            records.append(encode_part(data[start : start + LONGEST], self._begun[stream]))
-            start += LONGEST
-        self._pending[stream] = data[start:]
-        if records:
-            self._append(b"".join(records))
+    def _consider_worker(self) -> None:
+        """Start a worker where escaping takes most of the time."""
+        present = time.monotonic()
+        if present - self._since < WINDOW:
+            return
+        if self._worker is None and self._spent > BUSY * (present - self._since):
+            from hyperbox.engine.log_worker import start_worker
+
+            self._worker = start_worker()
+        self._since, self._spent = present, 0.0
+
+    def _tail(self, stream: int) -> bytes:
+        """Return what follows the text in a record of now."""
+        return record_tail(STREAMS[stream], self._options.attributes, timestamp())
 
     def flush(self) -> None:
         """Log what waits for its line end: the process has ended."""
-        for stream, held in self._pending.items():
-            if held and self._descriptor >= 0:
-                tail = self._begun[stream] or record_tail(STREAMS[stream], self._options.attributes, timestamp())
-                self._append(encode_part(held, tail))
-            self._pending[stream] = self._begun[stream] = b""
+        for stream, lines in self._lines.items():
+            if self._descriptor >= 0:
+                self._append(encode(lines.rest(self._tail(stream))))
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
 
     def _append(self, records: bytes) -> None:
+        if not records:
+            return
         limit = self._options.max_size
         try:
             if not limit or self._size + len(records) <= limit:
@@ -184,13 +136,6 @@ class LogWriter:
             if suffix:
                 compress_file(f"{self._path}.1")
         self._open()
-
-
-def short_lines(data: bytes, start: int) -> int:
-    """Return where the lines end that begin at `start` of `data`, are whole and of less than 16 KiB; `start` where the first is not."""
-    while end := data.rfind(b"\n", start, start + LONGEST) + 1:
-        start = end
-    return start
 
 
 def rename_existing(source: str, target: str) -> None:

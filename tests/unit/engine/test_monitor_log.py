@@ -1,6 +1,8 @@
 import base64
 import gzip
 import json
+import os
+import random
 import re
 import tempfile
 import tracemalloc
@@ -12,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
-from hyperbox.engine.monitor_log import LogWriter, escaped
+from hyperbox.engine.log_records import escaped
+from hyperbox.engine.log_worker import start_worker
+from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.state import Container, Roots
 from hyperbox.errors import EngineError, InvalidParameter
 
@@ -64,6 +68,25 @@ def test_the_log_is_dockers_byte_for_byte(tmp_path: Path, case: str, piece: int)
         log.write(1, output[start : start + piece])
     log.flush()
     assert TIME.sub(b'"time":"TIME"}\n', (tmp_path / "log").read_bytes()) == unpacked(GOLDEN[case]["log"])
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_worker_changes_nothing_and_may_die(tmp_path: Path, dies: bool) -> None:
+    output = random.Random(1).randbytes(300_000) + b"text\n" * 50_000 + b"x" * 300_000
+    for name in ("alone", "helped"):
+        log = writer(tmp_path / name)
+        if name == "helped":
+            log._worker = start_worker()
+        for start in range(0, len(output), 200_000):
+            if dies and log._worker is not None and start:
+                log._worker._socket.shutdown(2)
+            log.write(1, output[start : start + 200_000])
+        assert (log._worker is None) == (dies or name == "alone")
+        log.flush()
+        assert log._worker is None
+    alone, helped = (TIME.sub(b"", (tmp_path / name).read_bytes()) for name in ("alone", "helped"))
+    assert alone == helped
+    assert os.wait()[1] == 0
 
 
 def escaped_slowly(data: bytes) -> bytes:

@@ -75,7 +75,11 @@ def start_worker() -> LogWorker | None:
 
 
 def work(socket: _socket.socket) -> None:
-    """Be a worker. All other descriptors are the monitor's, whose peers wait for their end."""
+    """Be a worker. All other descriptors are the monitor's, whose peers wait for their end.
+
+    It has a session of its own, for with autogroups the processes of a session share what one gets: see sched(7).
+    """
+    os.setsid()
     os.closerange(0, socket.fileno())
     os.closerange(socket.fileno() + 1, 1 << 20)
     socket.settimeout(PATIENCE)

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import ssl
 import tarfile
 import threading
 import time
@@ -187,3 +188,12 @@ def fake_registry(port: int = 0) -> Iterator[FakeRegistry]:
         registry.server.shutdown()
         registry.server.server_close()
         thread.join()
+
+
+def with_tls(registry: FakeRegistry, certificate: str, key: str) -> None:
+    """Let a registry speak TLS from now on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    registry.server.socket = context.wrap_socket(
+        registry.server.socket, server_side=True, do_handshake_on_connect=False
+    )

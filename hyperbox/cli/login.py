@@ -1,14 +1,12 @@
-"""login, logout, search, manifest inspect: what talks to a registry and moves no image."""
+"""login and logout: what talks to a registry and moves no image."""
 
 from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.image_transfer import auth_for, config_folder, user_reference
-from hyperbox.cli.output import indented_json, table
-from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, UnsupportedError
+from hyperbox.cli.image_transfer import config_folder
+from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.image.credentials import HUB, erase_credentials, server_key, store_credentials
-from hyperbox.image.pull import fetch_manifest
 from hyperbox.image.registry import Connection, Registry, check
 
 TYPE_CHECKING = False
@@ -81,54 +79,4 @@ def logout(invocation: Invocation) -> int:
         erase_credentials(config_folder(invocation), domain)
     except HyperBoxError as error:
         print(f"WARNING: could not erase credentials: {error.message}", file=sys.stderr)
-    return 0
-
-
-def search(invocation: Invocation) -> int:
-    """`docker search`, on Docker Hub."""
-    import json
-    import urllib.parse
-
-    if invocation.flags["filter"] or invocation.flags["format"]:
-        raise UnsupportedError("search: --filter and --format are not supported")
-    limit = invocation.flags["limit"]
-    if not isinstance(limit, int) or limit < 0 or limit > 100:
-        raise InvalidParameter(f"limit {limit} is outside the range of [1, 100]")
-    query = urllib.parse.urlencode({"q": invocation.arguments[0], "n": limit or 25})
-    registry = Registry("index.docker.io", "", None)
-    connection = Connection(registry)
-    address = f"https://index.docker.io/v1/search?{query}"
-    try:
-        response = check(connection.request("GET", address), f'Get "{address}"', 200)
-        results = json.loads(response.read(8 << 20)).get("results", [])
-    finally:
-        connection.close()
-    rows = [("NAME", "DESCRIPTION", "STARS", "OFFICIAL")]
-    for result in results:
-        text = str(result.get("description", "")).replace("\n", " ").strip()
-        shown = text if invocation.flags["no-trunc"] or len(text) <= 45 else text[:42] + "…"
-        rows.append(
-            (str(result["name"]), shown, str(result.get("star_count", 0)), "[OK]" if result.get("is_official") else "")
-        )
-    sys.stdout.write(table(rows))
-    return 0
-
-
-def manifest_inspect(invocation: Invocation) -> int:
-    """`docker manifest inspect`: the manifest or index as the registry has it."""
-    import json
-
-    if invocation.flags["verbose"] or len(invocation.arguments) > 1:
-        raise UnsupportedError("manifest inspect: --verbose and local manifest lists are not supported")
-    reference = user_reference(invocation.arguments[0]).with_tag()
-    connection = Connection(Registry.of(reference, auth_for(invocation, reference.domain)))
-    try:
-        data, _ = fetch_manifest(connection, reference, reference.digest or reference.tag)
-    except EngineError as error:
-        if "manifest unknown" in error.message:
-            raise HyperBoxError(f"no such manifest: {reference.canonical}") from None
-        raise HyperBoxError(error.message) from None
-    finally:
-        connection.close()
-    print(indented_json(json.loads(data), indent="   "))
     return 0

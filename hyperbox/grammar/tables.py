@@ -1296,7 +1296,7 @@ COMMANDS: dict[str, Command] = {
         (),
     ),
     'manifest annotate': (
-        'manifest annotate', 2, 2, 'docker', True, 'refused', "HyperBox can't make manifest lists yet",
+        'manifest annotate', 2, 2, 'docker', True, 'native', '',
         (
             ('arch', '', 'string', '', None),
             ('os', '', 'string', '', None),
@@ -1306,7 +1306,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'manifest create': (
-        'manifest create', 2, -1, 'docker', True, 'refused', "HyperBox can't make manifest lists yet",
+        'manifest create', 2, -1, 'docker', True, 'native', '',
         (
             ('amend', 'a', 'bool', False, None),
             ('insecure', '', 'bool', False, None),
@@ -1320,14 +1320,14 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'manifest push': (
-        'manifest push', 1, 1, 'docker', True, 'refused', "HyperBox can't make manifest lists yet",
+        'manifest push', 1, 1, 'docker', True, 'native', '',
         (
             ('insecure', '', 'bool', False, None),
             ('purge', 'p', 'bool', False, None),
         ),
     ),
     'manifest rm': (
-        'manifest rm', 1, -1, 'docker', True, 'refused', "HyperBox can't make manifest lists yet",
+        'manifest rm', 1, -1, 'docker', True, 'native', '',
         (),
     ),
     'network connect': (

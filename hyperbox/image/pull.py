@@ -17,8 +17,9 @@ from hyperbox import files
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
-from hyperbox.image.reference import Reference, is_digest, parse_reference
+from hyperbox.image.reference import DEFAULT_DOMAIN, Reference, is_digest, parse_reference
 from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
+from hyperbox.image.registry_hosts import mirrors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,7 +198,29 @@ def image_pull(
 ) -> str:
     """Pull a tag or a digest and return the image's id; see `Engine.image_pull`."""
     reference = parse_reference(text).with_tag()
-    registry = Registry.of(reference, auth)
+    for mirror in mirrors_of(reference):
+        try:
+            return _pull_from(store, mirror, reference, platform, on_event)
+        except EngineError:
+            continue  # Docker Hub itself is the last to be asked, and the one whose failure is told
+    return _pull_from(store, Registry.of(reference, auth), reference, platform, on_event)
+
+
+def mirrors_of(reference: Reference) -> list[Registry]:
+    """Return the mirrors that are asked for an image of Docker Hub first. No credentials are for them."""
+    if reference.domain != DEFAULT_DOMAIN:
+        return []
+    found = []
+    for scheme, host in mirrors():
+        registry = Registry(host, reference.path, None)
+        registry.tls = scheme == "https"
+        found.append(registry)
+    return found
+
+
+def _pull_from(
+    store: ImageStore, registry: Registry, reference: Reference, platform: str, on_event: OnEvent | None
+) -> str:
     connection = Connection(registry)
     pull = Pull(store, registry, on_event)
     try:

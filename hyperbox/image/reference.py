@@ -74,8 +74,30 @@ def _valid_path(path: str) -> bool:
     return True
 
 
+def _split_domain(name: str) -> tuple[str, str]:
+    first, slash, remainder = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
+        domain, path = first, remainder
+    else:
+        domain, path = DEFAULT_DOMAIN, name
+    if domain == "index.docker.io":
+        domain = DEFAULT_DOMAIN
+    if domain == DEFAULT_DOMAIN and "/" not in path:
+        path = f"library/{path}"
+    return domain, path
+
+
+def _refuse_capitals(text: str) -> None:
+    """Raise InvalidParameter for a capital letter before the first colon after the domain, whatever else is wrong."""
+    if text != text.lower():
+        path = _split_domain(text)[1].partition(":")[0]
+        if path != path.lower():
+            raise InvalidParameter(f"invalid reference format: repository name ({path}) must be lowercase")
+
+
 def parse_reference(text: str) -> Reference:
     """Parse what a user typed. Raises InvalidParameter "invalid reference format …"."""
+    _refuse_capitals(text)
     rest, at, digest = text.partition("@")
     if at and not is_digest(digest):
         raise InvalidParameter("invalid reference format")
@@ -86,17 +108,7 @@ def parse_reference(text: str) -> Reference:
     name = f"{head}{slash}{name}"
     if len(name) == 64 and HEX.issuperset(name):
         raise InvalidParameter(f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings")
-    first, slash, remainder = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost" or first.lower() != first):
-        domain, path = first, remainder
-    else:
-        domain, path = DEFAULT_DOMAIN, name if slash else f"library/{name}"
-    if domain == "index.docker.io":
-        domain = DEFAULT_DOMAIN
-    if domain == DEFAULT_DOMAIN and "/" not in path:
-        path = f"library/{path}"
-    if path != path.lower():
-        raise InvalidParameter(f"invalid reference format: repository name ({path}) must be lowercase")
+    domain, path = _split_domain(name)
     if not _valid_path(path) or not domain or not DOMAIN_CHARACTERS.issuperset(domain) or len(path) > 255:
         raise InvalidParameter("invalid reference format")
     return Reference(domain, path, tag, digest)

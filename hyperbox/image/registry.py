@@ -1,6 +1,6 @@
 """One registry over HTTP: the OCI distribution specification's client side, with docker's token and basic authentication.
 
-Plain HTTP only for registries on loopback. One object serves one repository; each thread uses a `Connection` of its own.
+`registry_hosts` says how its host is reached. One object serves one repository; each thread uses a `Connection` of its own.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import base64
 import http.client
 import json
 import ssl
+import threading
 import time
 import urllib.parse
 import urllib.request
 
 from hyperbox.errors import EngineError, NotFound
+from hyperbox.image.registry_hosts import HUB_HOSTS, is_insecure, reachable, speaks_tls, tls_context, tls_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hyperbox.image.reference import Reference
 
@@ -36,12 +38,6 @@ LONGEST_WAIT = 30.0
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a registry's "host[:port]" is on this machine, where docker allows plain HTTP."""
-    name = host.rsplit(":", 1)[0] if not host.startswith("[") else host.partition("]")[0][1:]
-    return name == "localhost" or name.startswith("127.") or name == "::1"
-
-
 class Unauthorized(EngineError):
     """The registry refuses these credentials (HTTP 401, 403)."""
 
@@ -49,25 +45,65 @@ class Unauthorized(EngineError):
 
 
 class Registry:
-    """A repository in a registry: where it is, the credentials for it, and the token of the moment."""
+    """A repository in a registry: where it is, the credentials for it, and the token of the moment.
 
-    def __init__(self, domain: str, path: str, auth: Mapping[str, object] | None, actions: str = "pull") -> None:
-        self.host = "registry-1.docker.io" if domain == "docker.io" else domain
+    insecure  whether TLS may be left out or unverified; None: as the registry's host is known (`registry_hosts`)
+    sources   further repositories there that are read, for blobs that are mounted from them
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        path: str,
+        auth: Mapping[str, object] | None,
+        actions: str = "pull",
+        *,
+        insecure: bool | None = None,
+        sources: Sequence[str] = (),
+    ) -> None:
+        self.host = "registry-1.docker.io" if domain in HUB_HOSTS else domain
         self.path = path
         self.auth = auth or {}
         self.actions = actions
-        self.secure = not is_loopback(self.host)
+        self.sources = sources
+        self.insecure = is_insecure(self.host) if insecure is None else insecure
         self.token = ""
         self.scheme = ""
+        self.lock = threading.Lock()
+        self.context: ssl.SSLContext | None = None
+        self.tls: bool | None = None if self.insecure else True
 
     @classmethod
     def of(cls, reference: Reference, auth: Mapping[str, object] | None, actions: str = "pull") -> Registry:
         """Return the registry of a reference."""
         return cls(reference.domain, reference.path, auth, actions)
 
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken; an insecure registry is asked for it once."""
+        if self.tls is None:
+            with self.lock:
+                if self.tls is None:
+                    self.tls = speaks_tls(reachable(self.host))
+        return self.tls
+
+    def tls_for(self, host: str) -> ssl.SSLContext:
+        """Return how TLS is spoken with the registry, or with another host that it leads to."""
+        if host != self.host:
+            return tls_context(host, verify=not is_insecure(host))
+        if self.context is None:
+            self.context = tls_context(host, verify=not self.insecure)
+        return self.context
+
     def url(self, path: str) -> str:
         """Return the full address of a path of the API, for requests and messages."""
         return f"{'https' if self.secure else 'http'}://{self.host}/v2/{path}"
+
+    def scopes(self) -> list[str]:
+        """Return what a token is asked for."""
+        if not self.path:
+            return []
+        return [f"repository:{self.path}:{self.actions}", *(f"repository:{source}:pull" for source in self.sources)]
 
     def authorize(self, challenge: str, connection: Connection) -> bool:
         """Answer a WWW-Authenticate challenge; returns whether the request may be tried again."""
@@ -84,21 +120,18 @@ class Registry:
         realm = fields.get("realm", "")
         if urllib.parse.urlsplit(realm).scheme not in ("https", "http" if not self.secure else "https"):
             raise EngineError(f"registry {self.host} names a token service that is not secure: {realm!r}")
-        query = {"service": fields.get("service", ""), "scope": f"repository:{self.path}:{self.actions}"}
-        if not self.path:
-            del query["scope"]
+        query: dict[str, object] = {"service": fields.get("service", ""), "scope": self.scopes()}
         headers = {}
         identity = str(self.auth.get("identitytoken", ""))
         body = None
         if identity:
-            body = urllib.parse.urlencode(
-                {**query, "grant_type": "refresh_token", "refresh_token": identity, "client_id": "hyperbox"}
-            ).encode()
+            asked = {"grant_type": "refresh_token", "refresh_token": identity, "client_id": "hyperbox"}
+            body = urllib.parse.urlencode({**query, "scope": " ".join(self.scopes()), **asked}).encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         elif user:
             headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
             query["account"] = user
-        address = realm if body else f"{realm}?{urllib.parse.urlencode(query)}"
+        address = realm if body else f"{realm}?{urllib.parse.urlencode(query, doseq=True)}"
         status, answer = connection.simple("POST" if body else "GET", address, headers, body)
         if status != 200:
             raise Unauthorized(f"Get {json.dumps(address)}: unauthorized: incorrect username or password")
@@ -123,11 +156,11 @@ class Connection:
     def _connect(self, scheme: str, host: str) -> http.client.HTTPConnection:
         found = self.open.get((scheme, host))
         if found is None:
-            host = reachable(host)
             if scheme == "https":
-                found = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=ssl.create_default_context())
+                context = self.registry.tls_for(host)
+                found = http.client.HTTPSConnection(reachable(host), timeout=TIMEOUT, context=context)
             else:
-                found = http.client.HTTPConnection(host, timeout=TIMEOUT)
+                found = http.client.HTTPConnection(reachable(host), timeout=TIMEOUT)
             self.open[scheme, host] = found
         return found
 
@@ -145,9 +178,9 @@ class Connection:
                 if last or fresh or hasattr(body, "read"):
                     raise EngineError(f"{method.capitalize()} {json.dumps(address)}: {error or 'EOF'}") from None
             except ssl.SSLError as error:
-                raise EngineError(
-                    f"{method.capitalize()} {json.dumps(address)}: tls: {error.reason or error}"
-                ) from None
+                connection.close()
+                shown = self.registry.url("") if parts.netloc == self.registry.host else address
+                raise EngineError(f"Get {json.dumps(shown)}: {tls_words(error, parts.netloc)}") from None
             except OSError as error:
                 connection.close()
                 shown = self.registry.url("") if parts.netloc == self.registry.host else address
@@ -197,20 +230,6 @@ class Connection:
                 raise Unauthorized(f"{method.capitalize()} {json.dumps(address)}: no basic auth credentials")
             return response
         raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")
-
-
-def reachable(host: str) -> str:
-    """Return a "host[:port]" to connect to: on a machine without /etc/hosts, localhost is 127.0.0.1 all the same (RFC 6761)."""
-    name, colon, port = host.partition(":")
-    if name != "localhost":
-        return host
-    import socket
-
-    try:
-        socket.getaddrinfo(name, None)
-    except socket.gaierror:
-        return f"127.0.0.1{colon}{port}"
-    return host
 
 
 def waiting_time(response: http.client.HTTPResponse, tries: int) -> float | None:

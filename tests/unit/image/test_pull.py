@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import registry as registry_module
+from hyperbox.image import registry_hosts
 from hyperbox.image.pull import image_pull
 from hyperbox.image.store import ImageStore
 from tests.fake_registry import INDEX, Answer, FakeRegistry, Request, digest_of, fake_registry, tar_of
@@ -250,3 +252,14 @@ def test_a_registry_that_is_not_there_is_told_in_docker_s_words(store: ImageStor
         EngineError, match=r'Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused'
     ):
         image_pull(store, "127.0.0.1:9/tiny")
+
+
+def test_mirrors_are_asked_before_docker_hub(
+    store: ImageStore, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.add_image("library/app", [tar_of({"data": CONTENT})])
+    settings = tmp_path / "daemon.json"
+    settings.write_text(json.dumps({"registry-mirrors": ["http://127.0.0.1:1", f"http://{registry.host}"]}))
+    monkeypatch.setattr(registry_hosts, "DAEMON_SETTINGS", str(settings))
+    assert store.resolve("app:latest") == image_pull(store, "app", auth={"username": "u", "password": "p"})
+    assert all("authorization" not in request.headers for request in registry.requests)

@@ -1,0 +1,41 @@
+"""Command lines that speak with registries print and return what the real docker did (golden/docker/registry)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Command
+
+sys.path.insert(0, str(ROOT / "tests/compat"))
+
+import registry_scenarios as scenarios  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.system
+# where we differ, and why
+KNOWN: dict[tuple[str, str], str] = {}
+# docker packs a layer anew before it sends it: what it pushed has other digests than what was pulled; ours has the same
+REPACKED = re.compile(r"sha256:[0-9a-f]{64}|size: \d+")
+
+
+def comparable(case: dict[str, object]) -> dict[str, object]:
+    """Return a case without what differs on purpose."""
+    if "GUARDED/hb/mine" not in " ".join(case["command"]):  # type: ignore[arg-type]
+        return case
+    return {key: REPACKED.sub("<PACKED>", value) if isinstance(value, str) else value for key, value in case.items()}
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_a_scenario_goes_as_with_docker(name: str, hyperbox: Command, tmp_path: Path) -> None:
+    docker = [str(Path(hyperbox.argv[0]).with_name("docker")), *hyperbox.argv[1:]]
+    config = tmp_path / "client"
+    config.mkdir()
+    wrong = []
+    with scenarios.servers(tmp_path / "servers"):
+        for (command, stdin), expected in zip(scenarios.steps(name), scenarios.recorded(name), strict=True):
+            done = scenarios.run_step(docker, config, command, stdin)
+            if comparable(done) != comparable(expected) and (name, " ".join(command)) not in KNOWN:
+                wrong.append("\n".join([" ".join(command), f"  docker:   {expected}", f"  hyperbox: {done}"]))
+    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)

@@ -261,5 +261,6 @@ def test_mirrors_are_asked_before_docker_hub(
     settings = tmp_path / "daemon.json"
     settings.write_text(json.dumps({"registry-mirrors": ["http://127.0.0.1:1", f"http://{registry.host}"]}))
     monkeypatch.setattr(registry_hosts, "DAEMON_SETTINGS", str(settings))
-    assert store.resolve("app:latest") == image_pull(store, "app", auth={"username": "u", "password": "p"})
+    image_id = image_pull(store, "app", auth={"username": "u", "password": "p"})
+    assert store.resolve("app:latest") == image_id
     assert all("authorization" not in request.headers for request in registry.requests)

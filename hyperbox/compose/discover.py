@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from hyperbox.compose import go
-from hyperbox.compose.environment import read_bytes, read_env_files
+from hyperbox.compose.environment import ABSENT, read_bytes, read_env_files, stat_problem
 from hyperbox.compose.include import refuse_remote
 from hyperbox.compose.model import LoadOptions
 from hyperbox.compose.paths import expand_user, join_path
@@ -114,7 +114,10 @@ def _env_files(
         if disabled not in go.FALSE_WORDS:
             raise ComposeError(f"strconv.ParseBool: parsing {go.quote(disabled)}: invalid syntax")
     path = join_path(_working_dir(project_directory, files, options.working_dir), ".env")
-    return (path,) if os.path.exists(path) and not os.path.isdir(path) else ()
+    problem = stat_problem(path)
+    if problem not in ("", ABSENT):
+        raise ComposeError(f"stat {path}: {problem}")
+    return (path,) if not problem and not os.path.isdir(path) else ()
 
 
 def _files_from_environment(environment: Mapping[str, str], cwd: str) -> tuple[str, ...]:
@@ -124,8 +127,9 @@ def _files_from_environment(environment: Mapping[str, str], cwd: str) -> tuple[s
     files: list[str] = []
     for name in value.split(environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep):
         path = name if name == "-" else _absolute(name, cwd)
-        if path != "-" and not os.path.exists(path):
-            raise ComposeError(f"stat {path}: no such file or directory")
+        problem = stat_problem(path) if path != "-" else ""
+        if problem:
+            raise ComposeError(f"stat {path}: {problem}")
         files.append(path)
     return tuple(files)
 

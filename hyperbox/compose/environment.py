@@ -17,14 +17,18 @@ Warn = Callable[[str], None]
 
 # the files here are written by people, or are not what they seem
 FILE_SIZE = 16 << 20
+ABSENT = "no such file or directory"
 
 
 def read_env_files(paths: Sequence[str], current: Mapping[str, str], warn: Warn) -> dict[str, str]:
     """Return what env files set, a later one over an earlier; `current` has precedence within them. Raises ComposeError."""
     variables: dict[str, str] = {}
     for path in paths:
-        if not os.path.exists(path):
+        problem = stat_problem(path)
+        if problem == ABSENT:
             raise ComposeError(f"couldn't find env file: {path}")
+        if problem:
+            raise ComposeError(f"stat {path}: {problem}")
         if os.path.isdir(path):
             raise ComposeError(f"{path} is a directory")
         text = read_text(path)
@@ -42,6 +46,8 @@ def read_bytes(path: str) -> bytes:
             content = file.read(FILE_SIZE + 1)
     except OSError as error:
         raise ComposeError(file_error(error, path)) from None
+    except ValueError:
+        raise ComposeError(f"open {path}: invalid argument") from None  # a character of value 0
     if len(content) > FILE_SIZE:
         raise ComposeError(f"{path}: file is larger than {FILE_SIZE >> 20} MiB")
     return content
@@ -50,6 +56,17 @@ def read_bytes(path: str) -> bytes:
 def read_text(path: str) -> str:
     """Return a file's text. Raises ComposeError as `read_bytes`."""
     return read_bytes(path).decode("utf-8", "surrogateescape")
+
+
+def stat_problem(path: str) -> str:
+    """Return why a path can't be looked at, in Go's words (ABSENT where nothing is there), or "" where it can."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    except ValueError:
+        return "invalid argument"  # a character of value 0
+    return ""
 
 
 def file_error(error: OSError, path: str) -> str:
@@ -104,9 +121,9 @@ def put(service: Json, key: str, value: object) -> Json:
 
 def _read_env_file(entry: Json, outer: Lookup, variables: dict[str, str], warn: Warn) -> None:
     path, file_format = str(entry.get("path", "")), str(entry.get("format", ""))
-    if not os.path.exists(path):
+    if stat_problem(path) == ABSENT:
         if entry.get("required"):
-            raise ComposeError(f"env file {path} not found: stat {path}: no such file or directory")
+            raise ComposeError(f"env file {path} not found: stat {path}: {ABSENT}")
         return
     prefix = "failed to parse env_file" if file_format == "raw" else "failed to read"
     try:
@@ -131,8 +148,8 @@ def resolve_labels(service: Json, warn: Warn) -> Json:
     files = service.get("label_file")
     labels: dict[str, str] = {}
     for path in files if isinstance(files, list) else ():
-        if not os.path.exists(path):
-            raise ComposeError(f"label file {path} not found: stat {path}: no such file or directory")
+        if stat_problem(path) == ABSENT:
+            raise ComposeError(f"label file {path} not found: stat {path}: {ABSENT}")
         found: dict[str, str] = {}
         try:
             dotenv.parse(read_text(path), dict(labels), found, warn)

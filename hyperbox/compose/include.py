@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from hyperbox.compose import go
-from hyperbox.compose.environment import read_env_files
+from hyperbox.compose.environment import read_env_files, stat_problem
 from hyperbox.compose.paths import join_path
 from hyperbox.errors import ComposeError, UnsupportedError
 
@@ -105,8 +105,9 @@ def _env_files(fields: Json, folder: str, base: str) -> list[str]:
         path = name
         if not name.startswith("/"):
             path = join_path(base, name)
-            if not os.path.exists(path):
-                raise ComposeError(f"stat {path}: no such file or directory")
+            problem = stat_problem(path)
+            if problem:
+                raise ComposeError(f"stat {path}: {problem}")
             if os.path.isdir(path):
                 raise ComposeError(f"{path} is not a file")
         files.append(path)

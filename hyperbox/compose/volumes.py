@@ -17,10 +17,9 @@ def parse_volume(spec: str) -> Json:
     if len(spec.encode()) <= 2:
         return {"type": "volume", "target": spec}
     fields: Json = {}
-    sections = _sections(spec)
-    for index, section in enumerate(sections):
+    for section, last in _sections(spec):
         try:
-            _put(fields, section, index == len(sections) - 1)
+            _put(fields, section, last)
         except ValueError as error:
             raise ComposeError(f"invalid spec: {spec}: {error}") from None
     source = fields.get("source", "")
@@ -40,9 +39,12 @@ def parse_volume(spec: str) -> Json:
     return volume
 
 
-def _sections(spec: str) -> list[str]:
-    """Split at colons, but not after a drive letter nor within `${…}`."""
-    sections: list[str] = []
+def _sections(spec: str) -> list[tuple[str, bool]]:
+    """Split at colons, but not after a drive letter nor within `${…}`; with whether a section ends the specification.
+
+    A character of value 0 ends it too, as in compose-go.
+    """
+    sections: list[tuple[str, bool]] = []
     section: list[str] = []
     nested = 0
     for index, character in enumerate(spec):
@@ -52,12 +54,12 @@ def _sections(spec: str) -> list[str]:
         elif character == "}" and nested:
             nested -= 1
             section.append(character)
-        elif character != ":" or nested or (len(section) == 1 and section[0].isalpha()):
+        elif character not in ":\0" or nested or (len(section) == 1 and section[0].isalpha()):
             section.append(character)
         else:
-            sections.append("".join(section))
+            sections.append(("".join(section), character == "\0"))
             section = []
-    sections.append("".join(section))
+    sections.append(("".join(section), True))
     return sections
 
 

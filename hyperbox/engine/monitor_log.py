@@ -13,12 +13,16 @@ from hyperbox.engine.log_records import Lines, encode, record_tail, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hyperbox.engine.log_options import LogOptions
     from hyperbox.engine.log_worker import LogWorker
 
 STREAMS = {1: "stdout", 2: "stderr"}
-# how much output is escaped at once
+# how much output is escaped at once, at most, and how much may stand beside it in the records
 SLICE = 1 << 16
+BESIDE = 1 << 19
+SMALL = 1 << 12
 # a worker is started where of so many seconds that part was spent escaping
 WINDOW = 0.5
 BUSY = 0.3
@@ -51,13 +55,14 @@ class LogWriter:
         if self._descriptor < 0:
             return
         tail = self._tail(stream)
-        if len(data) <= SLICE:
+        if len(data) <= SMALL:
             self._append(encode(self._lines[stream].cut(data, tail)))
             return
         before = time.thread_time()
-        for start in range(0, len(data), 2 * SLICE):
-            first = self._lines[stream].cut(data[start : start + SLICE], tail)
-            second = self._lines[stream].cut(data[start + SLICE : start + 2 * SLICE], tail)
+        parts = slices(data, len(tail))
+        for part in parts:
+            first = self._lines[stream].cut(part, tail)
+            second = self._lines[stream].cut(next(parts, b""), tail)
             given = self._worker is not None and self._worker.give(first)
             records = encode(second)
             done = self._worker.take() if given and self._worker is not None else None
@@ -136,6 +141,16 @@ class LogWriter:
             if suffix:
                 compress_file(f"{self._path}.1")
         self._open()
+
+
+def slices(data: bytes, beside: int) -> Iterator[bytes]:
+    """Yield `data` in slices whose records are not much larger than BESIDE, where each has `beside` bytes more than its text."""
+    for start in range(0, len(data), SLICE):
+        part = data[start : start + SLICE]
+        more = part.count(b"\n") * beside
+        size = SLICE if more <= BESIDE else max(SMALL, SLICE * BESIDE // more)
+        for inner in range(0, len(part), size):
+            yield part[inner : inner + size]
 
 
 def rename_existing(source: str, target: str) -> None:

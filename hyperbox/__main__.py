@@ -6,12 +6,12 @@ import gc
 import os
 import sys
 
-from hyperbox.errors import DISK_ERRORS, EngineError, HyperBoxError, disk_error
+from hyperbox.errors import DISK_ERRORS, HyperBoxError, disk_error
 
 
 def report(error: HyperBoxError) -> None:
     """Print an error as docker does: the daemon's prefix for the engine's, the message as it is for all others."""
-    message = f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
+    message = error.told
     text = f"{message}\n" if message else ""
     if error.hint:
         text += f"hint: {error.hint}\n"

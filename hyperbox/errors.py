@@ -24,6 +24,11 @@ class HyperBoxError(Exception):
         if exit_code is not None:
             self.exit_code = exit_code
 
+    @property
+    def told(self) -> str:
+        """The text as the user reads it."""
+        return self.message
+
 
 class UsageError(HyperBoxError):
     """The command line does not fit the grammar. `message` holds the whole text, usage lines included."""
@@ -54,11 +59,33 @@ class EngineError(HyperBoxError):
 
     status = 500
 
+    @property
+    def told(self) -> str:
+        """The text as the user reads it."""
+        return f"Error response from daemon: {self.message}"
+
 
 class InvalidParameter(EngineError):
     """The request itself is wrong (HTTP 400)."""
 
     status = 400
+
+
+def unknown_filter(name: str) -> InvalidParameter:
+    """Return the error for a filter that a list or a prune does not know."""
+    return InvalidParameter(f"invalid filter '{name}'" if name else "invalid filter")
+
+
+class EmptyName(InvalidParameter):
+    """A name of nothing, or of blanks: docker's client does not ask its engine about that. `kind` is "container", "network" …"""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"invalid {kind} name or ID: value is empty")
+
+    @property
+    def told(self) -> str:
+        """The text as the user reads it, which names no engine."""
+        return self.message
 
 
 class Forbidden(EngineError):

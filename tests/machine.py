@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -155,6 +156,18 @@ def assert_clean(roots: Roots, seconds: float = 10.0, before: Collection[str] = 
         wait_until(clean, seconds)
     except AssertionError:
         raise AssertionError("left behind:\n" + "\n".join(left)) from None
+
+
+def forget(roots: Roots) -> None:
+    """End what runs in roots that end with their test, and remove what they have on the machine besides their folders."""
+    for line in processes(roots):
+        os.kill(int(line.split()[1]), signal.SIGKILL)
+    for network in (roots.run / "networks").glob("[0-9a-f]*"):
+        subprocess.run(["ip", "link", "delete", f"br-{network.name[:12]}"], check=False, capture_output=True)
+    subprocess.run(["nft", "delete", "table", "inet", roots.table], check=False, capture_output=True)
+    for group in (*CONTROL_GROUPS.glob(roots.cgroup), *CONTROL_GROUPS.glob(f"*/{roots.cgroup}")):
+        for folder, _, _ in os.walk(group, topdown=False):
+            os.rmdir(folder)
 
 
 def host_state() -> list[str]:

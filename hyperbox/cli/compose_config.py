@@ -108,7 +108,7 @@ def _pinned(image: str, invocation: Invocation) -> str:
     try:
         data, _ = fetch_manifest(connection, reference, reference.tag)
     except EngineError as error:
-        message = f"failed to resolve digest for {reference.canonical}: Error response from daemon: {error.message}"
+        message = f"failed to resolve digest for {reference.canonical}: {error.told}"
         raise ComposeError(message) from error
     finally:
         connection.close()

@@ -22,14 +22,14 @@ TOP_WIDTH = 20
 def say_error(error: EngineError) -> None:
     """Write an engine's error on stderr as docker does, where others may follow."""
     sys.stdout.flush()
-    sys.stderr.write(f"Error response from daemon: {error.message}\n")
+    sys.stderr.write(f"{error.told}\n")
 
 
 def port(invocation: Invocation) -> int:
     """docker port CONTAINER [PORT[/PROTO]]"""
     name = invocation.arguments[0]
     published = bindings(engine_for(invocation).container_inspect(name))
-    if len(invocation.arguments) > 1:
+    if len(invocation.arguments) > 1 and invocation.arguments[1]:
         wanted = invocation.arguments[1]
         number, _, protocol = wanted.partition("/")
         if not number.isdigit() or int(number) > 65535:
@@ -130,7 +130,7 @@ def update(invocation: Invocation) -> int:
             continue
         sys.stdout.write(f"{name}\n")
         for warning in _rows(answer.get("Warnings")):
-            sys.stderr.write(f"{warning}\n")
+            sys.stdout.write(f"{warning}\n")
     return fail_with(errors)
 
 

@@ -37,7 +37,7 @@ NOTHING = "--"
 
 
 class Usage:
-    """One line: a container and its figures; `sample` is None where it does not run."""
+    """One line: a container and its figures; `sample` is None where there is none."""
 
     __slots__ = ("asked", "before", "identifier", "name", "sample")
 
@@ -161,8 +161,6 @@ class Watch:
                 sample = self.engine.container_stats(identifier)
             except EngineError:
                 sample = None
-            if sample is not None and not _part(sample, "cpu_stats"):
-                sample = None
             if sample is not None:
                 identifier, name = (
                     str(sample.get("id") or identifier),
@@ -186,7 +184,7 @@ def stats(invocation: Invocation) -> int:
     shown = listing(short=not flags["no-trunc"])
     watch = Watch(engine_for(invocation), invocation.arguments, every=bool(flags["all"]))
     first = watch.sample()
-    if any(usage.sample is not None for usage in first):
+    if any(_part(usage.sample, "cpu_stats") for usage in first):
         time.sleep(SAMPLE_SECONDS)
     if flags["no-stream"]:
         sys.stdout.write(text_of(shown, watch.sample(), template))

@@ -198,9 +198,17 @@ def create(invocation: Invocation) -> int:
     return 0
 
 
+def named(invocation: Invocation) -> str:
+    """Return the context that a command is about. Raises HyperBoxError for an empty name."""
+    name = invocation.arguments[0]
+    if not name:
+        raise HyperBoxError("context name cannot be empty")
+    return name
+
+
 def update(invocation: Invocation) -> int:
     """docker context update NAME"""
-    name = invocation.arguments[0]
+    name = named(invocation)
     if name == store.DEFAULT:
         raise HyperBoxError('"default" is a reserved context name')
     value = dict(store.read(invocation, name))
@@ -234,7 +242,7 @@ def _set_current(invocation: Invocation, name: str) -> None:
 
 def use(invocation: Invocation) -> int:
     """docker context use NAME"""
-    name = invocation.arguments[0]
+    name = named(invocation)
     store.read(invocation, name)
     _set_current(invocation, "" if name == store.DEFAULT else name)
     sys.stdout.write(f"{name}\n")
@@ -276,7 +284,7 @@ def export(invocation: Invocation) -> int:
     import io
     import tarfile
 
-    name = invocation.arguments[0]
+    name = named(invocation)
     target = invocation.arguments[1] if len(invocation.arguments) > 1 else f"{name}.dockercontext"
     from hyperbox.files import dumps
 

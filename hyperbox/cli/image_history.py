@@ -68,7 +68,12 @@ def zone(seconds: float) -> str:
 def history(invocation: Invocation) -> int:
     """docker history IMAGE"""
     flags = invocation.flags
-    steps = engine_for(invocation).image_history(invocation.arguments[0], platform=str(flags.get("platform") or ""))
+    platform = str(flags.get("platform") or "")
+    if platform:
+        from hyperbox.cli.image_transfer import check_platform
+
+        check_platform(platform, "invalid platform: ")
+    steps = engine_for(invocation).image_history(invocation.arguments[0], platform=platform)
     shown = listing(short=not flags["no-trunc"], human=bool(flags["human"]), now=time.time())
     show(shown, steps, str(flags["format"]), quiet=bool(flags["quiet"]))
     return 0

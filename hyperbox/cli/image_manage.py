@@ -34,7 +34,7 @@ def remove(invocation: Invocation) -> int:
         sys.stdout.write(removal_lines(removed))
     sys.stdout.flush()
     for failure in errors:
-        sys.stderr.write(f"Error response from daemon: {failure.message}\n")
+        sys.stderr.write(f"{failure.told}\n")
     return 1 if any(not (force and isinstance(failure, NotFound)) for failure in errors) else 0
 
 
@@ -52,12 +52,13 @@ def tag(invocation: Invocation) -> int:
     from hyperbox.image.reference import parse_reference
 
     source, target = invocation.arguments
-    try:
-        reference = parse_reference(target)
-    except InvalidParameter as error:
-        raise HyperBoxError(
-            f'Error parsing reference: "{target}" is not a valid repository/tag: {error.message}'
-        ) from None
+    for name in (source, target):
+        try:
+            reference = parse_reference(name)
+        except InvalidParameter as error:
+            raise HyperBoxError(
+                f'Error parsing reference: "{name}" is not a valid repository/tag: {error.message}'
+            ) from None
     if reference.digest:
         raise InvalidParameter("refusing to create a tag with a digest reference")
     engine_for(invocation).image_tag(source, reference.familiar, reference.tag or "latest")

@@ -7,8 +7,9 @@ import sys
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
-from hyperbox.errors import EngineError, HyperBoxError, NotFound, UnsupportedError
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, UnsupportedError
 from hyperbox.image.credentials import credentials, read_config
+from hyperbox.image.platform import parse_platform
 from hyperbox.image.reference import Reference, parse_reference
 
 TYPE_CHECKING = False
@@ -48,8 +49,22 @@ def user_reference(text: str) -> Reference:
 
 
 def platform_of(invocation: Invocation) -> str:
-    """Return --platform or DOCKER_DEFAULT_PLATFORM."""
-    return str(invocation.flags.get("platform") or os.environ.get("DOCKER_DEFAULT_PLATFORM", ""))
+    """Return --platform or DOCKER_DEFAULT_PLATFORM. Raises InvalidParameter for what is none, as docker's engine does."""
+    platform = str(invocation.flags.get("platform") or os.environ.get("DOCKER_DEFAULT_PLATFORM", ""))
+    if platform:
+        try:
+            parse_platform(platform)
+        except ValueError as error:
+            raise InvalidParameter(str(error)) from None
+    return platform
+
+
+def check_platform(platform: str, lead: str = "") -> None:
+    """Raise HyperBoxError, its words begun with `lead`, for what is no platform."""
+    try:
+        parse_platform(platform)
+    except ValueError as error:
+        raise HyperBoxError(f"{lead}{error}") from None
 
 
 def refuse_trust(invocation: Invocation) -> None:
@@ -176,7 +191,9 @@ def _one_platform(invocation: Invocation) -> str:
     if isinstance(value, list):
         if len(value) > 1:
             raise UnsupportedError("--platform can be given once")
-        return str(value[0]) if value else ""
+        value = value[0] if value else ""
+    if value:
+        check_platform(str(value), "invalid platform: ")
     return str(value or "")
 
 

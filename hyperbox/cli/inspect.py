@@ -9,7 +9,7 @@ import sys
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.output import go_json, indented_json
-from hyperbox.errors import EngineError, HyperBoxError, NotFound
+from hyperbox.errors import EmptyName, EngineError, HyperBoxError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 EXIT_BAD_TEMPLATE = 64
 KINDS = ("container", "image", "network", "volume")
 ALL_KINDS = ("config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume")
-RECORDS = {"container": "Container", "image": "Image", "network": "Network", "volume": "Volume"}
+RECORDS = {
+    "container": "Container",
+    "image": "Image",
+    "network": "Network",
+    "volume": "Volume",
+    "typed volume": "Volume",
+}
+ONLY_TYPED = "typed volume"  # `volume inspect`, unlike `inspect`, has no raw JSON
 
 
 class Failed(Exception):
@@ -73,8 +80,9 @@ def templated(template: Template, kind: str, value: Json) -> str:
     if kind in RECORDS:
         try:
             return templates.execute(template, typed(RECORDS[kind], value))
-        except templates.ExecuteError:
-            pass
+        except templates.ExecuteError as error:
+            if kind == ONLY_TYPED:
+                raise Failed(f"template parsing error: {error}") from None
     try:
         return templates.execute(template, numbers_as_text(value), strict=True)
     except templates.ExecuteError as error:
@@ -102,7 +110,7 @@ def show(names: Sequence[str], template: str, find: Find) -> int:
         try:
             collector.add(*find(name))
         except EngineError as error:
-            failures.append(f"Error response from daemon: {error.message}")
+            failures.append(error.told)
         except Failed as error:
             failures.append(str(error))
     sys.stdout.write(collector.text())
@@ -117,11 +125,15 @@ def look_up(engine: Engine, kind: str, name: str, *, size: bool, verbose: bool =
     if kind == "container":
         return engine.container_inspect(name, size=size)
     if kind == "image":
+        if not name.strip():
+            raise Failed("Error: No such image: ")
         return engine.image_inspect(name, platform=platform)
     if kind == "network":
         return engine.network_inspect(name, verbose=verbose)
     if kind == "volume":
         return engine.volume_inspect(name)
+    if not name.strip():
+        raise EmptyName(kind)
     if kind == "plugin":
         raise NotFound(f'plugin "{name}" not found')
     raise EngineError(
@@ -162,10 +174,17 @@ def _one_kind(invocation: Invocation, kind: str) -> int:
     engine = engine_for(invocation)
     size, verbose = bool(flags.get("size")), bool(flags.get("verbose"))
     platform = str(flags.get("platform") or "")
+    if platform:
+        from hyperbox.cli.image_transfer import check_platform
+
+        check_platform(platform)
     return show(
         invocation.arguments,
         str(flags["format"]),
-        lambda name: (kind, look_up(engine, kind, name, size=size, verbose=verbose, platform=platform)),
+        lambda name: (
+            ONLY_TYPED if kind == "volume" else kind,
+            look_up(engine, kind, name, size=size, verbose=verbose, platform=platform),
+        ),
     )
 
 

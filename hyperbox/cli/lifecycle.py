@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from hyperbox.cli.connect import engine_for, expect_start
-from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound
+from hyperbox.errors import EmptyName, EngineError, ExitStatus, HyperBoxError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def for_each(names: list[str], action: Callable[[str], object]) -> int:
 def report(error: EngineError) -> None:
     """Print one error of the engine's as docker does."""
     sys.stdout.flush()
-    sys.stderr.write(f"Error response from daemon: {error.message}\n")
+    sys.stderr.write(f"{error.told}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
     sys.stderr.flush()
@@ -91,7 +91,7 @@ def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
         engine.container_start(container_id)
     except EngineError as error:
         attachment.close()
-        raise HyperBoxError(f"Error response from daemon: {error.message}", hint=error.hint) from None
+        raise HyperBoxError(error.told, hint=error.hint) from None
 
     def forward(signal: str) -> None:
         try:
@@ -134,6 +134,14 @@ def unpause(invocation: Invocation) -> int:
     return for_each(invocation.arguments, engine_for(invocation).container_unpause)
 
 
+class NoName(EmptyName):
+    """`rm` of a name of nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("container")
+        self.message = "container name cannot be empty"
+
+
 def remove(invocation: Invocation) -> int:
     """`docker rm`: with --force what is not there is told and no failure."""
     engine, flags = engine_for(invocation), invocation.flags
@@ -141,6 +149,8 @@ def remove(invocation: Invocation) -> int:
     failed = False
     for name in invocation.arguments:
         try:
+            if not name.strip("/"):
+                raise NoName
             engine.container_remove(name.lstrip("/"), force=force, volumes=volumes, link=link)
         except EngineError as error:
             report(error)

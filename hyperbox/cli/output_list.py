@@ -69,7 +69,7 @@ def text_of(
     listing: Listing, items: Iterable[object], template: str = "", *, quiet: bool = False, columns: Sequence[str] = ()
 ) -> str:
     """Return the whole list as text. Raises HyperBoxError with docker's words for a bad template."""
-    if template == "json":
+    if template == "json" and not quiet:
         return "".join(go_json(_sorted(listing, item)) + "\n" for item in items)
     is_table = template.startswith("table") or not template
     pattern = template[5:].strip() if is_table else template.strip()

@@ -6,7 +6,16 @@ import os
 import sys
 
 from hyperbox.cli.connect import expect_start, native_engine
-from hyperbox.errors import DISK_ERRORS, EngineError, ExitStatus, HyperBoxError, NotFound, UsageError, disk_error
+from hyperbox.errors import (
+    DISK_ERRORS,
+    EngineError,
+    ExitStatus,
+    HyperBoxError,
+    InvalidParameter,
+    NotFound,
+    UsageError,
+    disk_error,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +126,7 @@ def start_failure(error: HyperBoxError, verb: str = "run") -> HyperBoxError:
     """Return what `docker run` (or `create`) says and ends with where its container did not start, or its flags don't fit."""
     if isinstance(error, ExitStatus):
         return error
-    message = f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
+    message = error.told
     lowered = error.message.lower()
     code = error.exit_code if error.exit_code in (126, 127) else 125
     if isinstance(error, EngineError):
@@ -141,6 +150,8 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
             found = engine.store.resolve(text)
             if spec.platform and not has_platform(engine.store.record(found), spec.platform):
                 raise NotFound(f"No such image: {familiar(text)}")
+        except InvalidParameter as error:
+            raise HyperBoxError(error.message) from None
         except NotFound:
             if policy == "never":
                 raise
@@ -158,9 +169,9 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
 
 def has_platform(record: dict[str, object], platform: str) -> bool:
     """Return whether an image is for a platform."""
-    from hyperbox.image.platform import parse_platform
+    from hyperbox.image.platform import is_for
 
-    return parse_platform(platform)[:2] == (record["Os"], record["Architecture"])
+    return is_for(record, platform)
 
 
 def familiar(text: str) -> str:

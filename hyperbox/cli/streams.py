@@ -78,7 +78,10 @@ def execute(invocation: Invocation) -> int:
         check_terminal(interactive=True, tty=True)
     exec_id = engine.exec_create(name, config)
     if detach:
-        engine.exec_start(exec_id, detach=True)
+        try:
+            engine.exec_start(exec_id, detach=True)
+        except EngineError as error:
+            raise HyperBoxError(error.told) from None
         return 0
     return stay_with_exec(engine, exec_id, stdin=interactive)
 
@@ -126,7 +129,11 @@ def logs(invocation: Invocation) -> int:
 
     flags = invocation.flags
     engine = engine_for(invocation)
-    since, until = moment("since", str(flags["since"])), moment("until", str(flags["until"]))
+    try:
+        since, until = moment("since", str(flags["since"])), moment("until", str(flags["until"]))
+    except HyperBoxError:
+        engine.container_inspect(invocation.arguments[0])  # that it is not there is told first
+        raise
     tail = str(flags["tail"])
     stream = engine.container_logs(
         invocation.arguments[0],

@@ -176,7 +176,7 @@ def key_bytes(text: str) -> bytes:
         elif prefix == "ctrl" and letter in CONTROL_KEYS:
             sent.append(CONTROL_KEYS[letter])
         else:
-            raise InvalidParameter(f"Unknown character: '{key}'")
+            raise InvalidParameter(f"Invalid escape keys ({text}) provided")
     return bytes(sent)
 
 

@@ -14,14 +14,16 @@ from hyperbox.engine import control
 from hyperbox.engine.events import emit
 from hyperbox.engine.signals import signal_number
 from hyperbox.engine.state import Container, Roots, find_container, monitor_is_alive, read_container, update_state
-from hyperbox.errors import Conflict, EngineError, NotFound
+from hyperbox.errors import Conflict, EmptyName, EngineError, InvalidParameter, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Json = dict[str, object]
 
 STOP_TIMEOUT = 10  # seconds, docker's default
+UNSENT_TIMEOUT = 2  # seconds
 SIGKILL = 9
+LAST_SIGNAL = 64
 
 
 def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
@@ -29,7 +31,10 @@ def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, 
     container = find_container(roots, reference)
     if not container.running:
         return
-    number = signal_number(signal or str(container.config.get("StopSignal") or "SIGTERM"))
+    try:
+        number = signal_number(signal or str(container.config.get("StopSignal") or "SIGTERM"))
+    except InvalidParameter as error:
+        raise InvalidParameter(f"cannot stop container: {reference}: {error.message}") from None
     want_stopped(container)
     if container.status == "restarting":
         tell_monitor(container, {"op": "stop"})
@@ -38,8 +43,11 @@ def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, 
     if timeout is None:
         own = container.config.get("StopTimeout")
         timeout = own if isinstance(own, int) else STOP_TIMEOUT
-    send_signal(container, number)
-    emit(roots, "kill", container, {"signal": str(number)})
+    if 0 < number <= LAST_SIGNAL:
+        send_signal(container, number)
+        emit(roots, "kill", container, {"signal": str(number)})
+    else:  # it can't be sent: docker gives up sooner then
+        timeout = min(timeout, UNSENT_TIMEOUT) if timeout >= 0 else UNSENT_TIMEOUT
     if not wait_for_end(container, None if timeout < 0 else float(timeout)):
         send_signal(container, SIGKILL)
         emit(roots, "kill", container, {"signal": str(SIGKILL)})
@@ -173,8 +181,12 @@ def container_kill(roots: Roots, reference: str, signal: str = "SIGKILL") -> Non
     try:
         container = find_container(roots, reference)
         number = signal_number(signal)
+    except EmptyName:
+        raise
     except EngineError as error:
         raise type(error)(lead + error.message) from None
+    if not 0 < number <= LAST_SIGNAL:
+        raise InvalidParameter(f"{lead}the linux daemon does not support signal {number}")
     if not container.running or container.status == "restarting":
         raise Conflict(f"{lead}container {container.id} is not running")
     if number in (SIGKILL, signal_number(str(container.config.get("StopSignal") or "SIGTERM"))):
@@ -193,7 +205,11 @@ def container_restart(roots: Roots, reference: str, *, timeout: int | None = Non
     from hyperbox.engine.launch import container_start
 
     container = find_container(roots, reference)
-    container_stop(roots, container.id, timeout=timeout, signal=signal)
+    try:
+        container_stop(roots, container.id, timeout=timeout, signal=signal)
+    except InvalidParameter as error:
+        reason = error.message.removeprefix(f"cannot stop container: {container.id}: ")
+        raise InvalidParameter(f"Cannot restart container {reference}: {reason}") from None
     container_start(roots, container.id)
     emit(roots, "restart", container)
 
@@ -204,7 +220,7 @@ def container_pause(roots: Roots, reference: str) -> None:
     if container.status == "paused":
         raise Conflict(f"Container {container.id} is already paused")
     if container.status != "running":
-        raise Conflict(f"Container {container.id} is not running")
+        raise Conflict(f"container {container.id} is not running")
     freeze(roots, container, frozen=True)
     update_state(container, {"Status": "paused"})
     emit(roots, "pause", container)

@@ -46,6 +46,19 @@ def settle(roots: Roots, config: Json, given: Json) -> tuple[Json, list[str]]:
     return host, warnings
 
 
+def check_limits(host: Json) -> list[str]:
+    """Check the limits of an update, take out what this machine can't honour, and return warnings. Raises InvalidParameter."""
+    from hyperbox.engine import merge_config
+
+    warnings: list[str] = []
+    merge_config.check_memory(host, update=True)
+    check_memory(host, warnings)
+    check_cpu(host)
+    check_cpusets(host)
+    check_block_io(host, warnings)
+    return warnings
+
+
 def number(value: object) -> int:
     """Return a number of HostConfig; 0 for null."""
     return int(value) if isinstance(value, (int, float)) else 0

@@ -196,9 +196,9 @@ def container_json(roots: Roots, container: Container, *, size: bool = False) ->
         "GraphDriver": graph_driver(container),
     }
     if size:
-        from hyperbox.engine.sizes import folder_size, image_size
+        from hyperbox.engine.sizes import image_size, written_size
 
-        result["SizeRw"] = written = folder_size(f"{folder}/upper")
+        result["SizeRw"] = written = written_size(f"{folder}/upper")
         result["SizeRootFs"] = written + image_size(roots, container)
     result["Mounts"] = mount_points(roots, container)
     result["Config"] = with_defaults(container.config, CONFIG_DEFAULTS, CONFIG_OPTIONAL)

@@ -5,7 +5,8 @@ On a network of the user's a link is an alias that its DNS answers (`engine.dns`
 
 from __future__ import annotations
 
-from hyperbox.errors import InvalidParameter, NotFound
+from hyperbox import files
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,27 @@ def check(roots: Roots, links: object) -> None:
             find_id(roots, target)
         except NotFound as error:
             raise InvalidParameter(f"could not get container for {target}: {error.message}") from None
+
+
+def remove_link(roots: Roots, name: str) -> None:
+    """Take the link NAME (CONTAINER/ALIAS) from a container (`rm --link`). Raises NotFound, EngineError with docker's words."""
+    from hyperbox.engine.state import find_container, read_container
+
+    owner, slash, alias = name.strip("/").rpartition("/")
+    if not slash:
+        find_container(roots, name)
+        raise EngineError("Conflict, cannot remove the default link name of the container")
+    try:
+        container = find_container(roots, owner)
+        with container.lock():
+            container = read_container(roots, container.id)
+            kept = [f"{target}:{other}" for target, other in parsed(container) if other != alias]
+            if len(kept) == len(parsed(container)):
+                raise NotFound(f"No such container: {name}")
+            container.record["HostConfig"] = {**container.host_config, "Links": kept or None}
+            files.write_json(f"{container.folder()}/container.json", container.record)
+    except NotFound:
+        raise NotFound(f"No such container: {name}") from None
 
 
 def shown(roots: Roots, container: Container) -> list[str] | None:

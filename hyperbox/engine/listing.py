@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Filters = dict[str, list[str]]
 
 # filters that look at containers which do not run, too
-OF_ALL = ("status", "exited", "before", "since")
+OF_ALL = ("status", "before", "since")
 
 
 def container_list(
@@ -73,9 +73,9 @@ def listed(roots: Roots, container: Container, *, size: bool) -> Json:
         "Mounts": mount_points(roots, container),
     }
     if size:
-        from hyperbox.engine.sizes import folder_size, image_size
+        from hyperbox.engine.sizes import image_size, written_size
 
-        result["SizeRw"] = written = folder_size(f"{container.folder()}/upper")
+        result["SizeRw"] = written = written_size(f"{container.folder()}/upper")
         result["SizeRootFs"] = written + image_size(roots, container)
     return result
 

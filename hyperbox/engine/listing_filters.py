@@ -8,7 +8,7 @@ import time
 from hyperbox.engine.listing import ports
 from hyperbox.engine.moments import to_moment
 from hyperbox.engine.state import Container, Roots, find_container
-from hyperbox.errors import InvalidParameter
+from hyperbox.errors import InvalidParameter, unknown_filter
 from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ def check(filters: Filters) -> None:
     """Raise InvalidParameter for a filter that docker does not know, or a value that it does not take."""
     for name, values in filters.items():
         if name not in TESTS and name not in ("before", "since", "ancestor"):
-            raise InvalidParameter(f"invalid filter '{name}'")
+            raise unknown_filter(name)
         for value in values:
             if name == "status" and value not in STATES:
                 kinds = ", ".join(STATES)
@@ -192,6 +192,10 @@ def port_range(name: str, text: str) -> tuple[int, int, str]:
                 f'error while looking up for {name} {text}: strconv.ParseUint: parsing "{number}": value out of range'
             )
         found.append(int(number))
+    if found[1] < found[0]:
+        raise InvalidParameter(
+            f"error while looking up for {name} {text}: Invalid range specified for the Port: {numbers}"
+        )
     return found[0], found[1], protocol or "tcp"
 
 
@@ -201,7 +205,7 @@ def by_task(_container: Container, values: list[str]) -> bool:
 
 
 def by_isolation(_container: Container, values: list[str]) -> bool:
-    return "default" in values or "" in values
+    return True  # only Windows has several
 
 
 TESTS: dict[str, Test] = {
@@ -224,7 +228,7 @@ def prunable(containers: list[Container], filters: Filters) -> list[Container]:
     """Return those of `containers` that `container prune` with these filters removes. Raises InvalidParameter."""
     for name in filters:
         if name not in ("until", "label", "label!"):
-            raise InvalidParameter(f"invalid filter '{name}'")
+            raise unknown_filter(name)
     limits = []
     for value in filters.get("until", ()):
         try:

@@ -111,18 +111,23 @@ def check(config: Json, host_config: Json) -> None:
     if config.get("StopSignal"):
         signal_number(str(config["StopSignal"]))
     check_policy(object_at(host_config, "RestartPolicy"), bool(host_config.get("AutoRemove")))
+    check_memory(host_config)
+    if host_config.get("LogConfig"):
+        log_options.check(host_config)
+
+
+def check_memory(host_config: Json, *, update: bool = False) -> None:
+    """Raise InvalidParameter for limits of memory and swap that docker refuses, in a new container's or in an update's."""
     memory = host_config.get("Memory") or 0
     swap = host_config.get("MemorySwap") or 0
     assert isinstance(memory, int)
     assert isinstance(swap, int)
     if 0 < memory < SMALLEST_MEMORY:
         raise InvalidParameter("Minimum memory limit allowed is 6MB")
-    if swap > 0 and not memory:
+    if swap > 0 and not memory and not update:
         raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
     if memory > 0 and 0 < swap < memory:
         raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
-    if host_config.get("LogConfig"):
-        log_options.check(host_config)
 
 
 def check_policy(policy: Json, auto_remove: bool) -> None:

@@ -269,7 +269,7 @@ class Monitor:
         ran = time.monotonic() - self._started
         changes: Json = {"Pid": 0, "PidStart": 0, "ExitCode": code, "FinishedAt": now(), "OOMKilled": out_of_memory}
         if self._prober is not None:
-            changes["Health"] = self._prober.health
+            changes["Health"] = {**self._prober.health, "Status": "unhealthy"}  # as docker has it of what has ended
         if not self._restarts(code):
             self._finish(changes)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyperbox.engine import life_events, network_manage, network_setup, network_store
 from hyperbox.engine.listing_filters import search
-from hyperbox.errors import HyperBoxError, InvalidParameter
+from hyperbox.errors import HyperBoxError, InvalidParameter, unknown_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check_filters(filters: Filters, known: tuple[str, ...]) -> None:
     """Raise InvalidParameter for a filter that is not known."""
     for key in filters:
         if key not in known:
-            raise InvalidParameter(f"invalid filter '{key}'")
+            raise unknown_filter(key)
 
 
 def matches(record: Json, filters: Filters, used: set[str]) -> bool:

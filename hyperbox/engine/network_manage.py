@@ -134,7 +134,7 @@ def check_name(name: str) -> None:
     if not name or not (
         name[0].isalnum() and all(letter.isalnum() or letter in "_.-" for letter in name) and name.isascii()
     ):
-        raise InvalidParameter(f"invalid network name: {name!r}" if name else "network name must not be blank")
+        raise InvalidParameter(f"invalid network name: {name!r}" if name else "invalid name: name is empty")
     if name in (*network_store.PREDEFINED, "default", "container"):
         raise Forbidden(f"operation is not permitted on predefined {name} network ")
 

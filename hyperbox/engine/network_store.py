@@ -17,7 +17,7 @@ import os
 
 from hyperbox import files
 from hyperbox.engine.state import now
-from hyperbox.errors import Conflict, EngineError, NotFound
+from hyperbox.errors import Conflict, EmptyName, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def find(roots: Roots, reference: str) -> Json:
             return read(roots, matches[0])
         if matches:
             raise Conflict(f"network {reference} is ambiguous ({len(matches)} matches found on ID prefix)")
+    if not reference.strip():
+        raise EmptyName("network")
     raise NotFound(f"network {reference} not found")
 
 

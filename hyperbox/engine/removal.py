@@ -29,22 +29,18 @@ def container_remove(
     sweep(roots)
 
     if link:
-        raise Conflict("legacy links between containers are not kept: there is none to remove")
+        from hyperbox.engine.legacy_links import remove_link
+
+        remove_link(roots, reference)
+        return
     container = find_container(roots, reference)
     if container.running:
         if not force:
-            state = (
-                "paused"
-                if container.status == "paused"
-                else "restarting"
-                if container.status == "restarting"
-                else "running"
-            )
-            advice = "unpause and then stop" if state == "paused" else "stop"
-            raise Conflict(
-                f'cannot remove container "{reference.lstrip("/")}": container is {state}: '
-                f"{advice} the container before removing or force remove"
-            )
+            lead = f'cannot remove container "{reference.lstrip("/")}": container is'
+            if container.status == "paused":
+                raise Conflict(f"{lead} paused and must be unpaused first")
+            state = "restarting" if container.status == "restarting" else "running"
+            raise Conflict(f"{lead} {state}: stop the container before removing or force remove")
         end_now(container)
     wait_for_monitor(container)
     try:
@@ -115,12 +111,12 @@ def remove_folder(folder: str) -> None:
 def container_prune(roots: Roots, filters: Filters | None = None) -> Json:
     """See `engine.api.Engine.container_prune`."""
     from hyperbox.engine.listing import prune_candidates
-    from hyperbox.engine.sizes import folder_size
+    from hyperbox.engine.sizes import written_size
 
     deleted: list[str] = []
     freed = 0
     for container in prune_candidates(roots, filters or {}):
-        size = folder_size(f"{container.folder()}/upper")
+        size = written_size(f"{container.folder()}/upper")
         try:
             container_remove(roots, container.id)
         except (Conflict, NotFound):

@@ -16,12 +16,13 @@ NUMBERS.update({f"RTMAX-{offset}": 64 - offset for offset in range(1, 15)})
 
 
 def signal_number(text: str) -> int:
-    """Return the number of a signal ("TERM", "SIGTERM", "sigterm", "15"). Raises InvalidParameter "invalid signal: X"."""
-    if text.isdigit():
-        number = int(text)
-        if 0 < number <= 64:
-            return number
-        raise InvalidParameter(f"invalid signal: {text}")
+    """Return the number of a signal ("TERM", "SIGTERM", "sigterm", "15"). Raises InvalidParameter "invalid signal: X".
+
+    A number is taken as it is, as docker does, unless it is 0: whether there is such a signal is told by who sends it.
+    """
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    if digits.isascii() and digits.isdigit() and len(digits) < 10 and int(text):
+        return int(text)
     found = NUMBERS.get(text.upper().removeprefix("SIG"))
     if found is None:
         raise InvalidParameter(f"invalid signal: {text}")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def folder_size(path: str) -> int:
-    """Return the bytes of all regular files below a folder, a file with several names once; 0 where there is no folder."""
+    """Return the bytes of all files and symbolic links below a folder, a file with several names once; 0 where there is no folder."""
     total = 0
     seen: set[tuple[int, int]] = set()
     folders = [path]
@@ -22,13 +22,22 @@ def folder_size(path: str) -> int:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
-            elif entry.is_file(follow_symlinks=False):
+            else:
                 status = entry.stat(follow_symlinks=False)
                 key = (status.st_dev, status.st_ino)
                 if status.st_nlink == 1 or key not in seen:
                     seen.add(key)
                     total += status.st_size
     return total
+
+
+def written_size(upper: str) -> int:
+    """Return what a container has written, in bytes: all of its upper folder but the link that the engine makes, see `rootfs`."""
+    total = folder_size(upper)
+    try:
+        return total - len(os.readlink(f"{upper}/etc/mtab"))
+    except OSError:
+        return total
 
 
 def image_size(roots: Roots, container: Container) -> int:

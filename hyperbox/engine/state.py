@@ -29,7 +29,7 @@ import os
 import time
 
 from hyperbox import files, process
-from hyperbox.errors import Conflict, EngineError, NotFound
+from hyperbox.errors import Conflict, EmptyName, EngineError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def container_ids(roots: Roots) -> list[str]:
 
 
 def find_id(roots: Roots, reference: str) -> str:
-    """Return the full id that a name, an id or the beginning of one means. Raises NotFound, Conflict for several."""
+    """Return the full id that a name, an id or the beginning of one means. Raises NotFound, EmptyName, Conflict for several."""
     name = reference[1:] if reference.startswith("/") else reference
     if name and "/" not in name and name not in (".", ".."):
         if len(name) == 64 and os.path.exists(f"{roots.container(name)}/container.json"):
@@ -237,6 +237,8 @@ def find_id(roots: Roots, reference: str) -> str:
             return matches[0]
         if len(matches) > 1:
             raise Conflict(f"Multiple IDs found with provided prefix: {name}")
+    if not reference.strip():
+        raise EmptyName("container")
     raise NotFound(f"No such container: {reference}")
 
 

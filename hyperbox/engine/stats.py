@@ -41,7 +41,8 @@ def container_top(roots: Roots, reference: str, ps_args: str = "-ef") -> Json:
     except FileNotFoundError:
         raise EngineError("ps: executable file not found in $PATH") from None
     if finished.code != 0:
-        raise EngineError(f"ps: {(finished.err or finished.out).decode(errors='replace').strip()}")
+        reason = (finished.err or finished.out).decode(errors="replace").strip()
+        raise EngineError(f"ps: {reason.partition(chr(10))[0]}")
     processes = of_processes(finished.out.decode(errors="replace"), set(container_pids(roots, container)))
     emit(roots, "top", container)
     return processes

@@ -16,7 +16,7 @@ import os
 
 from hyperbox import files, process
 from hyperbox.engine import life_events
-from hyperbox.errors import Conflict, InvalidParameter, NotFound
+from hyperbox.errors import Conflict, EmptyName, InvalidParameter, NotFound, unknown_filter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def read(roots: Roots, name: str) -> Json:
         value = files.read_json(f"{folder(roots, name)}/volume.json") if check else None
     except (FileNotFoundError, NotADirectoryError):
         value = None
+    if not name.strip():
+        raise EmptyName("volume")
     if not isinstance(value, dict):
         raise NotFound(f"get {name}: no such volume")
     return value
@@ -208,7 +210,7 @@ def volume_list(roots: Roots, filters: Filters | None = None) -> Json:
     wanted = filters or {}
     for key in wanted:
         if key not in ("dangling", "driver", "label", "name"):
-            raise InvalidParameter(f"invalid filter '{key}'")
+            raise unknown_filter(key)
     used = users(roots) if "dangling" in wanted else {}
     volumes = []
     for name in names(roots):
@@ -280,7 +282,7 @@ def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
     wanted = dict(filters or {})
     for key in wanted:
         if key not in ("all", "label", "label!"):
-            raise InvalidParameter(f"invalid filter '{key}'")
+            raise unknown_filter(key)
     everything = wanted.pop("all", ["false"])[0].lower() in ("1", "true")
     unwanted = wanted.pop("label!", [])
     deleted: list[str] = []

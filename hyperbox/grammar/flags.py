@@ -22,10 +22,11 @@ class FlagSet:
     values   long name -> value; defaults first. A flag that is another word for one ("same") sets that one
     given    the names that were given
     refused  (name, why) of given flags that HyperBox does not honour
+    typed    the names as they were written
     help     whether --help or its deprecated short -h was given
     """
 
-    __slots__ = ("error", "given", "help", "long", "notices", "refused", "short", "values")
+    __slots__ = ("error", "given", "help", "long", "notices", "refused", "short", "typed", "values")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class FlagSet:
         self.notices = notices
         self.values: dict[str, object] = {}
         self.given: dict[str, bool] = {}
+        self.typed: dict[str, bool] = {}
         self.refused: list[tuple[str, str]] = []
         self.help = False
         self.long: dict[str, Flag] = {}
@@ -143,7 +145,7 @@ class FlagSet:
             self.help = bool(value)
             return
         self.values[target] = value
-        self.given[target] = True
+        self.given[target] = self.typed[name] = True
         if notes is not None:
             if "deprecated" in notes:
                 self.notices.append(f"Flag --{name} has been deprecated, {notes['deprecated']}")

@@ -271,6 +271,8 @@ def _leaf(parser: Parser, compose: bool, command: Command, place: str, words: li
     if parser.help or flags.help:
         return parser.wanted_help(typed)
     check_count(compose, command, place, arguments)
+    if "time" in flags.typed and "timeout" in flags.typed:
+        raise UsageError("conflicting options: cannot specify both --timeout and --time", exit_code=1)
     if command[5] == "refused":
         raise UnsupportedError(f"docker {typed}: {command[6]}")
     made = parser.invocation(f"compose {command[0]}" if compose else command[0], typed, arguments)

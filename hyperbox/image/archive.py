@@ -17,6 +17,7 @@ from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.decompress import Decompressed
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
+from hyperbox.image.platform import is_for
 from hyperbox.image.reference import is_digest, parse_reference
 from hyperbox.image.tar_reader import BadArchive, TarReader
 
@@ -285,12 +286,8 @@ def image_save(store: ImageStore, references: Sequence[str], *, platform: str = 
             reference = parse_reference(text).with_tag()
             if reference.tag and str(reference) not in tags:
                 tags.append(str(reference))
-    if platform and any(
-        platform.split("/")[:2] != [store.record(i)["Os"], store.record(i)["Architecture"]] for i in named
-    ):
-        raise EngineError(
-            f"image with reference {references[0]} was found but does not provide the specified platform ({platform})"
-        )
+    if platform and not all(is_for(store.record(image_id), platform) for image_id in named):
+        raise EngineError(f"no suitable export target found for platform {platform}")
     return _save(store, named)
 
 

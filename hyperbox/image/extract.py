@@ -123,6 +123,8 @@ class Unpacker:
             self._entry(entry, "/" + path)
             if entry.kind == "0":
                 size += entry.size
+            elif entry.kind == "2":
+                size += len(os.fsencode(entry.linkname))
         for path, mtime in reversed(self._folders):
             try:
                 os.utime(path, ns=(mtime, mtime), follow_symlinks=False)

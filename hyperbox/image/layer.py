@@ -72,6 +72,8 @@ def layer_chunks(folder: str, *, newest: int | None = None, written: Written | N
         if member.type == tarfile.REGTYPE and member.size:
             seen.size += member.size
             yield from _content(path, member.size)
+        elif member.type == tarfile.SYMTYPE:
+            seen.size += len(os.fsencode(member.linkname))
         elif member.type == tarfile.DIRTYPE:
             if is_opaque(path):
                 yield _mark(f"{name}/{OPAQUE}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox.errors import InvalidParameter, NotFound
+from hyperbox.errors import InvalidParameter, NotFound, unknown_filter
 from hyperbox.image.reference import DEFAULT_DOMAIN, parse_reference, platform_architecture
 from hyperbox.image.timestamps import timestamp_seconds
 
@@ -58,7 +58,7 @@ def image_list(
     wanted = filters or {}
     for key in wanted:
         if key not in FILTERS:
-            raise InvalidParameter(f"invalid filter '{key}'")
+            raise unknown_filter(key)
     names = names_by_image(store)
     rows: list[Json] = []
     for image_id in store.image_ids():
@@ -152,14 +152,21 @@ def _reference_matches(row: Json, patterns: list[str]) -> bool:
     return bool(row["RepoTags"] or row["RepoDigests"])
 
 
+def check_platform(record: Json, reference: str, platform: str) -> None:
+    """Raise NotFound where an image is not for the platform that was asked for; "" is any."""
+    if not platform:
+        return
+    from hyperbox.image.platform import is_for, mismatch
+
+    if not is_for(record, platform):
+        raise NotFound(mismatch(reference, record, platform))
+
+
 def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> Json:
     """`GET /images/{name}/json`."""
     image_id = store.resolve(reference)
     record = store.record(image_id)
-    if platform and platform.split("/")[:2] != [record["Os"], record["Architecture"]]:
-        raise NotFound(
-            f"image with reference {reference} was found but does not provide the specified platform ({platform})"
-        )
+    check_platform(record, reference, platform)
     document = store.config(image_id)
     tags, digests = names_by_image(store).get(image_id, ([], []))
     keys = record["Keys"]
@@ -244,10 +251,7 @@ def image_history(store: ImageStore, reference: str, *, platform: str = "") -> l
     """`GET /images/{name}/history`, newest first; only the newest entry knows its id, as with every pulled image."""
     image_id = store.resolve(reference)
     record, document = store.record(image_id), store.config(image_id)
-    if platform and platform.split("/")[:2] != [record["Os"], record["Architecture"]]:
-        raise NotFound(
-            f"image with reference {reference} was found but does not provide the specified platform ({platform})"
-        )
+    check_platform(record, reference, platform)
     diff_ids = record["DiffIds"]
     assert isinstance(diff_ids, list)
     sizes = [store.layer_record(str(diff_id))["size"] for diff_id in diff_ids]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from hyperbox.image.reference import platform_architecture
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SYSTEM_NAMES = "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos"
 SYSTEMS = frozenset(SYSTEM_NAMES.split())
 ARCHITECTURE_NAMES = (
@@ -20,14 +24,32 @@ ALIASES = {
     "armel": ("arm", "v6"),
 }
 CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.-")
+SYSTEM_CHARACTERS = CHARACTERS - {"."}
+SYSTEM_PATTERN = r"^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$"
+
+
+def is_for(record: Mapping[str, object], platform: str) -> bool:
+    """Return whether an image, of which `record` has "Os" and "Architecture", is for a platform. Raises ValueError."""
+    return parse_platform(platform)[:2] == (record["Os"], record["Architecture"])
+
+
+def mismatch(reference: str, record: Mapping[str, object], platform: str) -> str:
+    """Return docker's sentence about an image that is for another platform."""
+    own = f"{record['Os']}/{record['Architecture']}"
+    return f"image with reference {reference} was found but its platform ({own}) does not match the specified platform ({platform})"
 
 
 def parse_platform(text: str) -> tuple[str, str, str]:
     """Return (os, architecture, variant). Raises ValueError with docker's words."""
     parts = [part.lower() for part in text.split("/")]
-    if not 1 <= len(parts) <= 3:
-        raise ValueError(f'"{text}": invalid platform: invalid argument')
-    for part in parts:
+    if len(parts) > 3:
+        raise ValueError(f'"{text}": cannot parse platform specifier: invalid argument')
+    if not parts[0] or not SYSTEM_CHARACTERS.issuperset(parts[0]):
+        raise ValueError(
+            f'"{parts[0]}" is an invalid OS component of "{text}": OSAndVersion specifier component must match '
+            f'"{SYSTEM_PATTERN}": invalid argument'
+        )
+    for part in parts[1:]:
         if not part or not CHARACTERS.issuperset(part):
             raise ValueError(
                 f'"{part}" is an invalid component of "{text}": platform specifier component must match '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox.errors import Conflict, InvalidParameter, NotFound
+from hyperbox.errors import Conflict, InvalidParameter, NotFound, unknown_filter
 from hyperbox.image.listing import image_list, names_by_image
 from hyperbox.image.reference import HEX, Reference, parse_reference
 
@@ -123,7 +123,7 @@ def image_prune(store: ImageStore, filters: Filters | None = None, *, users: Use
     dangling = wanted.pop("dangling", ["true"])[0].lower() not in ("false", "0")
     unknown = set(wanted) - {"until", "label", "label!"}
     if unknown:
-        raise InvalidParameter(f"invalid filter '{sorted(unknown)[0]}'")
+        raise unknown_filter(sorted(unknown)[0])
     excluded = {
         str(row["Id"]) for text in wanted.pop("label!", []) for row in image_list(store, filters={"label": [text]})
     }

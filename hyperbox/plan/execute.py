@@ -268,7 +268,7 @@ def _shown(node: op.Node, error: HyperBoxError) -> str:
         case op.RemoveContainer():
             return "Error while Removing"
         case op.CreateContainer() | op.RecreateContainer():
-            return f"Error response from daemon: {error.message}" if isinstance(error, EngineError) else error.message
+            return error.told
         case op.WaitFor(condition="service_completed_successfully"):
             return error.message
     return "Error"

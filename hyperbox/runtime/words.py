@@ -52,6 +52,8 @@ def reason(text: str, process: Json) -> tuple[str, int]:
     message = last_message(text)
     arguments = process.get("args")
     program = str(arguments[0]) if isinstance(arguments, list) and arguments else ""
+    if isinstance(arguments, list) and arguments[:1] == [""]:
+        return 'exec: "": executable file not found in $PATH', NOT_FOUND
     if message.startswith('exec: "'):  # runc has docker's words already
         missing = "no such file" in message or "not found" in message
         return message, NOT_FOUND if missing else NOT_EXECUTABLE

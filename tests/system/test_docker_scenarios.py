@@ -3,28 +3,58 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import machine
+from tests.conftest import ROOT, Command
+
 sys.path.insert(0, str(ROOT / "tests/compat"))
 
-import scenarios  # type: ignore[import-not-found]  # noqa: E402
+import scenarios  # type: ignore[import-not-found]
+from known_differences import KNOWN  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.system
-# where we differ, and why
-KNOWN = {
-    (
-        "run",
-        "run --rm --dns 9.9.9.9 --dns-search corp.example busybox cat /etc/resolv.conf",
-    ): "docker adds comments of its own",
-    ("run", "run --rm --init busybox sh -c cat /proc/1/comm"): "the init program is the machine's tini",
-    ("behaviours", "top hb-bh -eo pid,comm"): "the pid is another",
-    ("behaviours", "pull -q hb-bh-nope:5000/x"): "the words of a resolver that has no network",
-    ("behaviours", "nosuch --help"): "help is in words of our own",
-}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """The scenario's folder, with a path as long as the recorder's: it stands in tables."""
+    with tempfile.TemporaryDirectory(prefix="hb-scenario-", dir="/tmp") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def alone(busybox: str) -> Iterator[dict[str, str]]:
+    """The environment of an engine that holds nothing but busybox."""
+    home = Path(os.environ["HYPERBOX_DATA"]).parent / "alone"
+    roots = machine.Roots(str(home / "data"), str(home / "run"), os.environ["HYPERBOX_CGROUP"] + "-alone")
+    for path in (roots.data, roots.run):
+        path.mkdir(parents=True)
+    try:
+        yield {"HYPERBOX_DATA": str(roots.data), "HYPERBOX_RUN": str(roots.run), "HYPERBOX_CGROUP": roots.cgroup}
+        machine.assert_clean(roots)
+    finally:
+        machine.forget(roots)
+        shutil.rmtree(home)
+
+
+def import_busybox(docker: list[str], environment: dict[str, str], tar: Path) -> None:
+    """Give an engine the image, if it has it not."""
+    if subprocess.run([*docker, "image", "inspect", "busybox"], env=environment, capture_output=True).returncode:
+        path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        subprocess.run(
+            [*docker, "import", "-c", path, "-c", 'CMD ["sh"]', "-", "busybox:latest"],
+            input=tar.read_bytes(),
+            env=environment,
+            check=True,
+        )
 
 
 @pytest.mark.parametrize(
@@ -34,13 +64,21 @@ KNOWN = {
         for name in scenarios.names()
     ],
 )
-def test_a_scenario_goes_as_with_docker(name: str, hyperbox: object, busybox: str) -> None:
-    docker = [str(Path(hyperbox.argv[0]).with_name("docker")), *hyperbox.argv[1:]]  # type: ignore[attr-defined]
-    wrong = []
+def test_a_scenario_goes_as_with_docker(
+    name: str, hyperbox: Command, alone: dict[str, str], folder: Path, image_folder: Path
+) -> None:
+    docker = [str(Path(hyperbox.argv[0]).with_name("docker")), *hyperbox.argv[1:]]
+    environment = dict(hyperbox.environment)
+    if scenarios.is_alone(name):
+        environment.update(alone)
+        import_busybox(docker, environment, image_folder / "busybox.tar")
     for file in ("events", "events.1"):  # scenarios look back some minutes: what other tests did there is not theirs
-        Path(os.environ["HYPERBOX_RUN"], file).unlink(missing_ok=True)
-    for (command, stdin), expected in zip(scenarios.steps(name), scenarios.recorded(name), strict=True):
-        done = scenarios.run_step(docker, command, stdin)
-        if done != expected and (name, " ".join(command)) not in KNOWN:
-            wrong.append("\n".join([" ".join(command), f"  docker:   {expected}", f"  hyperbox: {done}"]))
+        Path(environment["HYPERBOX_RUN"], file).unlink(missing_ok=True)
+    runner = scenarios.Runner(docker, folder, environment)
+    wrong = []
+    for step, expected in zip(scenarios.steps(name), scenarios.recorded(name), strict=True):
+        done = runner.run(step)
+        known = (name, " ".join(step.command)) in KNOWN and done["code"] == expected["code"]
+        if done != expected and not known:
+            wrong.append("\n".join([" ".join(step.command), f"  docker:   {expected}", f"  hyperbox: {done}"]))
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)

@@ -38,13 +38,8 @@ def small(tmp_path: Path, hyperbox: Command) -> Iterator[Command]:
         hyperbox("rm", "-f", "-v", *ids, code=None)
         assert_clean(roots)
     finally:
-        for line in processes(roots):
-            os.kill(int(line.split()[1]), signal.SIGKILL)
-        hyperbox("network", "prune", "-f", code=None)
-        subprocess.run(["nft", "delete", "table", "inet", roots.table], check=False, capture_output=True)
+        machine.forget(roots)
         subprocess.run(["umount", "-l", data], check=True)
-        remove_bridges(run)
-        remove_control_groups(roots.cgroup)
 
 
 BEFORE: set[str] = set()
@@ -59,19 +54,6 @@ def what_was_there() -> None:
 def assert_clean(roots: Roots) -> None:
     """Fail where something is there that was not before this file's tests."""
     machine.assert_clean(roots, before=BEFORE)
-
-
-def remove_bridges(run: Path) -> None:
-    """Remove the default bridge of a set of roots that ends with its test."""
-    for network in (run / "networks").glob("[0-9a-f]*"):
-        subprocess.run(["ip", "link", "delete", f"br-{network.name[:12]}"], check=False, capture_output=True)
-
-
-def remove_control_groups(name: str) -> None:
-    """Remove the control groups of a set of roots that ends with its test, where there are any."""
-    for group in (*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")):
-        for folder, _, _ in os.walk(group, topdown=False):
-            os.rmdir(folder)
 
 
 def fill(hyperbox: Command) -> None:

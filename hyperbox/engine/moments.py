@@ -34,10 +34,9 @@ def to_moment(text: str, present: float) -> float:
     except ValueError:
         if "-" in text:
             raise
-    seconds, _, fraction = text.partition(".")
-    if not all(part.isascii() and part.isdigit() for part in (seconds, fraction or "0")):
+    if not all(part.isascii() and part.isdigit() for part in text.split(".", 1)):
         raise ValueError(f'failed to parse value as time or duration: "{text}"')
-    return float(f"{seconds}.{fraction or 0}")
+    return float(text)
 
 
 # elements of Go's layouts: (as it stands there, digits, least, most, word)
@@ -67,6 +66,8 @@ def go_time(text: str, layout: str) -> float:
             continue
         for element, length, least, most, word in ELEMENTS:
             if left.startswith(element):
+                if word == "hour" and rest[:1].isdigit() and not rest[1:2].isdigit():
+                    length = 1  # it alone may do without its zero
                 digits = rest[:length]
                 if len(digits) < length or not (digits.isascii() and digits.isdigit()):
                     raise refuse(rest, element)
@@ -86,6 +87,8 @@ def go_time(text: str, layout: str) -> float:
             offset, rest = _zone(rest)
         except ValueError:
             raise refuse(rest, left) from None
+        if abs(offset) >= 25 * 3600:
+            raise ValueError(f'parsing time "{text}": time zone offset hour out of range')
     if rest:
         raise ValueError(f'parsing time "{text}": extra text: "{rest}"')
     return _seconds(text, found, offset) + fraction

@@ -66,14 +66,16 @@ def go_time(text: str, layout: str) -> float:
             continue
         for element, length, least, most, word in ELEMENTS:
             if left.startswith(element):
-                if word == "hour" and rest[:1].isdigit() and not rest[1:2].isdigit():
-                    length = 1  # it alone may do without its zero
                 digits = rest[:length]
-                if len(digits) < length or not (digits.isascii() and digits.isdigit()):
+                if word == "hour" and not rest[1:2].isdigit():
+                    digits = rest[:1]  # it alone may do without its zero
+                elif len(digits) < length:
+                    raise refuse(rest, element)
+                if not (digits.isascii() and digits.isdigit()):
                     raise refuse(rest, element)
                 if not least <= int(digits) <= most:
                     raise ValueError(f'parsing time "{text}": {word} out of range')
-                found[word], rest, left = int(digits), rest[length:], left[length:]
+                found[word], rest, left = int(digits), rest[len(digits) :], left[length:]
                 if word == "second":
                     fraction, rest = _fraction(rest)
                 break

@@ -7,6 +7,7 @@ import sys
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.output_list import Listing, show
+from hyperbox.cli.version import BUILDX_VERSION
 from hyperbox.errors import ExitStatus, HyperBoxError
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 # the buildx whose flags `docker build` takes
-BUILDX_VERSION = "0.29.1"
 # what answers for BuildKit
 VERSION = "hyperbox"
 DEFAULT = "default"

@@ -150,7 +150,7 @@ def chosen(found: Session, names: Sequence[str], *, dependencies: bool = False) 
 
 def pull(invocation: Invocation) -> int:
     """`docker compose pull`."""
-    found = session(invocation)
+    found = session(invocation, services=invocation.arguments)
     flags = invocation.flags
     failures = []
     done = set()
@@ -180,7 +180,7 @@ def push(invocation: Invocation) -> int:
     """`docker compose push`: the images of services that are built here."""
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
-    found = session(invocation)
+    found = session(invocation, services=invocation.arguments)
     progress = step_progress(invocation)
     for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
         if not wish.definition.get("build"):

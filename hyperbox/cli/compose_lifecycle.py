@@ -87,16 +87,16 @@ def bring_down(found: Session, invocation: Invocation) -> None:
 
 
 def _states(invocation: Invocation, verb: str) -> int:
-    found = session_by_name(invocation)
     services = tuple(invocation.arguments)
+    found = session_by_name(invocation, services)
     for name in services:
         if found.desired.known_services and name not in found.desired.known_services:
             raise ComposeError(f"no such service: {name}")
     observed = found.observe()
-    if verb in ("start", "restart"):
-        for name in selected(found.desired, services, no_deps=verb != "start"):
-            if not observed.of(name) and (services or verb == "start"):
-                raise ComposeError(f'service "{name}" has no container to {verb}')
+    if verb == "start":
+        for name in selected(found.desired, services):
+            if not observed.of(name):
+                raise ComposeError(f'service "{name}" has no container to start')
     no_deps = bool(invocation.flags.get("no-deps"))
     carry_out(found, reconcile_states(found.desired, observed, services, verb, timeout_of(invocation), no_deps=no_deps))
     return 0
@@ -113,7 +113,7 @@ def start(invocation: Invocation) -> int:
     if invocation.flags.get("wait"):
         from hyperbox.cli.compose_wait import wait_until_up
 
-        found = session_by_name(invocation)
+        found = session_by_name(invocation, invocation.arguments)
         timeout = invocation.flags.get("wait-timeout")
         wait_until_up(found, invocation.arguments, timeout if isinstance(timeout, int) else 0)
     return code

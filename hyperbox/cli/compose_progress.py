@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from hyperbox.errors import ComposeError, HyperBoxError
+from hyperbox.files import dumps
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
     from hyperbox.grammar.parse import Invocation
@@ -32,8 +35,6 @@ class StepProgress:
         if self.mode == "quiet":
             return
         if self.mode == "json":
-            from hyperbox.files import dumps
-
             words = {"id": event.name, "text": event.text, "status": event.status}
             dry = {"dry-run": True} if self.prefix else {}
             self.stream.write(dumps({**dry, **{key: word for key, word in words.items() if word}}) + "\n")
@@ -65,11 +66,26 @@ def use_color(invocation: Invocation, stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
+def progress_mode(invocation: Invocation) -> str:
+    """Return the word of --progress or COMPOSE_PROGRESS."""
+    return str(invocation.globals.get("progress") or os.environ.get("COMPOSE_PROGRESS") or "auto")
+
+
+def with_json_errors(verb: Callable[[Invocation], int], invocation: Invocation) -> int:
+    """Call a verb; what it fails with becomes a line of JSON on stderr, as all else that is shown with `--progress json`."""
+    try:
+        code = verb(invocation)
+    except HyperBoxError as error:
+        sys.stderr.write(dumps({"error": True, "message": error.told}) + "\n")
+        return error.exit_code
+    if code and invocation.path == "compose run":  # the container's own code has no words
+        sys.stderr.write(dumps({"error": True}) + "\n")
+    return code
+
+
 def step_progress(invocation: Invocation) -> StepProgress:
     """Return the progress that a command line asks for. Raises ComposeError for an unknown mode."""
-    from hyperbox.errors import ComposeError
-
-    mode = str(invocation.globals.get("progress") or os.environ.get("COMPOSE_PROGRESS") or "auto")
+    mode = progress_mode(invocation)
     if mode not in MODES:
         raise ComposeError(f'unsupported --progress value "{mode}"')
     stream = sys.stdout if os.environ.get("COMPOSE_STATUS_STDOUT") == "1" else sys.stderr

@@ -140,17 +140,20 @@ def _session_of(invocation: Invocation, options: LoadOptions, scale: dict[str, i
     return Session(engine, invocation, project_to_desired(project, place.identity.id, scale, place.names), place)
 
 
-def session_by_name(invocation: Invocation) -> Session:
+def session_by_name(invocation: Invocation, enabled: Sequence[str] = ()) -> Session:
     """Return the session of a verb that can do without the files where the project's name is given.
 
     As docker compose has it: -p without -f means the project as it is, whatever files lie here; COMPOSE_PROJECT_NAME stands in for files
-    that can't be loaded. Environment files are not read: what they say changes nothing of a container that is there.
+    that can't be loaded. Environment files are not read: what they say changes nothing of a container that is there. Services in
+    `enabled` count whatever their profiles are.
     """
     given, files = str(invocation.globals.get("project-name") or ""), strings(invocation.globals.get("file"))
     name = given or os.environ.get("COMPOSE_PROJECT_NAME") or ""
     if not given or files:
         try:
-            return _session_of(invocation, load_options(invocation)._replace(resolve_environment=False))
+            return _session_of(
+                invocation, load_options(invocation)._replace(resolve_environment=False, enabled=tuple(enabled))
+            )
         except ComposeError:
             if given or not name:
                 raise

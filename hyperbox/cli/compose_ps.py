@@ -13,6 +13,7 @@ from hyperbox.cli.container_ports import host_and_port
 from hyperbox.cli.output import go_json, human_duration, human_size, short_id, table
 from hyperbox.cli.output_list import Listing, show, text_of
 from hyperbox.cli.templates_values import Fields
+from hyperbox.cli.version import COMPOSE_VERSION
 from hyperbox.errors import ComposeError
 
 TYPE_CHECKING = False
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     Json = dict[str, object]
 
-COMPOSE_VERSION = "2.40.3"
 WIDE = 20  # the narrowest column of the tables that compose draws itself
 STATES = ("paused", "restarting", "removing", "running", "dead", "created", "exited")
 PROJECT_LABEL = "com.docker.compose.project"

@@ -111,14 +111,16 @@ def carry_out(
     if not session.invocation.globals.get("dry-run"):
         execute(plan, context)
         return
+    from hyperbox.cli.compose_progress import progress_mode
     from hyperbox.plan.execute import words_of
 
     for node in plan.nodes:
         for word, state in zip(words_of(node), ("working", "done"), strict=True):
             if word:
                 context.on_event(StepEvent(node.name, word, state))
-    for line in plan.text().splitlines():  # stdout stays as docker compose leaves it
-        sys.stderr.write(f" DRY-RUN MODE -  {line}\n")
+    if progress_mode(session.invocation) not in ("json", "quiet"):
+        for line in plan.text().splitlines():  # stdout stays as docker compose leaves it
+            sys.stderr.write(f" DRY-RUN MODE -  {line}\n")
 
 
 def parse_scale(values: tuple[str, ...], *, flag: bool = True) -> dict[str, int]:

@@ -168,5 +168,10 @@ def dispatch(arguments: list[str]) -> int:
 
         starter.prepare()
     module = __import__(f"hyperbox.cli.{module_name}", fromlist=[function_name])
-    code: int = getattr(module, function_name)(invocation)
+    verb = getattr(module, function_name)
+    if invocation.globals.get("progress") == "json":
+        from hyperbox.cli.compose_progress import with_json_errors
+
+        return with_json_errors(verb, invocation)
+    code: int = verb(invocation)
     return code

@@ -7,7 +7,7 @@ import sys
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_manage import ask, deleted, prune_filters, reclaimed
 from hyperbox.cli.output import bytes_size
-from hyperbox.cli.version import EXIT_BAD_TEMPLATE, client_version, write_template
+from hyperbox.cli.version import BUILDX_VERSION, COMPOSE_VERSION, EXIT_BAD_TEMPLATE, client_version, write_template
 from hyperbox.errors import EngineError, HyperBoxError
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ INFO_TYPES: dict[str, tuple[str, str]] = {
     ),
     "Plugin": ("manager.Plugin", "SchemaVersion Vendor Version ShortDescription URL Name Path"),
 }
-COMPOSE_VERSION = "2.40.3"
+PLUGINS = (("buildx", BUILDX_VERSION, "Docker Buildx"), ("compose", COMPOSE_VERSION, "Docker Compose"))
 
 
 def info(invocation: Invocation) -> int:
@@ -96,7 +96,7 @@ def info(invocation: Invocation) -> int:
 
 
 def client_info(invocation: Invocation) -> Json:
-    """Return the ClientInfo part of `docker info`: compose stands among the plugins, as clients look for it there."""
+    """Return the ClientInfo part of `docker info`: buildx and compose stand among the plugins, as clients look for them there."""
     client = client_version(invocation)
     return {
         "Debug": bool(invocation.globals.get("debug")),
@@ -112,11 +112,12 @@ def client_info(invocation: Invocation) -> Json:
             {
                 "SchemaVersion": "0.1.0",
                 "Vendor": "HyperBox",
-                "Version": COMPOSE_VERSION,
-                "ShortDescription": "Compose",
-                "Name": "compose",
+                "Version": version,
+                "ShortDescription": description,
+                "Name": name,
                 "Path": sys.argv[0],
             }
+            for name, version, description in PLUGINS
         ],
         "Warnings": None,
     }

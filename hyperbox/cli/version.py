@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # what scripts sniff: the version of the command line whose behaviour this one keeps
 CLIENT_VERSION = "28.5.2"
 API_VERSION = "1.51"
+COMPOSE_VERSION = "2.40.3"
+BUILDX_VERSION = "0.29.1"
 GIT_COMMIT = "hyperbox"
 EXIT_BAD_TEMPLATE = 64
 

@@ -23,7 +23,7 @@ from hyperbox.compose.merge import merge
 from hyperbox.compose.model import EXTENSIONS, Json, LoadOptions, Project
 from hyperbox.compose.normalize import normalize
 from hyperbox.compose.paths import resolve_paths
-from hyperbox.compose.select import select_services, split_by_profiles, without_unused
+from hyperbox.compose.select import enable_services, select_services, split_by_profiles, without_unused
 from hyperbox.compose.unique import enforce_unicity
 from hyperbox.compose.validate import validate
 from hyperbox.errors import ComposeError
@@ -85,7 +85,7 @@ def load(options: LoadOptions) -> Project:
     found = discover(options)
     document, name, variables, uses_own = _load_document(options, found)
     project = _to_project(document, options, found, name, variables)._replace(uses_own=uses_own)
-    project = split_by_profiles(project, found.profiles)
+    project = enable_services(split_by_profiles(project, found.profiles), options.enabled)
     if options.check_consistency:
         check_project(project)
     services: dict[str, Json] = {}

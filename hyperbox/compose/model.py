@@ -45,6 +45,7 @@ class LoadOptions(NamedTuple):
     env_files          as given by --env-file; empty: .env
     profiles           as given by --profile; empty: COMPOSE_PROFILES
     services           restrict the project to these and what they depend on (they are enabled whatever their profiles)
+    enabled            services that are enabled whatever their profiles, beside all others
     warn               called with each warning's text, without "time=… level=warning"
     own_variables      (project's name, its folder, names that the files mention) -> variables of the project itself, above all others
     """
@@ -58,6 +59,7 @@ class LoadOptions(NamedTuple):
     environment: Mapping[str, str] = {}
     stdin: bytes | str = ""
     services: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
     interpolate: bool = True
     resolve_paths: bool = True
     normalize: bool = True

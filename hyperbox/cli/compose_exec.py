@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
-from hyperbox.cli.compose_project import containers_named, session, session_by_name, strings
+from hyperbox.cli.compose_project import containers_named, session, session_by_name, strings, warner
 from hyperbox.cli.compose_up import PULL
 from hyperbox.errors import ComposeError, EngineError, NotFound
 
@@ -183,6 +183,7 @@ def prepare(found: Session, service: str) -> dict[str, str]:
     from hyperbox.cli.compose_images import ensure_images
     from hyperbox.cli.compose_up import carry_out
     from hyperbox.plan.order import selected
+    from hyperbox.plan.ownership import tell_foreign
     from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up
 
     flags = found.invocation.flags
@@ -203,7 +204,9 @@ def prepare(found: Session, service: str) -> dict[str, str]:
             from hyperbox.cli.compose_wait import wait_until_up
 
             wait_until_up(found, healthy, 0)
-    up = Up(found.desired, found.observe(), UpOptions())
+    observed = found.observe()
+    tell_foreign(found.desired, observed, warner(found.invocation))
+    up = Up(found.desired, observed, UpOptions())
     up.networks([service])
     up.volumes([service])
     carry_out(found, up.builder.plan(), image_ids, show=not flags["quiet"])

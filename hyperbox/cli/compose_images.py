@@ -184,6 +184,7 @@ def push(invocation: Invocation) -> int:
     progress = step_progress(invocation)
     for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
         if not wish.definition.get("build"):
+            progress.event(StepEvent(wish.name, "", "done", "Skipped"))
             continue
         progress.event(StepEvent(wish.image, "Pushing", "working"))
         try:

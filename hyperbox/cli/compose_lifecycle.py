@@ -6,7 +6,7 @@ import os
 import sys
 
 from hyperbox.cli.compose_progress import step_progress
-from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, warn
+from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, warner
 from hyperbox.cli.compose_up import carry_out, confirm
 from hyperbox.errors import ComposeError, EngineError
 from hyperbox.plan.execute import StepEvent
@@ -69,7 +69,7 @@ def bring_down(found: Session, invocation: Invocation) -> None:
     ignored = os.environ.get("COMPOSE_IGNORE_ORPHANS") in ("1", "true")
     if extra and not remove_orphans and not ignored and not invocation.arguments:
         names = " ".join(row.name for row in extra)
-        warn(
+        warner(found.invocation)(
             f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
             "you can run this command with the --remove-orphans flag to clean it up."
         )
@@ -77,7 +77,7 @@ def bring_down(found: Session, invocation: Invocation) -> None:
     if not plan.nodes:
         if found.desired.networks:
             return
-        warn(f'Warning: No resource found to remove for project "{found.desired.name}".')
+        warner(found.invocation)(f'Warning: No resource found to remove for project "{found.desired.name}".')
         return
     carry_out(found, plan)
     if not invocation.arguments and not invocation.globals.get("dry-run"):
@@ -95,7 +95,7 @@ def _states(invocation: Invocation, verb: str) -> int:
     observed = found.observe()
     if verb == "start":
         for name in selected(found.desired, services):
-            if not observed.of(name):
+            if not any(not row.one_off for row in observed.containers) and found.desired.services[name].scale:
                 raise ComposeError(f'service "{name}" has no container to start')
     no_deps = bool(invocation.flags.get("no-deps"))
     carry_out(found, reconcile_states(found.desired, observed, services, verb, timeout_of(invocation), no_deps=no_deps))

@@ -10,6 +10,7 @@ from hyperbox.cli.connect import engine_for
 from hyperbox.compose.load import load
 from hyperbox.compose.model import LoadOptions, Project
 from hyperbox.errors import ComposeError
+from hyperbox.files import dumps
 from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
 from hyperbox.project.desired import Dependency, Desired, ServiceWish, project_to_desired
 from hyperbox.project.subnets import translate
@@ -61,11 +62,24 @@ class Session(NamedTuple):
         raise ComposeError(f'service "{service}" is not running')
 
 
+def warner(invocation: Invocation) -> Callable[[str], None]:
+    """Return what prints a verb's warnings: lines of JSON with `--progress json`."""
+    return warn_in_json if invocation.globals.get("progress") == "json" else warn
+
+
+def warn_in_json(text: str) -> None:
+    """Print a warning as a line of JSON."""
+    import time
+
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(dumps({"level": "warning", "msg": text, "time": stamp}), file=sys.stderr)
+
+
 def warn(text: str) -> None:
     """Print a warning as docker compose does."""
     import time
 
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     print(f'time="{stamp}" level=warning msg="{escaped}"', file=sys.stderr)
 
@@ -89,7 +103,7 @@ def load_options(invocation: Invocation, services: Sequence[str] = ()) -> LoadOp
         environment=dict(os.environ),
         stdin=sys.stdin.buffer.read() if "-" in files else "",
         services=tuple(services),
-        warn=warn,
+        warn=warner(invocation),
         own_variables=own_variables(invocation),
     )
 

@@ -7,11 +7,12 @@ import sys
 
 from hyperbox.cli.compose_images import ensure_images
 from hyperbox.cli.compose_progress import step_progress
-from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warn
+from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warner
 from hyperbox.errors import ComposeError
 from hyperbox.plan.execute import Context, StepEvent, execute
 from hyperbox.plan.operations import Plan, Prepared
 from hyperbox.plan.order import selected
+from hyperbox.plan.ownership import tell_foreign
 from hyperbox.plan.reconcile import UpOptions, reconcile_up, volume_diverged
 from hyperbox.plan.removal import orphans
 from hyperbox.project.desired_spec import service_to_spec
@@ -95,7 +96,7 @@ def preparer(
 
     at_once = session.invocation.globals.get("parallel")
     limit = at_once if isinstance(at_once, int) and at_once > 0 else 16
-    return Context(session.engine, prepare, container_id, tell, limit, on_hook, warn)
+    return Context(session.engine, prepare, container_id, tell, limit, on_hook, warner(session.invocation))
 
 
 def carry_out(
@@ -180,7 +181,7 @@ def tell_orphans(found: Session, observed: Observed) -> None:
     extra = sorted(orphans(found.desired, observed), key=lambda row: row.name)
     if extra:
         names = " ".join(row.name for row in extra)
-        warn(
+        warner(found.invocation)(
             f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
             "you can run this command with the --remove-orphans flag to clean it up."
         )
@@ -245,6 +246,7 @@ def converge(invocation: Invocation, *, start: bool, counts: dict[str, int] | No
     )
     observed = found.observe()
     tell_orphans(found, observed)
+    tell_foreign(found.desired, observed, warner(invocation))
     options = up_options(invocation, image_ids, start=start)._replace(volumes=confirmed_volumes(found, observed))
     plan = reconcile_up(found.desired, observed, options)
     carry_out(found, plan, image_ids)

@@ -37,11 +37,15 @@ class ObservedContainer(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """What is there: containers by service, networks and volumes by real name with the hash that they were made with."""
+    """What is there: containers by service, networks and volumes by real name with the hash that they were made with.
+
+    `owners` tells for which project (None: for none) and under which key they were made, by "network:NAME" and "volume:NAME".
+    """
 
     containers: tuple[ObservedContainer, ...]
     networks: dict[str, str]
     volumes: dict[str, str]
+    owners: dict[str, tuple[str | None, str]] = {}
 
     def of(self, service: str) -> list[ObservedContainer]:
         """Return a service's own containers (no one-off ones), by number."""
@@ -86,19 +90,27 @@ def observe(engine: Engine, desired: Desired) -> Observed:
     """Return what is there of a project, and of the external networks and volumes that it names."""
     wanted_networks = {wish.name for wish in desired.networks.values()}
     wanted_volumes = {wish.name for wish in desired.volumes.values()}
-    networks = {}
-    for row in engine.network_list():
+    networks: dict[str, str] = {}
+    volumes: dict[str, str] = {}
+    owners: dict[str, tuple[str | None, str]] = {}
+
+    def add(kind: str, row: Json, wanted: set[str], there: dict[str, str]) -> None:
         labels = row.get("Labels")
         label = labels if isinstance(labels, dict) else {}
-        if row["Name"] in wanted_networks or label.get(f"{PREFIX}project") == desired.name:
-            networks[str(row["Name"])] = str(label.get(f"{PREFIX}config-hash", ""))
-    volumes = {}
+        name, project = str(row["Name"]), label.get(f"{PREFIX}project")
+        if name in wanted or project == desired.name:
+            there[name] = str(label.get(f"{PREFIX}config-hash", ""))
+            owners[f"{kind}:{name}"] = (
+                None if project is None else str(project),
+                str(label.get(f"{PREFIX}{kind}", "")),
+            )
+
+    for row in engine.network_list():
+        add("network", row, wanted_networks, networks)
     found = engine.volume_list().get("Volumes")
     for row in found if isinstance(found, list) else []:
-        label = row.get("Labels") or {}
-        if row["Name"] in wanted_volumes or label.get(f"{PREFIX}project") == desired.name:
-            volumes[str(row["Name"])] = str(label.get(f"{PREFIX}config-hash", ""))
-    return Observed(tuple(project_containers(engine, desired.name)), networks, volumes)
+        add("volume", row, wanted_volumes, volumes)
+    return Observed(tuple(project_containers(engine, desired.name)), networks, volumes, owners)
 
 
 def is_temporary(name: str) -> bool:

@@ -66,6 +66,7 @@ class Up:
         self.options = options
         self.builder = Builder()
         self.network_steps: dict[str, int] = {}
+        self.missing_networks: list[int] = []
         self.volume_steps: dict[str, int] = {}
         self.made: dict[tuple[str, int], int] = {}
         self.started: dict[tuple[str, int], int] = {}
@@ -113,6 +114,7 @@ class Up:
                 self.network_steps[wish.name] = self.builder.add(
                     CreateNetwork(wish.name, wish.body), f"network:{key}", f"Network {wish.name}", "no existing network"
                 )
+                self.missing_networks.append(self.network_steps[wish.name])
             elif found and found != wish.config_hash:
                 self._replace_network(key)
 
@@ -319,8 +321,8 @@ class Up:
                     )
                 continue
             after = [*before, *([self.made[key]] if key in self.made else [])]
-            if key not in self.made:  # it is there, and may have to be moved to networks that are made anew
-                after.extend(self.moved)
+            if key not in self.made:  # it is there; its networks may have to be made, and it moved to those made anew
+                after.extend([*self.missing_networks, *self.moved])
             self.started[key] = self.builder.add(
                 StartContainer(name, ordinal, post_start), f"service:{name}:{ordinal}", shown, "not running", after
             )

@@ -14,6 +14,7 @@ from hyperbox.plan.operations import (
     StopContainer,
 )
 from hyperbox.plan.order import hooks_of, service_order
+from hyperbox.plan.ownership import is_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def _resources(builder: Builder, desired: Desired, observed: Observed, options: 
     for name in _own(desired, desired.volumes.values(), observed.volumes) if options.volumes else ():
         builder.add(RemoveVolume(name), f"volume:{name}", f"Volume {name}", "down", steps)
     for name in _own(desired, desired.networks.values(), observed.networks):
+        if is_foreign(desired, observed, name):
+            continue
         builder.add(RemoveNetwork(name), f"network:{name}", f"Network {name}", "down", steps)
     for name in options.images:
         builder.add(RemoveImage(name), f"image:{name}", f"Image {name}", "down", steps)

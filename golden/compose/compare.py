@@ -1,7 +1,7 @@
 """Run many compose files through docker compose and through ours, and tell what differs, grouped by cause.
 
     python3 golden/compose/compare.py --run "COMMAND THAT RUNS A SHELL BESIDE DOCKER" [--compose "docker-compose"]
-        --ours "PATH/hyperbox compose" [--scratch FOLDER] [--mutate N] [--variants NAME,…] [--only-ours] FILE…
+        --ours "PATH/hyperbox compose" [--scratch FOLDER] [--mutate N] [--seed N] [--variants NAME,…] [--only-ours] FILE…
 
 Each file is read where it lies, so that what it includes, extends or names beside it is found; the folders must be visible
 to both sides at the same path. With --mutate N, N damaged copies of each file are tried instead of the file itself. With
@@ -161,13 +161,13 @@ def jobs_of(path: str, variants: dict[str, str], overrides: bool) -> list[Job]:
     return jobs
 
 
-def mutated_jobs(path: str, count: int, scratch: str) -> list[Job]:
+def mutated_jobs(path: str, count: int, seed: int, scratch: str) -> list[Job]:
     """Write damaged copies of a file beside it, in a folder of its own, and return the jobs for them."""
     folder, name = os.path.split(os.path.abspath(path))
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read()
     jobs = []
-    for index, changed in enumerate(mutations(text, count, random.Random(name + folder))):
+    for index, changed in enumerate(mutations(text, count, random.Random(f"{seed}{folder}{name}"))):
         copy = os.path.join(scratch, "files", f"{abs(hash_of(path))}-{index}.yaml")
         os.makedirs(os.path.dirname(copy), exist_ok=True)
         with open(copy, "w", encoding="utf-8") as file:
@@ -234,6 +234,7 @@ def main() -> None:
     parser.add_argument("--ours", default="hyperbox compose")
     parser.add_argument("--scratch", default="/tmp/compose-compare")
     parser.add_argument("--mutate", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="with --mutate: another number damages other places")
     parser.add_argument("--variants", default="", help="names of " + ", ".join([*VARIANTS, *ONLY_OURS]))
     parser.add_argument("--only-ours", action="store_true")
     parser.add_argument("--again", type=int, default=5, help="times docker is asked again about what differs")
@@ -246,7 +247,7 @@ def main() -> None:
     jobs: list[Job] = []
     for path in options.files:
         if options.mutate:
-            jobs += mutated_jobs(path, options.mutate, options.scratch)
+            jobs += mutated_jobs(path, options.mutate, options.seed, options.scratch)
         else:
             jobs += jobs_of(path, chosen, not options.variants and not options.only_ours)
     (check_ours if options.only_ours else compare)(jobs, options)

@@ -19,6 +19,8 @@ ALIAS: Final = 3
 DEPTH = 200
 # nodes of one stream: some 60,000 lines
 NODES = 250_000
+# bytes of a broken stream that are scanned a second time, for the words of its error
+AHEAD_SIZE = 256 << 10
 
 _LONG_TAG = "tag:yaml.org,2002:"
 
@@ -68,10 +70,11 @@ def read_stream(data: bytes | str) -> Stream:
         composer.run()
     except YamlError as error:
         stream.error = error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+    except yaml.YAMLError as problem:
+        told = (_met_ahead(data) if isinstance(problem, yaml.parser.ParserError) else None) or problem
+        mark = getattr(told, "problem_mark", None)
         place = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
-        stream.error = YamlError(f"yaml: {_problem(error)}", place)
+        stream.error = YamlError(f"yaml: {_problem(told)}", place)
     except UnicodeDecodeError:
         stream.error = YamlError("yaml: invalid Unicode character")
     if composer is not None:
@@ -92,6 +95,32 @@ def _problem(error: yaml.YAMLError) -> str:
             line = mark.line + (1 if isinstance(error, yaml.scanner.ScannerError) else 0)
             break
     return f"line {line}: {problem}" if line else problem
+
+
+class _LookAhead(yaml.SafeLoader):
+    """Python's own scanner and parser, reading two tokens ahead as yaml.v3 does for its comments."""
+
+    def need_more_tokens(self) -> bool:
+        return not self.done and (len(self.tokens) < 3 or bool(super().need_more_tokens()))
+
+
+def _met_ahead(data: bytes | str) -> yaml.YAMLError | None:
+    """Return the scanner's error that yaml.v3 meets in the two tokens after the one that libyaml's parser stumbles over, if any."""
+    if len(data) > AHEAD_SIZE:
+        return None
+    try:
+        for _ in yaml.parse(data, _LookAhead):
+            pass
+    except yaml.scanner.ScannerError:
+        parser = _event_parser(data)
+        try:
+            while parser.get_token() is not None:
+                pass
+        except yaml.scanner.ScannerError as error:
+            return error
+    except yaml.YAMLError:
+        pass
+    return None
 
 
 def _short_tag(tag: str | None) -> str:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 SIZES = frozenset({"max-size", "max-file", "compress"})
 BUFFERING = frozenset({"mode", "max-buffer-size"})
+CACHE = frozenset({"cache-disabled", "cache-max-size", "cache-max-file", "cache-compress"})
 ATTRIBUTES = frozenset({"labels", "labels-regex", "env", "env-regex", "tag"})
 # driver -> the options that it knows, beside those of the buffer
 DRIVERS = {"json-file": SIZES | ATTRIBUTES, "local": SIZES, "none": frozenset[str]()}
-# docker has these, HyperBox not yet
-OTHER_DRIVERS = frozenset({"syslog", "journald", "gelf", "fluentd", "awslogs", "splunk"})
+# those that send output elsewhere, see log_drivers; a copy is kept for `logs`
+FORWARDED = frozenset({"syslog", "journald", "gelf", "fluentd", "splunk"})
+# docker has these, HyperBox not
+OTHER_DRIVERS = frozenset({"awslogs", "gcplogs"})
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 FALSE = ("0", "f", "F", "FALSE", "false", "False")
 FAILED = "failed to create task for container: failed to initialize logging driver: "
@@ -30,13 +33,24 @@ class LogOptions:
 
     max_size    bytes to rotate the file at, 0 for never
     attributes  what stands beside each line (labels, variables, a tag), shown by `logs --details`
+    forward     the driver that sends output elsewhere, "" for none, and `given`, its options; `driver` is then that of the copy
     """
 
-    __slots__ = ("attributes", "compress", "driver", "max_file", "max_size")
+    __slots__ = ("attributes", "compress", "driver", "forward", "given", "max_file", "max_size")
 
     def __init__(
-        self, driver: str, max_size: int, max_file: int, compress: bool, attributes: dict[str, str] | None = None
+        self,
+        driver: str,
+        max_size: int,
+        max_file: int,
+        compress: bool,
+        attributes: dict[str, str] | None = None,
+        *,
+        forward: str = "",
+        given: dict[str, str] | None = None,
     ) -> None:
+        self.forward = forward
+        self.given = given if given is not None else {}
         self.driver = driver
         self.max_size = max_size
         self.max_file = max_file
@@ -69,9 +83,9 @@ def check(host_config: Json) -> None:
     driver, options = config_of(host_config)
     if driver in OTHER_DRIVERS:
         raise InvalidParameter(
-            f"HyperBox does not log to {driver}; it has the logging drivers json-file, local and none"
+            f"HyperBox does not log to {driver}: it has the logging drivers json-file, local, syslog, journald, gelf, fluentd, splunk and none"
         )
-    if driver not in DRIVERS:
+    if driver not in DRIVERS and driver not in FORWARDED:
         raise InvalidParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
     if driver == "none":
         return
@@ -86,7 +100,14 @@ def check(host_config: Json) -> None:
         except ValueError:
             size = options["max-buffer-size"]
             raise InvalidParameter(f"error parsing option max-buffer-size: invalid size: '{size}'") from None
+    if driver in FORWARDED:
+        from hyperbox.engine import log_drivers
+
+        log_drivers.check(driver, options)
+        return
     for name in options:
+        if name in CACHE:
+            continue
         if name not in DRIVERS[driver] | BUFFERING:
             words = f"for log driver {driver}" if driver == "local" else f"for {driver} log driver"
             raise InvalidParameter(f"unknown log opt '{name}' {words}")
@@ -97,7 +118,11 @@ def log_options(container: Container) -> LogOptions:
     driver, options = config_of(container.host_config)
     if driver == "none":
         return LogOptions(driver, 0, 1, False)
-    local = driver == "local"
+    forward, given = "", options
+    if driver in FORWARDED:
+        forward, driver = driver, "none" if is_unreadable(container.host_config) else "local"
+        options = {name.removeprefix("cache-"): value for name, value in options.items() if name in CACHE}
+    local = driver != "json-file"
     size_text = options.get("max-size", "20m" if local else "")
     try:
         max_size = to_size(size_text) if size_text and size_text != "-1" else 0
@@ -114,7 +139,14 @@ def log_options(container: Container) -> LogOptions:
         raise EngineError(f"{FAILED}compression cannot be enabled when max file count is 1")
     if compress and not local and (not max_size or count == 1):
         raise EngineError(f"{FAILED}compress cannot be true when max-file is less than 2 or max-size is not set")
-    return LogOptions(driver, max_size, count, compress, attributes(container, options) if options else {})
+    beside = attributes(container, options) if options and not forward else {}
+    return LogOptions(driver, max_size, count, compress, beside, forward=forward, given=given)
+
+
+def is_unreadable(host_config: Json) -> bool:
+    """Return whether nothing of a container's output is kept here for `logs`."""
+    driver, options = config_of(host_config)
+    return driver == "none" or (driver in FORWARDED and options.get("cache-disabled") in TRUE)
 
 
 def file_count(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
-from hyperbox.engine.log_options import config_of
+from hyperbox.engine.log_options import is_unreadable
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image.timestamps import timestamp_seconds
@@ -52,7 +52,7 @@ def container_logs(
 ) -> Iterator[Piece]:
     """See `engine.api.Engine.container_logs`."""
     container = find_container(roots, reference)
-    if config_of(container.host_config)[0] == "none":
+    if is_unreadable(container.host_config):
         raise EngineError("configured logging driver does not support reading")
     wish = Wish(stdout=stdout, stderr=stderr, since=since, until=until, timestamps=timestamps, details=details)
     return read_log(roots, container, wish, tail=tail, follow=follow)

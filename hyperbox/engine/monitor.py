@@ -75,7 +75,7 @@ class Monitor:
         self._lock = lock
         self._loop = Loop()
         once = bool(container.config.get("StdinOnce"))
-        self._streams = Streams(self._loop, LogWriter(roots.log(container.id), log_options(container)), stdin_once=once)
+        self._streams = Streams(self._loop, log_writer(roots, container, self._loop), stdin_once=once)
         self._controls: list[control.Channel] = []
         self._listener: _socket.socket | None = None
         self._ground = ground
@@ -338,12 +338,24 @@ class Monitor:
         if self._listener is not None:
             self._loop.unwatch(self._listener.fileno())
             self._listener.close()
+        if self._streams.log is not None:
+            self._streams.log.close()
         unmount_root(self._roots, self._container)
         take_down(self._roots, self._container)
         self._roots.reached("taken-down")
         if removed:
             removal.remove_rest(self._roots, self._container)
         self._loop.stop()
+
+
+def log_writer(roots: Roots, container: Container, loop: Loop) -> LogWriter:
+    """Return what a container's output is logged with. Raises EngineError with docker's words."""
+    options = log_options(container)
+    if not options.forward:
+        return LogWriter(roots.log(container.id), options)
+    from hyperbox.engine import log_forward
+
+    return log_forward.begin(container, roots.log(container.id), options, loop)
 
 
 def prober(roots: Roots, container: Container, loop: Loop) -> Prober | None:

@@ -32,6 +32,8 @@ class LogWriter:
     """Appends a container's output to its log file. A full disk loses log lines, never the container."""
 
     __slots__ = ("_descriptor", "_lines", "_options", "_path", "_since", "_size", "_spent", "_worker")
+    # whether no more should be read from the container for now
+    full = False
 
     def __init__(self, path: str, options: LogOptions) -> None:
         self._path = path
@@ -96,6 +98,9 @@ class LogWriter:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+    def close(self) -> None:
+        """The container has ended for good."""
 
     def _append(self, records: bytes) -> None:
         if not records:

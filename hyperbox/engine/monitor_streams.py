@@ -72,6 +72,8 @@ class Streams:
     def __init__(self, loop: Loop, log: LogWriter | None, *, stdin_once: bool) -> None:
         self._loop = loop
         self.log = log
+        if log is not None and hasattr(log, "on_room"):
+            log.on_room = self._room
         self._stdin_once = stdin_once
         self._clients: list[Client] = []
         self._outputs: dict[int, int] = {}
@@ -112,6 +114,8 @@ class Streams:
         if on_end is None:
             return
         for descriptor in list(self._outputs):
+            if self._paused:
+                self._drain(descriptor)
             self._close_output(descriptor)
         self.close_stdin()
         if self.log is not None:
@@ -136,6 +140,22 @@ class Streams:
         self._send(stream, data)
         if self.log is not None:
             self.log.write(stream, data)
+            if self.log.full:
+                self._pause()
+
+    def _drain(self, descriptor: int) -> None:
+        """Take what a pipe still holds of a process that has ended, though somebody takes its output slowly."""
+        stream = self._outputs[descriptor]
+        while True:
+            try:
+                data = os.read(descriptor, LARGE_READ)
+            except OSError:
+                return
+            if not data:
+                return
+            self._send(stream, data)
+            if self.log is not None:
+                self.log.write(stream, data)
 
     def _grow(self, descriptor: int) -> None:
         """Much output: fewer, larger reads. See F_SETPIPE_SZ(2const)."""
@@ -211,9 +231,16 @@ class Streams:
     def _resume(self) -> None:
         if any(client.held_bytes > HELD_BYTES // 2 for client in self._clients):
             return
+        if self.log is not None and self.log.full:
+            return
         self._paused = False
         for descriptor in self._outputs:
             self._loop.watch(descriptor, READ, lambda _events, source=descriptor: self._readable(source))  # type: ignore[misc]
+
+    def _room(self) -> None:
+        """The log takes output again."""
+        if self._paused:
+            self._resume()
 
     # --- clients ---
     def add(self, client: Client, history: bytes = b"") -> None:

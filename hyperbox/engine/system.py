@@ -114,7 +114,7 @@ INFO: dict[str, object] = {
         "Volume": ["local"],
         "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
         "Authorization": None,
-        "Log": ["json-file", "local", "none"],
+        "Log": ["fluentd", "gelf", "journald", "json-file", "local", "splunk", "syslog"],
     },
     **dict.fromkeys(
         (

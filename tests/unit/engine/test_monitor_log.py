@@ -209,7 +209,8 @@ def container(options: dict[str, str]) -> Container:
 
 
 @pytest.mark.parametrize(
-    "config", [{"Type": "bogus"}, {"Type": "syslog"}, {"Config": {"foo": "1"}}, {"Config": {"mode": "x"}}]
+    "config",
+    [{"Type": "bogus"}, {"Type": "gcplogs"}, {"Type": "gelf"}, {"Config": {"foo": "1"}}, {"Config": {"mode": "x"}}],
 )
 def test_what_docker_refuses_when_it_makes_a_container_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(InvalidParameter):

@@ -67,10 +67,10 @@ def enrol(projects: str, name: str, directory: str, wishes: Wishes, *, explicit:
 
 def _as_before(projects: str, name: str, directory: str, wishes: Wishes, *, explicit: bool) -> Enrolment | None:
     """Return the enrolment of a project that has all it asks for already, or None."""
-    found = identity.find(projects, name, directory, explicit=explicit)
-    record = None if found is None else identity.read(projects, found.id)
-    if found is None or record is None:
-        return None
+    record = identity.read(projects, name)
+    if record is None or not (explicit or identity.means(record, name, identity.real_folder(directory))):
+        return None  # new, or one with a suffix: all records are read, once, under the lock
+    found = identity.record_to_identity(record)
     given, kept, leases = names.names_of(record), ports.ports_of(record), ports.leases_of(record)
     policy = str(record.get("Policy") or "") or wishes.policy
     if any(record.get(key) != value for key, value in wishes.fields.items()):

@@ -9,6 +9,7 @@ what it says, from any folder.
                                   "Number" is unique and never changes: the project's address is made from it; "Leases", "Ports" and
                                   "Policy" are `ports`'s, "Names" is `names`'s, "Subnets" `subnets`'s, "Limit" the budget of
                                   `hyperbox project limit`, "Declared" and "Services" what the files said last
+    DATA/projects/index           what the records were lately, see `read_all`
 
 `resolve(folder_of_projects, name, directory, explicit=…)` records the project; `find` and `predict` only look; `enrolment.enrol` records it
 together with its names and ports. All take DATA/projects as a plain path. Records are written by rename under the lock, so a kill leaves
@@ -23,6 +24,8 @@ from hyperbox import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     Json = dict[str, object]
 
 
@@ -60,13 +63,52 @@ def read(projects: str, identifier: str) -> Json | None:
     return record if isinstance(record, dict) else None
 
 
+STALE = 8  # so many records may differ from the index before it is written anew
+
+
 def read_all(projects: str) -> list[Json]:
-    """Return the records of all projects, by id."""
+    """Return the records of all projects, by id.
+
+    Opening hundreds of files costs more than all the rest of an enrolment, so the index keeps {file: [inode, size, time of change, record]}:
+    a record whose file is still that one is taken from there. It is written whenever it has fallen behind; one that is missing, broken or old
+    costs time and nothing else.
+    """
     try:
-        names = sorted(name[:-5] for name in os.listdir(projects) if name.endswith(".json"))
+        with os.scandir(projects) as entries:
+            found = {entry.name: _signature(entry) for entry in entries if entry.name.endswith(".json")}
     except FileNotFoundError:
         return []
-    return [record for name in names if (record := read(projects, name)) is not None]
+    index = _read_index(projects)
+    kept = {name: index[name] for name, signature in found.items() if name in index and index[name][:3] == signature}
+    behind = len(index) - len(kept)
+    for name, signature in found.items():
+        if name not in kept and (record := read(projects, name[:-5])) is not None:
+            kept[name] = [*signature, record]
+            behind += 1
+    if behind > STALE:
+        try:
+            files.write_json(f"{projects}/index", kept)
+        except OSError:  # a full disk, or somebody who may only read: it is but an index
+            pass
+    return [row[3] for _, row in sorted(kept.items(), key=lambda each: each[0][:-5])]
+
+
+def _signature(entry: os.DirEntry[str]) -> list[int]:
+    """Return what tells one version of a record's file from the next; all zeros where it was removed meanwhile."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return [0, 0, 0]
+    return [status.st_ino, status.st_size, status.st_mtime_ns]
+
+
+def _read_index(projects: str) -> dict[str, list[Any]]:
+    try:
+        index = files.read_json(f"{projects}/index")
+    except (OSError, ValueError):
+        return {}
+    rows = index.items() if isinstance(index, dict) else ()
+    return {name: row for name, row in rows if isinstance(row, list) and len(row) == 4 and isinstance(row[3], dict)}
 
 
 def write(projects: str, record: Json) -> None:

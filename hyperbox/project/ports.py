@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     InUse = Callable[[str, int, str], bool]
 
 FIRST, LAST, SIZE = 10000, 65535, 1000
-SIZES = (1000, 500, 200, 100, 50, 20, 10, 5)
-# no lease takes more than this part of the ports that are left, so that hundreds of projects find one
-PART = 25
+SIZES = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)
+# no lease takes more than this part of the ports that are left, or LEAST ports, so that hundreds of projects find one
+PART, LEAST = 25, 5
 POLICIES = ("auto", "range", "strict")
 ANY = ("", "0.0.0.0", "::", "[::]")
 
@@ -133,19 +133,18 @@ def choose_lease(taken: Sequence[Lease], bounds: Bounds) -> Lease:
     first, last, ephemeral = bounds.first, bounds.last, bounds.ephemeral
     outside = max(0, min(ephemeral[1], last) - max(ephemeral[0], first) + 1)
     left = last - first + 1 - outside - sum(lease.size for lease in taken)
+    occupied = sorted([*((lease.start, lease.start + lease.size - 1) for lease in taken), ephemeral])
     for each in (bounds.size, *(smaller for smaller in SIZES if smaller < bounds.size)):
-        if each > max(left // PART, SIZES[-1]):
+        if each > max(left // PART, LEAST):
             continue
         start = first
-        while start + each - 1 <= last:
-            end = start + each - 1
-            if start <= ephemeral[1] and end >= ephemeral[0]:
-                start = _aligned(ephemeral[1] + 1, first, each)
-                continue
-            clash = [lease for lease in taken if start < lease.start + lease.size and lease.start <= end]
-            if not clash:
-                return Lease(start, each)
-            start = _aligned(max(lease.start + lease.size for lease in clash), first, each)
+        for begin, end in occupied:
+            if begin >= start + each:
+                break
+            if end >= start:
+                start = _aligned(end + 1, first, each)
+        if start + each - 1 <= last:
+            return Lease(start, each)
     raise HyperBoxError(
         f"no range of host ports is left to lease in {first}-{last}", hint="remove projects that you no longer need"
     )
@@ -251,9 +250,12 @@ def settle(
 
     leases = leases_of(record)
     taken = [lease for each in others for lease in leases_of(each)]
-    while True:
-        if not leases:
+    if not leases:
+        try:
             leases.append(choose_lease(taken, bounds))
+        except HyperBoxError:  # a project whose ports are free as the file has them needs none
+            pass
+    while True:
         try:
             result = decide(requests, kept, leases, policy, taken_by_others)
             break

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from hyperbox.project import enrolment, identity, ports
 from hyperbox.project.enrolment import Enrolment, Wishes
 from hyperbox.project.ports import Bounds, Request
@@ -76,3 +78,39 @@ def test_released_names_and_ports_are_free_for_others(tmp_path: Path) -> None:
     ports.release(str(tmp_path / "projects"), "shop")
     two = enrol(tmp_path, "two/shop", wishes())
     assert (two.names, port(two)) == ({"container/db": "db"}, 8080)
+
+
+def opened(projects: str, monkeypatch: pytest.MonkeyPatch, folder: str) -> int:
+    """Return how many files one enrolment of a new project opens to read."""
+    from hyperbox import files
+
+    found: list[str] = []
+    real = files.read_text
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "read_text", lambda path: (found.append(path), real(path))[1])
+        enrolment.enrol(projects, "app", folder, wishes(), explicit=False)
+    return len(found)
+
+
+def test_an_enrolment_opens_no_more_files_when_there_are_many_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects = str(tmp_path / "projects")
+    counts = [opened(projects, monkeypatch, f"/srv/{number}/app") for number in range(80)]
+    assert max(counts[40:]) <= identity.STALE + 4
+    assert len(identity.read_all(projects)) == 80
+
+
+def test_the_index_of_records_is_never_believed_against_them(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    for number in range(30):
+        enrolment.enrol(projects, "app", f"/srv/{number}/app", wishes(), explicit=False)
+    identity.read_all(projects)
+    identity.change(projects, "app-3", "Policy", "strict")  # somebody who is killed before the index knows
+    identity.forget(projects, "app-4")
+    found = {record["Id"]: record for record in identity.read_all(projects)}
+    assert found["app-3"]["Policy"] == "strict"
+    assert "app-4" not in found
+    for broken in ("", "{", "[]", '{"app.json": 1}', '{"app.json": [1, 2, 3, 4]}'):
+        (tmp_path / "projects" / "index").write_text(broken)
+        assert {record["Id"] for record in identity.read_all(projects)} == set(found)

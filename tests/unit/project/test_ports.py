@@ -180,3 +180,22 @@ def test_a_lease_never_reaches_into_the_kernels_own_range() -> None:
     for _ in range(25):
         leases.append(ports.choose_lease(leases, bounds))
     assert not any(30500 <= port <= 39500 for lease in leases for port in range(lease.start, lease.start + lease.size))
+
+
+def test_leases_end_only_when_no_port_is_left_and_a_project_may_do_without(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    bounds = ports.Bounds(10000, 10029, 20, EPHEMERAL)
+    for number in range(30):
+        identity.resolve(projects, f"p{number}", "/", explicit=True)
+        given = ports.assign(projects, f"p{number}", [Request("web/1/80/tcp/0/", 80, 8000 + number)], bounds=bounds)
+        assert given[0].port == 8000 + number
+    leased = [
+        port
+        for record in identity.read_all(projects)
+        for lease in ports.leases_of(record)
+        for port in lease.candidates(0)
+    ]
+    assert sorted(leased) == sorted(set(leased))
+    assert len(leased) == 30
+    with pytest.raises(HyperBoxError, match="no range of host ports is left"):
+        ports.assign(projects, "p29", [Request("web/1/81/tcp/0/", 81)], bounds=bounds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hyperbox.project.enrolment import Enrolment, Wishes, enrol, preview
 
 TYPE_CHECKING = False
@@ -111,6 +113,10 @@ def settle(
     from hyperbox.project import subnets
     from hyperbox.project.desired import fixed_names
 
+    if engine is not None and os.path.lexists(f"{projects_folder()}/renaming"):  # somebody was killed
+        from hyperbox.cli.project_rename import finish
+
+        finish(engine)
     requests: list[Request] = []
     fields: Json = {}
     if path in PUBLISHING:

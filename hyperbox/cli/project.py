@@ -8,7 +8,7 @@ import time
 
 import click
 
-from hyperbox.cli import project_change, project_view, settings
+from hyperbox.cli import project_change, project_rename, project_view, settings
 from hyperbox.cli.compose_identity import projects_folder
 from hyperbox.cli.connect import native_engine
 from hyperbox.cli.output import human_size, table
@@ -19,12 +19,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperbox.engine.native import NativeEngine
+
     Json = dict[str, object]
 
 
 @click.group(name="project", help="Look after HyperBox projects: names, ports, addresses, limits, folders.")
 def project() -> None:
     """Hold the commands together."""
+
+
+def machine() -> NativeEngine:
+    """Return the engine, with no project half renamed."""
+    engine = native_engine()
+    project_rename.finish(engine)
+    return engine
 
 
 def write_json(value: object) -> None:
@@ -47,7 +56,7 @@ def named(project_id: str | None) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_projects(quiet: bool, as_json: bool) -> None:
     """Print id, state, address, leased ports and folder; what has containers and no record is listed too."""
-    engine = native_engine()
+    engine = machine()
     containers = project_view.containers_by_project(engine)
     rows: list[dict[str, str]] = []
     for record in identity.read_all(projects_folder()):
@@ -77,7 +86,7 @@ def list_projects(quiet: bool, as_json: bool) -> None:
 @click.argument("projects", nargs=-1, metavar="[PROJECT]...")
 def inspect(projects: tuple[str, ...]) -> None:
     """Print one list with an object for each project."""
-    engine = native_engine()
+    engine = machine()
     found = [project_view.required(each) for each in projects or (project_view.here(),)]
     write_json([project_view.description(engine, record) for record in found])
 
@@ -92,7 +101,7 @@ def show_ports(name: str | None, as_json: bool) -> None:
     project_id = named(name)
     record = project_view.required(project_id)
     number = int(str(record["Number"]))
-    containers = project_view.containers_by_project(native_engine()).get(project_id, [])
+    containers = project_view.containers_by_project(machine()).get(project_id, [])
     rows = project_view.published(containers, number) or project_view.assigned(record)
     rows = sorted(project_view.with_own(rows, record.get("Services")))
     if as_json:
@@ -145,7 +154,7 @@ def limit(name: str | None, io: tuple[str, ...], clear: tuple[str, ...], **given
     changes = settings.budget({key: value for key, value in given.items() if value is not None}, "limit")
     changes.update(io_changes(io))
     if changes or clear:
-        write_json(project_change.set_limit(native_engine(), project_id, changes, clear))
+        write_json(project_change.set_limit(machine(), project_id, changes, clear))
     else:
         write_json(project_view.effective_budget(project_view.required(project_id)))
 
@@ -170,7 +179,7 @@ STATS = ("PROJECT", "CPU %", "MEMORY / LIMIT", "PIDS", "READ / WRITTEN", "OOM KI
 @click.option("--interval", default=0.5, show_default=True, help="Seconds over which the CPU is measured.")
 def stats(projects: tuple[str, ...], as_json: bool, interval: float) -> None:
     """Print one line for each project that has run since the machine's start."""
-    engine = native_engine()
+    engine = machine()
     known = [str(record["Id"]) for record in identity.read_all(projects_folder())]
     chosen = [str(project_view.required(each)["Id"]) for each in projects] or [*known, "default"]
     first = {each: engine.project_stats(each) for each in dict.fromkeys(chosen)}
@@ -217,12 +226,12 @@ def adopt(name: str, folder: str) -> None:
     project_change.adopt(name, folder)
 
 
-@project.command(name="rename", help="Give a project that is down and has no volumes another id.")
+@project.command(name="rename", help="Give a project that is down another id; its volumes are renamed with it.")
 @click.argument("name", metavar="PROJECT")
 @click.argument("new", metavar="NEW")
 def rename(name: str, new: str) -> None:
-    """Keep ports and address."""
-    project_change.rename(native_engine(), name, new)
+    """Keep ports, address and data."""
+    project_rename.rename(machine(), name, new)
 
 
 @project.command(name="rm", help="Remove projects: names, address, ports, limits; with --force what is up, too.")
@@ -231,7 +240,7 @@ def rename(name: str, new: str) -> None:
 @click.option("--volumes", "-v", is_flag=True, help="Remove its named volumes as well.")
 def remove(projects: tuple[str, ...], force: bool, volumes: bool) -> None:
     """Print each id that was removed; volumes that stay are told on stderr."""
-    engine = native_engine()
+    engine = machine()
     for name in projects:
         tell_removed(name, project_change.remove(engine, name, force=force, volumes=volumes))
 
@@ -249,7 +258,7 @@ def tell_removed(name: str, kept: list[str]) -> None:
 @click.option("--force", "-f", is_flag=True, help="Don't ask.")
 def prune(down: bool, volumes: bool, force: bool) -> None:
     """Ask, then print each id that was removed."""
-    engine = native_engine()
+    engine = machine()
     found = [str(record["Id"]) for record in project_change.prunable(engine, down=down)]
     if not found:
         return
@@ -262,7 +271,7 @@ def prune(down: bool, volumes: bool, force: bool) -> None:
 @project.command(name="restore", help="Start what the last reboot ended and restart policies want back.")
 def restore() -> None:
     """Print the names of the containers that came back with this command or with the first one since the machine's start."""
-    engine = native_engine()
+    engine = machine()
     click.echo("".join(f"{name}\n" for name in engine.restore()), nl=False)
     failed = engine.restore_failures()
     for name, why in failed.items():

@@ -1,11 +1,11 @@
-"""Changing projects: adopt, rename, remove, prune, limit. Each leaves the machine and the record in accord."""
+"""Changing projects: adopt, remove, prune, limit; `project_rename` has the rest. Each leaves the machine and the record in accord."""
 
 from __future__ import annotations
 
 import os
 
 from hyperbox.cli.compose_identity import projects_folder
-from hyperbox.cli.project_place import hosts_owner, remove_names, write_names
+from hyperbox.cli.project_place import hosts_owner, remove_names
 from hyperbox.cli.project_view import LABEL, containers_by_project, effective_budget, required
 from hyperbox.errors import HyperBoxError, NotFound
 from hyperbox.project import identity
@@ -29,35 +29,6 @@ def adopt(project_id: str, folder: str) -> None:
                 f"{real} is the folder of the project {other['Id']}", hint=f"hyperbox project rm {other['Id']}"
             )
     identity.adopt(projects_folder(), project_id, folder)
-
-
-def rename(engine: Engine, project_id: str, name: str) -> None:
-    """Give a project another id. Raises HyperBoxError while something is named after the old one, or for a name that can't be."""
-    from hyperbox.compose.discover import normalize_name
-
-    required(project_id)
-    if not name or normalize_name(name) != name:
-        raise HyperBoxError(
-            f'invalid project name "{name}": lower case letters, digits, "-" and "_", a letter or digit first'
-        )
-    left = resources(engine, project_id)
-    if left:
-        raise HyperBoxError(
-            f"{left[0]} is named after the project {project_id}",
-            hint=f"hyperbox compose -p {project_id} down -v removes what is, data too",
-        )
-    folder = projects_folder()
-    with identity.lock(folder):
-        record = required(project_id)
-        if identity.read(folder, name) is not None:
-            raise HyperBoxError(f"there is a project {name} already")
-        identity.write(folder, {**record, "Id": name})
-        os.unlink(f"{folder}/{project_id}.json")
-    services = record.get("Services")
-    remove_names(project_id)
-    write_names(int(str(record["Number"])), name, list(services) if isinstance(services, dict) else [])
-    engine.project_remove(project_id)
-    engine.project_limit(name, effective_budget(record))
 
 
 def resources(engine: Engine, project_id: str) -> list[str]:

@@ -265,6 +265,12 @@ class Engine(Protocol):
     def volume_remove(self, name: str, *, force: bool = False) -> None:
         """Raises Conflict "remove NAME: volume is in use - [ID, …]"."""
 
+    def volume_move(self, name: str, new: str, labels: dict[str, str]) -> None:
+        """Give a volume another name (or the same) and these labels, its data and options kept.
+
+        Raises Conflict while a container uses it, or where the new name is taken. A kill leaves both old, or the name new and the labels old.
+        """
+
     def volume_prune(self, filters: Filters | None = None) -> Json:
         """{"VolumesDeleted", "SpaceReclaimed"}; only anonymous ones unless the filter all=true."""
 

@@ -364,6 +364,11 @@ class NativeEngine:
 
         volume_remove(self.roots, name, force=force)
 
+    def volume_move(self, name: str, new: str, labels: dict[str, str]) -> None:
+        from hyperbox.engine.volumes import volume_move
+
+        volume_move(self.roots, name, new, labels)
+
     def volume_prune(self, filters: Filters | None = None) -> Json:
         from hyperbox.engine.volumes import volume_prune
 

@@ -73,6 +73,7 @@ def read(roots: Roots, name: str) -> Json:
         raise EmptyName("volume")
     if not isinstance(value, dict):
         raise NotFound(f"get {name}: no such volume")
+    value["Name"] = name  # a killed `volume_move` leaves the old one inside
     return value
 
 
@@ -273,6 +274,24 @@ def volume_remove(roots: Roots, name: str, *, force: bool = False) -> None:
         if holders:
             raise Conflict(f"remove {name}: volume is in use - [{', '.join(holders)}]")
         delete(roots, name)
+
+
+def volume_move(roots: Roots, name: str, new: str, labels: dict[str, str]) -> None:
+    """See `engine.api.Engine.volume_move`."""
+    check_name(new)
+    with lock(roots, shared=False):
+        record = read(roots, name)
+        holders = users(roots).get(name) if new != name else None
+        if holders:
+            raise Conflict(f"rename {name}: volume is in use - [{', '.join(holders)}]")
+        if new != name:
+            if os.path.lexists(folder(roots, new)):
+                raise Conflict(f"rename {name}: there is a volume {new} already")
+            os.rename(folder(roots, name), folder(roots, new))
+            files.sync_folder(f"{roots.data}/volumes")
+            roots.reached("volume-moved")
+        files.write_json(f"{folder(roots, new)}/volume.json", {**record, "Name": new, "Labels": labels}, durable=True)
+        roots.reached("volume-labelled")
 
 
 def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:

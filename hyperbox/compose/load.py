@@ -37,13 +37,15 @@ _OWN = re.compile(rb"HYPERBOX_[A-Z0-9_]+")
 class Reads:
     """What one load has read: streams by file, extended documents by file and folder, and how often something was included.
 
-    `uses_own`: one of the files names a variable that tells the project's own address or ports.
+    `uses_own`: one of the files names a variable that tells the project's own address or ports; `ports`: those of ports, by file, of the
+    files that are read on the way.
     """
 
-    __slots__ = ("extended", "inclusions", "streams", "uses_own")
+    __slots__ = ("extended", "inclusions", "ports", "streams", "uses_own")
 
     def __init__(self, streams: dict[str, yaml_nodes.Stream]) -> None:
         self.streams = streams
+        self.ports: dict[str, set[str]] = {}
         self.extended: dict[tuple[str, str, int], tuple[Json, Resets]] = {}
         self.inclusions = 0
         self.uses_own = False
@@ -53,7 +55,9 @@ class Reads:
         stream = self.streams.get(name)
         if stream is None:
             content = read_bytes(name)
-            self.uses_own = self.uses_own or _OWN.search(content) is not None
+            found = {match.decode() for match in _OWN.findall(content)}
+            self.uses_own = self.uses_own or bool(found)
+            self.ports[name] = {each for each in found if each.startswith("HYPERBOX_PORT_")}
             stream = self.streams[name] = yaml_nodes.read_stream(content)
         return stream
 
@@ -155,6 +159,9 @@ def _load_files(names: list[str], context: Context, make_absolute: bool) -> Json
 def _load_file(name: str, context: Context, document: Json) -> tuple[Json, Resets]:
     """Merge the YAML documents of one file over `document`; also returns what the last one resets."""
     stream = context.reads.stream(name)
+    unassigned = {each: "0" for each in context.reads.ports.get(name, ()) if each not in context.variables}
+    if unassigned and context.options.own_variables is not None:
+        context = context._replace(variables={**context.variables, **unassigned})
     resets: Resets = []
     for root in stream.documents:
         construction = yaml_values.Construction()

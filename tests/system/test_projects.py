@@ -254,3 +254,24 @@ def removed(group: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+@pytest.mark.parametrize("way", ["include", "extends"])
+def test_a_port_that_must_be_set_may_stand_in_another_file_only(
+    hyperbox: Command, busybox: str, tmp_path: Path, way: str
+) -> None:
+    service = "{image: busybox, init: true, command: sleep 600, ports: ['8094:80']"
+    inner = f"services: {{web: {service}, environment: {{CALL: 'http://localhost:${{HYPERBOX_PORT_WEB_80:?}}/'}}}}}}\n"
+    outer = {
+        "include": "include: [inner.yaml]\n",
+        "extends": "services: {web: {extends: {file: inner.yaml, service: web}}}\n",
+    }
+    folder = make(tmp_path / way, outer[way])
+    (folder / "inner.yaml").write_text(inner)
+    try:
+        hyperbox("compose", "up", "-d", folder=folder)
+        assert inside(hyperbox, folder, "web", "echo $CALL") == "http://localhost:8094/\n"
+        assert "Recreate" not in hyperbox("compose", "up", "-d", folder=folder).err
+    finally:
+        hyperbox("compose", "down", "-t", "0", folder=folder, code=None)
+        hyperbox("project", "rm", "-f", way, code=None)

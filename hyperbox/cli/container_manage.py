@@ -187,7 +187,12 @@ def reclaimed(*answers: Json) -> str:
 
 def prune(invocation: Invocation) -> int:
     """docker container prune"""
+    from hyperbox.cli import project_claims
+
     ask(invocation, "WARNING! This will remove all stopped containers.")
-    answer = engine_for(invocation).container_prune(prune_filters(invocation))
+    engine = engine_for(invocation)
+    projects = project_claims.projects_with_containers(engine)
+    answer = engine.container_prune(prune_filters(invocation))
+    project_claims.give_back(engine, projects)
     sys.stdout.write(deleted("Deleted Containers", answer, "ContainersDeleted") + reclaimed(answer))
     return 0

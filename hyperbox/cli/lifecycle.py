@@ -144,9 +144,12 @@ class NoName(EmptyName):
 
 def remove(invocation: Invocation) -> int:
     """`docker rm`: with --force what is not there is told and no failure."""
+    from hyperbox.cli import project_claims
+
     engine, flags = engine_for(invocation), invocation.flags
     force, volumes, link = bool(flags["force"]), bool(flags["volumes"]), bool(flags["link"])
     failed = False
+    projects = project_claims.projects_of(engine, invocation.arguments)
     for name in invocation.arguments:
         try:
             if not name.strip("/"):
@@ -158,6 +161,7 @@ def remove(invocation: Invocation) -> int:
         else:
             sys.stdout.write(name + "\n")
             sys.stdout.flush()
+    project_claims.give_back(engine, projects)
     return 1 if failed else 0
 
 

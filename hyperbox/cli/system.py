@@ -243,6 +243,7 @@ def _registries(configuration: Json) -> list[str]:
 # --- prune --------------------------------------------------------------------------------------------------------------------
 def prune(invocation: Invocation) -> int:
     """docker system prune"""
+    from hyperbox.cli import project_claims
     from hyperbox.cli.image_manage import deleted_images, image_filters
 
     flags = invocation.flags
@@ -251,7 +252,9 @@ def prune(invocation: Invocation) -> int:
         raise HyperBoxError('ERROR: The "until" filter is not supported with "--volumes"')
     ask(invocation, _warning(invocation))
     engine = engine_for(invocation)
+    projects = project_claims.projects_with_containers(engine)
     answers: list[Json] = [engine.container_prune(filters)]
+    project_claims.give_back(engine, projects)
     sys.stdout.write(deleted("Deleted Containers", answers[0], "ContainersDeleted"))
     sys.stdout.write(deleted("Deleted Networks", engine.network_prune(filters), "NetworksDeleted"))
     if flags["volumes"]:

@@ -275,3 +275,31 @@ def test_a_port_that_must_be_set_may_stand_in_another_file_only(
     finally:
         hyperbox("compose", "down", "-t", "0", folder=folder, code=None)
         hyperbox("project", "rm", "-f", way, code=None)
+
+
+@pytest.mark.parametrize("way", ["rm", "container prune", "system prune"])
+def test_what_a_project_claims_is_free_once_its_containers_are_removed_by_hand(
+    hyperbox: Command, busybox: str, tmp_path: Path, way: str
+) -> None:
+    service = "{image: busybox, container_name: claimed, init: true, command: sleep 600, ports: ['8095:80']}"
+    forget_projects(hyperbox)
+    first, other = (make(tmp_path / name / "app", f"services: {{web: {service}}}\n") for name in ("one", "two"))
+    try:
+        hyperbox("compose", "up", "-d", folder=first)
+        hyperbox("compose", "stop", "-t", "0", folder=first)
+        if way == "rm":
+            hyperbox("rm", "claimed")
+        else:
+            hyperbox(*way.split(), "-f")
+        up = hyperbox("compose", "up", "-d", folder=other)
+        assert "taken" not in up.err
+        assert hyperbox("compose", "port", "web", "80", folder=other).out == "0.0.0.0:8095\n"
+        assert hyperbox("compose", "ps", "--format", "{{.Name}}", folder=other).out == "claimed\n"
+        again = hyperbox("compose", "up", "-d", folder=first)  # and the first one is the second now
+        assert "web port 8095 is taken" in again.err
+        assert hyperbox("compose", "ps", "--format", "{{.Name}}", folder=first).out == "claimed-app\n"
+        hyperbox("rm", "-f", "claimed-app", "there-is-none")
+    finally:
+        for folder in (first, other):
+            hyperbox("compose", "down", "-t", "0", folder=folder, code=None)
+        forget_projects(hyperbox)

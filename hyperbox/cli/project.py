@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 
 import click
@@ -11,7 +10,7 @@ import click
 from hyperbox.cli import project_change, project_rename, project_view, settings
 from hyperbox.cli.compose_identity import projects_folder
 from hyperbox.cli.connect import native_engine
-from hyperbox.cli.output import human_size, table
+from hyperbox.cli.project_lists import PORTS, PROJECTS, STATS, port_fields, show_rows, stats_fields
 from hyperbox.errors import HyperBoxError
 from hyperbox.project import address, identity, ports
 
@@ -22,6 +21,11 @@ if TYPE_CHECKING:
     from hyperbox.engine.native import NativeEngine
 
     Json = dict[str, object]
+
+
+FORMAT = click.option(
+    "--format", "template", default="", metavar="FORMAT", help='"table", "json", "table TEMPLATE" or a Go template.'
+)
 
 
 @click.group(name="project", help="Look after HyperBox projects: names, ports, addresses, limits, folders.")
@@ -41,9 +45,22 @@ def write_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def write_table(rows: Sequence[Sequence[object]]) -> None:
-    """Print rows, the first of them the titles, in columns."""
-    sys.stdout.write(table([[str(cell) for cell in row] for row in rows], min_width=0, padding=3))
+def write_objects(found: Sequence[Json], template: str) -> None:
+    """Print objects: as one indented list, for "json" one in a line each, else each by a Go template. Raises HyperBoxError."""
+    from hyperbox.cli.inspect import Collector, Failed
+
+    if template == "json":
+        click.echo("".join(f"{json.dumps(each)}\n" for each in found), nl=False)
+    elif not template:
+        write_json(found)
+    else:
+        collector = Collector(template)
+        try:
+            for each in found:
+                collector.add("", each)
+        except Failed as error:
+            raise HyperBoxError(str(error)) from None
+        click.echo(collector.text(), nl=False)
 
 
 def named(project_id: str | None) -> str:
@@ -53,17 +70,18 @@ def named(project_id: str | None) -> str:
 
 @project.command(name="ls", help="List the projects of this machine.")
 @click.option("--quiet", "-q", is_flag=True, help="Print ids only.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_projects(quiet: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+@FORMAT
+def list_projects(quiet: bool, as_json: bool, template: str) -> None:
     """Print id, state, address, leased ports and folder; what has containers and no record is listed too."""
-    engine = machine()
-    containers = project_view.containers_by_project(engine)
+    containers = project_view.containers_by_project(machine())
     rows: list[dict[str, str]] = []
     for record in identity.read_all(projects_folder()):
         project_id = str(record["Id"])
         rows.append(
             {
-                "Id": project_id,
+                "ID": project_id,
+                "Name": str(record["Name"]),
                 "State": project_view.state_of(containers.pop(project_id, [])),
                 "Address": address.address(int(str(record["Number"]))),
                 "Ports": project_view.leases_text(record),
@@ -71,55 +89,42 @@ def list_projects(quiet: bool, as_json: bool) -> None:
             }
         )
     for project_id, found in sorted(containers.items()):
-        rows.append(
-            {"Id": project_id, "State": project_view.state_of(found), "Address": "", "Ports": "", "Folder": "(no record)"}
-        )  # fmt: skip
-    if quiet:
-        click.echo("".join(f"{row['Id']}\n" for row in rows), nl=False)
-    elif as_json:
-        write_json(rows)
+        none = {"Name": project_id, "Address": "", "Ports": "", "Folder": "(no record)"}
+        rows.append({"ID": project_id, **none, "State": project_view.state_of(found)})
+    if as_json and not quiet:
+        write_json([{"Id" if key == "ID" else key: value for key, value in row.items()} for row in rows])
     else:
-        write_table([["PROJECT", "STATE", "ADDRESS", "PORTS", "FOLDER"], *(list(row.values()) for row in rows)])
+        show_rows(PROJECTS, rows, template, quiet=quiet)
 
 
 @project.command(name="inspect", help="Print all that is known of projects, as JSON.")
 @click.argument("projects", nargs=-1, metavar="[PROJECT]...")
-def inspect(projects: tuple[str, ...]) -> None:
-    """Print one list with an object for each project."""
+@FORMAT
+def inspect(projects: tuple[str, ...], template: str) -> None:
+    """Print one list with an object for each project, or each by the template."""
     engine = machine()
     found = [project_view.required(each) for each in projects or (project_view.here(),)]
-    write_json([project_view.description(engine, record) for record in found])
+    write_objects([project_view.description(engine, record) for record in found], template)
 
 
 @project.command(
     name="ports", help="Print a project's ports: where each is on the host and on the project's own address."
 )
 @click.argument("name", required=False, metavar="[PROJECT]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_ports(name: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+@FORMAT
+def show_ports(name: str | None, as_json: bool, template: str) -> None:
     """Print the ports that its containers publish; while it has none, those that it will have."""
-    project_id = named(name)
+    engine, project_id = machine(), named(name)
     record = project_view.required(project_id)
     number = int(str(record["Number"]))
-    containers = project_view.containers_by_project(machine()).get(project_id, [])
+    containers = project_view.containers_by_project(engine).get(project_id, [])
     rows = project_view.published(containers, number) or project_view.assigned(record)
     rows = sorted(project_view.with_own(rows, record.get("Services")))
     if as_json:
         write_json([project_view.port_json(row) for row in rows])
-        return
-    own = address.address(number)
-    titles = ["SERVICE", "CONTAINER", "PORT", "HOST", "OWN ADDRESS"]
-    lines = [
-        [
-            row.service,
-            row.ordinal,
-            f"{row.container_port}/{row.protocol}",
-            f"{row.host_address or '0.0.0.0'}:{row.host_port}",
-            f"{own}:{row.own_port}" if row.own_port else "",
-        ]
-        for row in rows
-    ]
-    write_table([titles, *lines])
+    else:
+        show_rows(PORTS, [port_fields(row, address.address(number)) for row in rows], template)
 
 
 def io_changes(values: tuple[str, ...]) -> Json:
@@ -148,15 +153,22 @@ def io_changes(values: tuple[str, ...]) -> Json:
 @click.option(
     "--clear", multiple=True, type=click.Choice(settings.BUDGET), help="Take a limit of the project's own away."
 )
-def limit(name: str | None, io: tuple[str, ...], clear: tuple[str, ...], **given: float | int | str | None) -> None:
-    """Print the whole budget after the change, as JSON; it is in force for what runs already."""
-    project_id = named(name)
+@FORMAT
+def limit(
+    name: str | None, io: tuple[str, ...], clear: tuple[str, ...], template: str, **given: float | int | str | None
+) -> None:
+    """Print the whole budget after the change, as JSON or by the template; it is in force for what runs already."""
+    engine, project_id = machine(), named(name)
     changes = settings.budget({key: value for key, value in given.items() if value is not None}, "limit")
     changes.update(io_changes(io))
     if changes or clear:
-        write_json(project_change.set_limit(machine(), project_id, changes, clear))
+        budget = project_change.set_limit(engine, project_id, changes, clear)
     else:
-        write_json(project_view.effective_budget(project_view.required(project_id)))
+        budget = project_view.effective_budget(project_view.required(project_id))
+    if template:
+        write_objects([budget], template)
+    else:
+        write_json(budget)
 
 
 @project.command(name="policy", help="Show or set how a project gets its host ports.")
@@ -170,14 +182,12 @@ def set_policy(name: str, policy: str | None) -> None:
     click.echo(str(record.get("Policy") or "") or f"{settings.values()['ports.policy']} (default)")
 
 
-STATS = ("PROJECT", "CPU %", "MEMORY / LIMIT", "PIDS", "READ / WRITTEN", "OOM KILLS", "PRESSURE CPU / MEMORY / IO")
-
-
 @project.command(name="stats", help="Print what projects use, from their own cgroups.")
 @click.argument("projects", nargs=-1, metavar="[PROJECT]...")
 @click.option("--json", "as_json", is_flag=True, help="Print the counters as JSON.")
 @click.option("--interval", default=0.5, show_default=True, help="Seconds over which the CPU is measured.")
-def stats(projects: tuple[str, ...], as_json: bool, interval: float) -> None:
+@FORMAT
+def stats(projects: tuple[str, ...], as_json: bool, interval: float, template: str) -> None:
     """Print one line for each project that has run since the machine's start."""
     engine = machine()
     known = [str(record["Id"]) for record in identity.read_all(projects_folder())]
@@ -187,35 +197,13 @@ def stats(projects: tuple[str, ...], as_json: bool, interval: float) -> None:
         write_json({name: counters for name, counters in first.items() if counters})
         return
     started = time.monotonic()
-    time.sleep(interval)
-    rows: list[Sequence[object]] = [STATS]
+    time.sleep(max(interval, 0.01))
+    rows: list[Json] = []
     for name, before in first.items():
         after = engine.project_stats(name)
         if before and after:
-            elapsed = time.monotonic() - started
-            rows.append(stats_row(name, before, after, elapsed))
-    write_table(rows)
-
-
-def stats_row(name: str, before: Json, after: Json, seconds: float) -> list[str]:
-    """Return a project's line of `stats`; `seconds` lie between the two samples."""
-    used = (int(str(after["cpu"])) - int(str(before["cpu"]))) / 1e9 / seconds * 100
-    numbers = {key: float(str(after[key])) for key in ("memory", "memory_limit", "read", "written")}
-    pressure = after["pressure"]
-    some = [
-        f"{pressure[kind]['some']['avg10']:.2f}" if isinstance(pressure, dict) and pressure.get(kind) else "-"
-        for kind in ("cpu", "memory", "io")
-    ]
-    limit = int(str(after["pids_limit"]))
-    return [
-        name,
-        f"{max(used, 0):.2f}%",
-        f"{human_size(numbers['memory'])} / {human_size(numbers['memory_limit'])}",
-        f"{after['pids']}" + (f" / {limit}" if limit < 1 << 40 else ""),
-        f"{human_size(numbers['read'])} / {human_size(numbers['written'])}",
-        str(after["oom_kills"]),
-        " / ".join(some),
-    ]
+            rows.append(stats_fields(name, before, after, time.monotonic() - started))
+    show_rows(STATS, rows, template)
 
 
 @project.command(name="adopt", help="Tell a project that its folder has moved: here, or to FOLDER.")

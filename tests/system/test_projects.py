@@ -303,3 +303,48 @@ def test_what_a_project_claims_is_free_once_its_containers_are_removed_by_hand(
         for folder in (first, other):
             hyperbox("compose", "down", "-t", "0", folder=folder, code=None)
         forget_projects(hyperbox)
+
+
+def test_what_is_printed_of_projects_follows_formats(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
+    forget_projects(hyperbox)
+    text = "services: {web: {image: busybox, init: true, command: sleep 600, ports: ['127.0.0.1:8096:80', '[::1]:8096:80/udp']}}\n"
+    folder = make(tmp_path / "shown", text)
+
+    def show(*words: str, code: int = 0) -> str:
+        found = hyperbox("project", *words, folder=folder, code=code)
+        return found.out if code == 0 else found.err
+
+    try:
+        hyperbox("compose", "up", "-d", folder=folder)
+        assert show("ls", "--format", "{{.ID}} {{.State}} {{.Folder}}") == f"shown running(1) {folder}\n"
+        assert show("ls", "--format", "table {{.ID}}\t{{.State}}").split() == [
+            "PROJECT",
+            "STATE",
+            "shown",
+            "running(1)",
+        ]
+        assert json.loads(show("ls", "--format", "json"))["ID"] == "shown"
+        assert json.loads(show("ls", "--json"))[0]["Id"] == "shown"
+        assert show("ls", "-q") == "shown\n"
+        lines = show("ports", "--format", "{{.Service}} {{.Port}} {{.Host}}").splitlines()
+        assert lines == ["web 80/tcp 127.0.0.1:8096", "web 80/udp [::1]:8096"]
+        assert [json.loads(line)["HostPort"] for line in show("ports", "shown", "--format", "json").splitlines()] == [
+            8096,
+            8096,
+        ]
+        assert (
+            show("inspect", "--format", "{{.Id}} {{len .Containers}} {{(index .Leases 0).First}}") == "shown 1 10000\n"
+        )
+        assert json.loads(show("inspect", "--format", "json"))["Id"] == "shown"
+        assert show("limit", "--pids", "90", "--format", "{{.pids}}") == "90\n"
+        assert show("stats", "shown", "--interval", "0.1", "--format", "{{.Project}} {{.OOMKills}}") == "shown 0\n"
+        assert show("stats", "--interval", "0.1").split()[:3] == ["PROJECT", "CPU", "%"]
+        for words in (("ls",), ("ports",), ("inspect",), ("stats",), ("limit",)):
+            assert "template parsing error" in show(
+                *words, "--format", "{{.Id", code=1 if words[0] not in ("inspect", "limit") else 64
+            )
+            assert "template parsing error" in show(*words, "--format", "{{.Nothing.At.All}}", code=1)
+        assert "no such project: none" in show("inspect", "none", code=1)
+    finally:
+        hyperbox("compose", "down", "-t", "0", folder=folder, code=None)
+        hyperbox("project", "rm", "-f", "shown", code=None)

@@ -63,14 +63,20 @@ def runtimes(roots: Roots) -> Iterator[Finding]:
 
 def cgroup_mode(roots: Roots) -> Iterator[Finding]:
     """cgroups, and which of their controllers limits need."""
-    from hyperbox.kernel import cgroups
+    from hyperbox.engine import project_groups
+    from hyperbox.kernel import cgroups, systemd
 
-    del roots
     needed = ("cpu", "memory", "pids", "io")
     if cgroups.is_v2():
         there = cgroups.read(f"{cgroups.ROOT}/cgroup.controllers").split()
         missing = [name for name in needed if name not in there]
         text = "version 2"
+        place = project_groups.parent(roots)
+        if systemd.is_scope(place):
+            text += f" in systemd's {place.rpartition('/')[2]}"
+        elif systemd.manages():
+            made = os.path.isdir(f"{cgroups.ROOT}{place}")
+            text += f": {place}, as systemd made no scope" if made else ", by systemd"
     else:
         mounted = {os.path.basename(path) for path in cgroups.hierarchies()}
         mounted |= {part for name in mounted for part in name.split(",")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files, process
-from hyperbox.engine import control, life_events
+from hyperbox.engine import control, life_events, project_groups
 from hyperbox.engine.ahead import become_daemon, described
 from hyperbox.engine.exec import read_record, record_path
 from hyperbox.engine.monitor_loop import READ, Loop
@@ -37,9 +37,11 @@ def be_monitor(
     """Be the monitor of an exec in a process that is a daemon already."""
     record = read_record(roots, exec_id)
     try:
+        outside = project_groups.leave_caller(roots)
         join_mounts(container)
         os.chdir(roots.container_run(container.id))
         pid, stdio = begin(roots, container, record)
+        outside()
         roots.reached("exec-started")
     except (HyperBoxError, OSError) as error:
         starter.send(described(error))

@@ -9,7 +9,7 @@ import os
 from functools import partial
 
 from hyperbox import files, process
-from hyperbox.engine import network_rules, network_setup, network_store
+from hyperbox.engine import network_rules, network_setup, network_store, project_groups
 from hyperbox.engine.state import Roots, container_ids, is_being_made, maker_is_alive, release_name
 from hyperbox.kernel import cgroups, links, netlink
 from hyperbox.kernel.nftables import Element, Rules
@@ -50,7 +50,7 @@ def _being_removed(roots: Roots) -> list[str]:
 
 
 def _groups(roots: Roots, known: set[str]) -> Iterator[Leftover]:
-    parent = f"/{roots.cgroup.strip('/')}"
+    parent = project_groups.parent(roots)
     for project in cgroups.groups(parent):
         for name in cgroups.groups(f"{parent}/{project}"):
             path = f"{parent}/{project}/{name}"

@@ -12,7 +12,7 @@ import os
 import time
 
 from hyperbox import files, process
-from hyperbox.engine import control, restart
+from hyperbox.engine import control, project_groups, restart
 from hyperbox.engine.ahead import become_daemon, described
 from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.life_events import begun, ended
@@ -99,12 +99,14 @@ class Monitor:
         roots.reached("monitor-recorded")
         try:
             self._listen()  # first: the socket says that something may be held, see `state.holds_something`
+            outside = project_groups.leave_caller(roots)
             self._netns = set_up(roots, container, self._ground)
             self._loop.catch_children()
             self._resolve()
             self._relay()
             self._take_waiting()
             self._begin({"NetworkSettings": container.state["NetworkSettings"]})
+            outside()
         except BaseException:
             take_down(roots, container)
             raise

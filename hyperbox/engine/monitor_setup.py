@@ -25,7 +25,9 @@ def cgroup_path(roots: Roots, container: Container) -> str:
     parent = str(container.host_config.get("CgroupParent") or "")
     if parent:
         return f"/{parent.strip('/')}/{container.id}"
-    return f"/{roots.cgroup}/{container.project}/{container.id}"
+    from hyperbox.engine import project_groups
+
+    return f"{project_groups.parent(roots)}/{container.project}/{container.id}"
 
 
 class Ground:

@@ -1,6 +1,8 @@
 """A project's cgroup: its budget, kept over reboots, and its counters.
 
     DATA/budgets/PROJECT.json   the budget that `project_limit` was given: put in force by every start of a container of the project
+    RUN/cgroup                  where systemd manages cgroups: symbolic link to the group in which those of projects are (`kernel.systemd`);
+                                made by the first start after the machine's, so that one boot has one answer
 
 A container's own limits lie below it, in the container's group. Hot paths use `create`: one open that finds nothing, as a rule.
 """
@@ -15,6 +17,8 @@ from hyperbox.kernel import cgroups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperbox.engine.state import Roots
 
     Json = dict[str, object]
@@ -36,9 +40,50 @@ def budget_of(roots: Roots, project: str) -> Json:
     return found if isinstance(found, dict) else {}
 
 
+def parent(roots: Roots) -> str:
+    """Return the group in which those of projects are, beginning with "/"."""
+    return f"/{(files.claim_owner(f'{roots.run}/cgroup') or roots.cgroup).strip('/')}"
+
+
+def claim_parent(roots: Roots) -> str:
+    """Return the same for those who will make a group in it: where systemd manages cgroups its scope is made if it is not there."""
+    if not cgroups.is_v2():
+        return parent(roots)
+    from hyperbox.kernel import systemd
+
+    path = files.claim_owner(f"{roots.run}/cgroup")
+    if path is None and not systemd.manages():
+        return parent(roots)
+    path = path or systemd.scope_path(roots.cgroup)
+    if not systemd.is_scope(path) or systemd.is_there(path):
+        return path
+    with files.Lock(f"{roots.run}/cgroup.lock"):
+        why = "" if systemd.is_there(path) else systemd.start_scope(path)
+        if (
+            why and files.claim_owner(f"{roots.run}/cgroup") is not None
+        ):  # there was one before: containers may be in it
+            raise EngineError(f"systemd did not make a scope for containers: {why}")
+        # where systemd can't be asked we do without, as on a host that it does not manage; `hyperbox doctor` tells
+        files.claim(f"{roots.run}/cgroup", parent(roots) if why else path)
+    return parent(roots)
+
+
+def leave_caller(roots: Roots) -> Callable[[], object]:
+    """Begin to take this monitor out of the session or service of the command that started it, which may end and end all in it.
+
+    Returns what waits until that is done; it does nothing where systemd does not manage cgroups.
+    """
+    if not cgroups.is_v2():
+        return bool
+    from hyperbox.kernel import systemd
+
+    path = claim_parent(roots)
+    return systemd.begin_move(path) if systemd.is_scope(path) else bool
+
+
 def create(roots: Roots, project: str) -> None:
     """Make a project's cgroup with its budget in force. Raises EngineError, OSError."""
-    cgroups.create_project(roots.cgroup, project, budget_of(roots, project))
+    cgroups.create_project(parent(roots), project, budget_of(roots, project))
 
 
 def project_limit(roots: Roots, project: str, budget: Json) -> None:
@@ -49,11 +94,12 @@ def project_limit(roots: Roots, project: str, budget: Json) -> None:
     before = budget_of(roots, project)
     if wanted == before:
         return
-    if cgroups.exists(f"/{roots.cgroup.strip('/')}/{project}"):
+    place = parent(roots)
+    if cgroups.exists(f"{place}/{project}"):
         try:
-            cgroups.create_project(roots.cgroup, project, with_lifted(wanted, before))
+            cgroups.create_project(place, project, with_lifted(wanted, before))
         except EngineError:
-            cgroups.create_project(roots.cgroup, project, with_lifted(before, wanted))
+            cgroups.create_project(place, project, with_lifted(before, wanted))
             raise
     if wanted:
         os.makedirs(os.path.dirname(path), 0o711, exist_ok=True)
@@ -99,7 +145,7 @@ def project_stats(roots: Roots, project: str) -> Json:
     """See `engine.api.Engine.project_stats`."""
     from hyperbox.engine.stats import v1_counters, v2_counters
 
-    path = f"/{roots.cgroup.strip('/')}/{project}"
+    path = f"{parent(roots)}/{project}"
     if not cgroups.exists(path):
         return {}
     v2 = cgroups.is_v2()
@@ -152,4 +198,4 @@ def pressure(text: str) -> dict[str, dict[str, float]]:
 def project_remove(roots: Roots, project: str) -> None:
     """See `engine.api.Engine.project_remove`."""
     files.remove_tree(budget_path(roots, project))
-    cgroups.remove_project(roots.cgroup, project)
+    cgroups.remove_project(parent(roots), project)

@@ -46,8 +46,11 @@ class Transient:
             "HostConfig": host_config,
         }
         self.container = Container(own, new_id(), record, new_state())
+        from hyperbox.engine import project_groups
+
         parent = str(host_config.get("CgroupParent") or "").strip("/")
-        self.cgroup = f"/{parent or f'{roots.cgroup}/{PROJECT}'}/{self.container.id}"
+        place = f"/{parent}" if parent else f"{project_groups.claim_parent(roots)}/{PROJECT}"
+        self.cgroup = f"{place}/{self.container.id}"
         self.netns = -1
         self.pid = 0
 
@@ -71,13 +74,13 @@ class Transient:
 
     def start(self, rootfs: str, mounts: list[Json], environment: list[str], streams: tuple[int, int, int]) -> None:
         """Start the process in `rootfs` with these streams. Raises HyperBoxError or OSError; `take_down` is still due then."""
-        from hyperbox.engine import spec, spec_host
+        from hyperbox.engine import project_groups, spec, spec_host
         from hyperbox.engine.monitor_process import runtime_folder
         from hyperbox.kernel import cgroups
         from hyperbox.runtime.adapters import adapter
 
         cgroups.mend_hierarchies()
-        cgroups.create_project(self.roots.cgroup, PROJECT)
+        cgroups.create_project(project_groups.parent(self.roots), PROJECT)
         host = spec_host.read_host(self.container, rootfs)
         settings = self._network()
         self._files(settings)

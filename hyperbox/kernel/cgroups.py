@@ -139,9 +139,11 @@ def read(path: str) -> str:
 def delegate(path: str) -> None:
     """Hand down all controllers from the root to the children of `path` (v2; relative to the root, beginning with "/").
 
-    Makes the groups on the way. Raises OSError.
+    Makes the groups on the way. What is above a scope of systemd's is left alone, which has handed down to it. Raises OSError.
     """
-    folder = ROOT
+    folder, above = ROOT, path.rpartition(".scope/")[0]
+    if above:
+        folder, path = f"{ROOT}{above}.scope", path[len(above) + len(".scope") :]
     for name in ["", *path.strip("/").split("/")]:
         if name:
             folder += f"/{name}"
@@ -171,7 +173,9 @@ BUDGET_FILES = {
 IO_LIMITS = ("rbps", "wbps", "riops", "wiops")
 # what v1 can't do for a whole project
 V2_ONLY = {
+    # memory.soft_limit_in_bytes only chooses whose memory is reclaimed once the whole machine is short of it
     "memory_high": "cgroup v1 has no limit that slows a group down",
+    # blkio.throttle.* is flat without the unified hierarchy (block/blk-throttle.c, throtl_pd_init): groups below one are not in its limit
     "io": "cgroup v1 limits the input and output of each container by itself only",
 }
 

@@ -5,7 +5,8 @@
     # hyperbox OWNER end
 
 A block counts only where both its marks are there. The file is replaced by rename with its owner and mode; one that can't be (a bind mount, in
-a container) is written in place. Writers exclude each other by a lock on the folder that the file is in, so no lock file is left beside it.
+a container, or in a folder in which nothing can be made) is written in place. Writers exclude each other by a lock on the folder that the file
+is in, so no lock file is left beside it; somebody else's edit that comes while ours is prepared is read again and stays.
 """
 
 from __future__ import annotations
@@ -79,23 +80,40 @@ def write_block(path: str, owner: str, lines: Sequence[str]) -> bool:
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        before = read(path)
-        after = with_block(before, owner, lines)
-        if after != before:
-            _replace(path, after)
+        for _ in range(EDITS):
+            status, before = _state(path), read(path)
+            after = with_block(before, owner, lines)
+            if after == before or _replace(path, after, status):
+                break
         return after != before
     finally:
         os.close(folder)
 
 
-def _replace(path: str, content: bytes) -> None:
-    """Put `content` in the place of a file, with the same owner and mode."""
+EDITS = 100  # by others while we write, then theirs are no longer waited for
+
+
+def _state(path: str) -> os.stat_result | None:
     try:
-        status: os.stat_result | None = os.stat(path)
+        return os.stat(path)
     except FileNotFoundError:
-        status = None
+        return None
+
+
+def _same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (one.st_ino, one.st_mtime_ns, one.st_size) == (other.st_ino, other.st_mtime_ns, other.st_size)
+
+
+def _replace(path: str, content: bytes, status: os.stat_result | None) -> bool:
+    """Put `content` in the place of a file, with the same owner and mode; False where somebody changed it since it had `status`."""
     temporary = f"{path}.hyperbox"  # one name for all: a killed writer's is replaced by the next
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError:
+        _write_in_place(path, content)
+        return True
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
@@ -104,13 +122,21 @@ def _replace(path: str, content: bytes) -> None:
                 os.fchown(file.fileno(), status.st_uid, status.st_gid)
             file.flush()
             os.fsync(file.fileno())
+        if not _same(_state(path), status):
+            os.unlink(temporary)
+            return False
         os.rename(temporary, path)
     except OSError as error:
         os.unlink(temporary)
         if error.errno != 16:  # EBUSY: it is a mount point
             raise
-        with open(path, "r+b") as file:
-            file.write(content)
-            file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
+        _write_in_place(path, content)
+    return True
+
+
+def _write_in_place(path: str, content: bytes) -> None:
+    with open(path, "r+b") as file:
+        file.write(content)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())

@@ -41,7 +41,7 @@ UNUSED = (
     *("unittest", "pydoc_data", "asyncio", "sqlite3", "curses", "dbm", "multiprocessing", "xmlrpc", "wsgiref"),
 )
 MEMORY, DISK = 1536, 64  # MiB
-LONGEST = 540  # seconds
+LONGEST = 480  # seconds
 
 
 def missing() -> str:
@@ -78,8 +78,8 @@ def fetch_kernel() -> Path:
     return target
 
 
-def modules(kernel: Path) -> list[Path]:
-    """Return the kernel's modules that the guest needs, each after those that it depends on."""
+def modules(kernel: Path, wanted: tuple[str, ...] = MODULES) -> list[Path]:
+    """Return the kernel's modules that a guest needs, each after those that it depends on."""
     found = {path.stem.replace("-", "_"): path for path in kernel.rglob("*.ko")}
     order: list[Path] = []
 
@@ -92,7 +92,7 @@ def modules(kernel: Path) -> list[Path]:
             add(other.replace("-", "_"))
         order.append(path)
 
-    for name in MODULES:
+    for name in wanted:
         add(name)
     return order
 
@@ -149,8 +149,7 @@ class Initrd:
 
 def make_initrd(kernel: Path, target: Path, checks: list[str]) -> None:
     """Write the guest's root file system."""
-    initrd = Initrd()
-    initrd.files["/bin/busybox"] = Path(shutil.which("busybox") or "").resolve()
+    initrd = basis(kernel, MODULES, checks)
     python = Path(sysconfig.get_config_var("BINDIR"), f"python{sysconfig.get_python_version()}")
     initrd.add_program(python, "/usr/bin/python3")
     initrd.add_program(Path(shutil.which("crun") or ""), "/usr/bin/crun")
@@ -159,20 +158,26 @@ def make_initrd(kernel: Path, target: Path, checks: list[str]) -> None:
     for path in standard.glob("lib-dynload/*.so"):
         for library in libraries(path):
             initrd.files[str(library)] = library.resolve()
+    initrd.files["/init"] = Path(__file__).with_name("init").read_bytes()
+    initrd.write(target)
+
+
+def basis(kernel: Path, wanted: tuple[str, ...], checks: list[str]) -> Initrd:
+    """Return what every guest begins with: busybox, modules of the kernel, this checkout, an image, and the names of checks."""
+    initrd = Initrd()
+    initrd.files["/bin/busybox"] = Path(shutil.which("busybox") or "").resolve()
     here = Path(sysconfig.get_path("purelib"))
     for name in LIBRARIES:
         initrd.add_tree(here / name, f"/hyperbox/{name}")
     initrd.add_tree(ROOT / "hyperbox", "/hyperbox/hyperbox")
-    initrd.files["/hyperbox/checks.py"] = Path(__file__).with_name("checks.py")
+    for name in ("checks", "systemd_checks"):
+        initrd.files[f"/hyperbox/{name}.py"] = Path(__file__).with_name(f"{name}.py")
     initrd.files["/image.tar"] = image()
-    names = []
-    for number, path in enumerate(modules(kernel)):
-        names.append(f"{number:02}-{path.name}")
-        initrd.files[f"/modules/{names[-1]}"] = path
-    initrd.files["/init"] = Path(__file__).with_name("init").read_bytes()
+    for number, path in enumerate(modules(kernel, wanted)):
+        initrd.files[f"/modules/{number:02}-{path.name}"] = path
     initrd.files["/checks"] = " ".join(checks).encode()
     initrd.links["/bin/sh"] = "busybox"
-    initrd.write(target)
+    return initrd
 
 
 def image() -> Path:
@@ -190,31 +195,46 @@ def image() -> Path:
 
 
 def run(checks: list[str]) -> subprocess.CompletedProcess[str]:
-    """Boot the guest and return its finished run, its console as stdout. Raises TimeoutExpired."""
+    """Boot the guest and return its finished run, its console as stdout; -1 is the code of one that took too long."""
     kernel = fetch_kernel()
     initrd, disk = BUILD / f"initrd.{os.getpid()}", BUILD / f"disk.{os.getpid()}"
     try:
         make_initrd(kernel, initrd, checks)
         with open(disk, "wb") as file:
             file.truncate(DISK << 20)
-        (image_file,) = kernel.glob("boot/vmlinuz-*")
-        words = "console=ttyS0 quiet panic=-1 cgroup_no_v1=all psi=1 mitigations=off random.trust_cpu=on"
-        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY)]
-        argv += ["-kernel", str(image_file), "-initrd", str(initrd), "-append", words, "-no-reboot"]
-        argv += ["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none"]
-        argv += ["-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"]
-        return subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LONGEST,
-            check=False,
-        )
+        return boot(kernel, initrd, [f"file={disk},format=raw,if=virtio,cache=unsafe"], "cgroup_no_v1=all")
     finally:
         initrd.unlink(missing_ok=True)
         disk.unlink(missing_ok=True)
+
+
+def boot(
+    kernel: Path, initrd: Path, drives: list[str], words: str, *, reboots: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a virtual machine to its end: `drives` are values of qemu's -drive, `words` more for the kernel.
+
+    A reboot is the end as well, unless `reboots`.
+    """
+    (image_file,) = kernel.glob("boot/vmlinuz-*")
+    line = f"console=ttyS0 quiet panic=-1 psi=1 mitigations=off random.trust_cpu=on {words}"
+    argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY)]
+    argv += ["-kernel", str(image_file), "-initrd", str(initrd), "-append", line, *([] if reboots else ["-no-reboot"])]
+    argv += ["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none"]
+    for drive in drives:
+        argv += ["-drive", drive]
+    console = initrd.with_name(f"{initrd.name}.console")
+    with open(console, "w+", errors="replace") as file:
+        try:
+            finished = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=LONGEST, check=False
+            )
+            code = finished.returncode
+        except subprocess.TimeoutExpired:  # what it said until then tells more
+            code = -1
+        finally:
+            console.unlink()
+        file.seek(0)
+        return subprocess.CompletedProcess(argv, code, file.read(), "")
 
 
 if __name__ == "__main__":

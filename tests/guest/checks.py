@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 from hyperbox.engine.api import ContainerSpec
 from hyperbox.engine.native import NativeEngine
@@ -25,11 +26,13 @@ RATE = 2 << 20  # bytes a second
 class Machine:
     """The engine of the guest, and containers made for one check."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fresh: bool = True) -> None:
         roots = Roots("/var/lib/hyperbox", "/run/hyperbox", "hyperbox")
         roots.prepare()
         self.engine = NativeEngine(roots)
-        self.engine.restore()
+        self.restored = self.engine.restore()
+        if not fresh:
+            return
         if os.fork() == 0:  # what an import loads would make every start of a container slower
             with open("/image.tar", "rb") as source:
                 self.engine.image_import(
@@ -38,10 +41,15 @@ class Machine:
             os._exit(0)
         os.wait()
 
-    def start(self, project: str, script: str, **host: object) -> str:
+    @classmethod
+    def again(cls) -> Machine:
+        """Return the engine for another process, or after a reboot: the image is there."""
+        return cls(fresh=False)
+
+    def start(self, project: str, script: str, name: str = "", **host: object) -> str:
         """Start a container with a shell script and return its id."""
         config = {"Image": "busybox", "Cmd": ["sh", "-c", script], "Labels": {}}
-        spec = ContainerSpec("", config, {"NetworkMode": "none", **host}, {}, project=project)
+        spec = ContainerSpec(name, config, {"NetworkMode": "none", **host}, {}, project=project)
         container_id = str(self.engine.container_create(spec)["Id"])
         self.engine.container_start(container_id)
         return container_id
@@ -207,18 +215,23 @@ def check_nothing_is_left(machine: Machine) -> None:
     expect(False, "groups are left:", left)
 
 
-def main(names: list[str]) -> None:
-    """Run the checks that are named, or all, and print how each went."""
-    found = {name[6:]: check for name, check in globals().items() if name.startswith("check_")}
-    machine = Machine()
-    print(f"MODE {'v2' if os.path.exists('/sys/fs/cgroup/cgroup.controllers') else 'v1'}", flush=True)
-    for name in names or list(found):
+def run_checks(machine: Machine, found: dict[str, Callable[[Machine], None]]) -> None:
+    """Run checks and print how each went."""
+    for name, check in found.items():
         started = time.monotonic()
         try:
-            found[name](machine)
+            check(machine)
         except Exception as error:
             print(f"FAIL {name}: {type(error).__name__}: {error}".replace("\n", " "), flush=True)
             if not isinstance(error, AssertionError):
                 traceback.print_exc(file=sys.stdout)
         else:
             print(f"PASS {name} ({time.monotonic() - started:.1f} s)", flush=True)
+
+
+def main(names: list[str]) -> None:
+    """Run the checks that are named, or all."""
+    found = {name[6:]: check for name, check in globals().items() if name.startswith("check_")}
+    machine = Machine()
+    print(f"MODE {'v2' if os.path.exists('/sys/fs/cgroup/cgroup.controllers') else 'v1'}", flush=True)
+    run_checks(machine, {name: found[name] for name in names or found})

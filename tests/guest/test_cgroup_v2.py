@@ -16,21 +16,30 @@ from tests.guest import boot
 CHECKS = re.findall(r"^def check_(\w+)", Path(__file__).with_name("checks.py").read_text(), re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def answers() -> dict[str, str]:
-    """What the guest said: check -> "" or why it failed, and its whole console under "console"."""
-    wanted = os.environ.get("HYPERBOX_GUEST", "")
-    why = "HYPERBOX_GUEST=no" if wanted == "no" else boot.missing()
-    if why and wanted == "yes":
+def wanted(missing: str) -> None:
+    """Skip where the guest is not wanted or something is `missing`; fail where it must run."""
+    wish = os.environ.get("HYPERBOX_GUEST", "")
+    why = "HYPERBOX_GUEST=no" if wish == "no" else missing
+    if why and wish == "yes":
         pytest.fail(why)
     if why:
         pytest.skip(why)
-    console = boot.run([]).stdout
+
+
+def answers_of(console: str) -> dict[str, str]:
+    """Return what a guest said: check -> "" or why it failed, and its whole console under "console"."""
     found = {"console": console}
     for line in console.splitlines():
         if match := re.match(r"(PASS|FAIL) (\w+)(.*)", line.strip()):
             found[match[2]] = "" if match[1] == "PASS" else match[3].lstrip(": ")
     return found
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, str]:
+    """What the guest said."""
+    wanted(boot.missing())
+    return answers_of(boot.run([]).stdout)
 
 
 @pytest.mark.timeout(600)

@@ -71,3 +71,43 @@ def test_writers_do_not_lose_each_others_lines(tmp_path: Path) -> None:
         process.join()
     assert sorted(hosts_file.owners(path.read_bytes())) == [f"h/{index}" for index in range(6)]
     assert path.read_text().count("127.89.0.19 ") == 6
+
+
+def test_what_others_write_while_ours_is_prepared_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("127.0.0.1 localhost\n")
+    real, edits = os.fsync, iter(["10.0.0.1 in-place\n", "10.0.0.2 replaced\n"])
+
+    def edit(descriptor: int) -> None:
+        real(descriptor)
+        for line in edits:
+            if "replaced" in line:
+                (tmp_path / "other").write_text(path.read_text() + line)
+                (tmp_path / "other").rename(path)
+            else:
+                with open(path, "a") as file:
+                    file.write(line)
+            return
+
+    monkeypatch.setattr(os, "fsync", edit)
+    assert hosts_file.write_block(str(path), "shop", ["127.89.0.1 shop.hyperbox"])
+    lines = path.read_text().splitlines()
+    assert lines[:3] == ["127.0.0.1 localhost", "10.0.0.1 in-place", "10.0.0.2 replaced"]
+    assert "127.89.0.1 shop.hyperbox" in lines
+    assert not (tmp_path / "hosts.hyperbox").exists()
+
+
+def test_a_file_beside_which_nothing_can_be_made_is_written_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("127.0.0.1 localhost\n")
+    (tmp_path / "hosts.hyperbox").mkdir()
+    assert hosts_file.write_block(str(path), "shop", ["127.89.0.1 shop.hyperbox"])
+    assert "shop.hyperbox" in path.read_text()
+    assert hosts_file.write_block(str(path), "shop", [])
+    assert path.read_text() == "127.0.0.1 localhost\n"
+
+
+def test_one_that_cannot_be_written_at_all_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    with pytest.raises(OSError, match="hosts"):
+        hosts_file.write_block(str(tmp_path / "hosts"), "shop", ["127.89.0.1 shop.hyperbox"])

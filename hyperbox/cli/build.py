@@ -13,6 +13,7 @@ from hyperbox.build.api import build as run_build
 from hyperbox.cli import build_inputs, build_outputs
 from hyperbox.cli.build_progress import printer
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, UnsupportedError
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,11 +41,6 @@ NO_EFFECT = (
 )
 ATTESTATION = "HyperBox makes no attestations: leave out --{} or give false"
 ENTITLEMENTS = ("network.host", "security.insecure", "device")
-
-
-def words_of(value: object) -> list[str]:
-    """Return a flag's list of texts."""
-    return [str(word) for word in value] if isinstance(value, list) else []
 
 
 def build(invocation: Invocation) -> int:

@@ -9,6 +9,7 @@ from hyperbox.build.api import BuildRequest, Output, Secret, Source, Ulimit
 from hyperbox.cli import build_inputs, build_outputs
 from hyperbox.cli.build import check_network, check_tag, credentials_of, hosts, platforms, proxies, source_date_epoch
 from hyperbox.errors import ComposeError, HyperBoxError, UnsupportedError
+from hyperbox.grammar.values import words_of
 from hyperbox.project.desired import PREFIX, VERSION
 
 TYPE_CHECKING = False
@@ -29,11 +30,6 @@ class Options(NamedTuple):
     no_cache: bool = False
     pull: bool = False
     push: bool = False
-
-
-def words_of(value: object) -> list[str]:
-    """Return a list of texts."""
-    return [str(word) for word in value] if isinstance(value, list) else []
 
 
 def texts_of(value: object) -> dict[str, str]:

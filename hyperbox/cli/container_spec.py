@@ -10,6 +10,7 @@ import os
 
 from hyperbox.engine.container_spec import ContainerSpec
 from hyperbox.errors import HyperBoxError
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,11 +97,6 @@ PROXIES = {
     "ftpProxy": "FTP_PROXY",
     "allProxy": "ALL_PROXY",
 }
-
-
-def words_of(value: object) -> list[str]:
-    """Return a flag's list."""
-    return value if isinstance(value, list) else []
 
 
 # --- environment and labels ---------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from hyperbox import files
 from hyperbox.cli.connect import engine_for
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
 
@@ -50,16 +51,7 @@ def write_chunks(chunks: Iterator[bytes], target: str) -> None:
     folder = os.path.dirname(target) or "."
     if not os.path.isdir(folder):
         raise HyperBoxError(f'failed to export container: invalid output path: directory "{folder}" does not exist')
-    aside = f"{target}.tmp.{os.getpid()}"
-    try:
-        with open(aside, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        os.rename(aside, target)
-    except BaseException:
-        if os.path.exists(aside):
-            os.unlink(aside)
-        raise
+    files.write_whole(target, chunks)
 
 
 def commit(invocation: Invocation) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from hyperbox import files
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, UnsupportedError
@@ -211,16 +212,7 @@ def write_out(chunks: Iterable[bytes], path: str, verb: str) -> None:
         raise HyperBoxError(f"failed to {verb}: invalid output path: stat {folder}: no such file or directory")
     if os.path.isdir(path):
         raise HyperBoxError(f"failed to {verb}: invalid output path: {path!r} must be a regular file".replace("'", '"'))
-    temporary = f"{path}.tmp.{os.getpid()}"
-    try:
-        with open(temporary, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        os.rename(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    files.write_whole(path, chunks)
 
 
 def save(invocation: Invocation) -> int:

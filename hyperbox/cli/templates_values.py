@@ -41,22 +41,9 @@ class Duration(int):
     __slots__ = ()
 
     def text(self) -> str:
-        sign, value = ("-", -int(self)) if self < 0 else ("", int(self))
-        if value < 1_000_000_000:
-            for unit, size in (("ns", 1), ("µs", 1000), ("ms", 1_000_000)):
-                if value < size * 1000:
-                    return f"{sign}{_decimal(value, size)}{unit}" if value else "0s"
-        minutes, rest = divmod(value, 60_000_000_000)
-        hours, minutes = divmod(minutes, 60)
-        seconds = f"{_decimal(rest, 1_000_000_000)}s"
-        if hours:
-            return f"{sign}{hours}h{minutes}m{seconds}"
-        return f"{sign}{minutes}m{seconds}" if minutes else sign + seconds
+        from hyperbox.compose.quantities import format_duration
 
-
-def _decimal(value: int, unit: int) -> str:
-    whole, rest = divmod(value, unit)
-    return f"{whole}." + str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else str(whole)
+        return format_duration(int(self))
 
 
 class NilPointer:

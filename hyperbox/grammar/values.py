@@ -260,3 +260,8 @@ CHECKED = frozenset(
         "device-bytes", "device-count", "device-weight", "sysctl",
     }
 )  # fmt: skip
+
+
+def words_of(value: object) -> list[str]:
+    """Return the list of a flag that may be given several times; empty where it was not given."""
+    return [str(word) for word in value] if isinstance(value, list) else []

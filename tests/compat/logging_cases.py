@@ -196,6 +196,11 @@ def sent(docker: Sequence[str], name: str, environment: dict[str, str] | None = 
         return messages(kind, driver, receiver.data)
 
 
+def in_order(lines: list[str]) -> list[str]:
+    """Return messages in an order that does not depend on which of two streams is read first."""
+    return sorted(event for line in lines for event in line.replace("}{", "}\n{").splitlines())
+
+
 def recorded() -> dict[str, list[str]]:
     """Return what docker sent."""
     value = json.loads(GOLDEN.read_text())

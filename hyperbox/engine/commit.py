@@ -128,15 +128,15 @@ def commit(
     frozen = pause and container.status == "running"
     with store.shared_lock():
         if frozen:
-            from hyperbox.engine.containers import freeze
+            from hyperbox.engine import freezing
 
-            freeze(roots, container, frozen=True)
+            entry = freezing.freeze_while_reading(roots, container)
             emit(roots, "pause", container)
         try:
             digest, diff_id = add_layer(store, f"{container.folder()}/upper")
         finally:
             if frozen:
-                freeze(roots, container, frozen=False)
+                freezing.thaw_after_reading(roots, entry)
                 emit(roots, "unpause", container)
         record = store.record(str(container.record["ImageID"]))
         digests = record["LayerDigests"]

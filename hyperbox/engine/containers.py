@@ -216,42 +216,36 @@ def container_restart(roots: Roots, reference: str, *, timeout: int | None = Non
 
 def container_pause(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.container_pause`."""
+    from hyperbox.engine.freezing import freeze
+
     container = find_container(roots, reference)
     if container.status == "paused":
         raise Conflict(f"Container {container.id} is already paused")
     if container.status != "running":
         raise Conflict(f"container {container.id} is not running")
-    freeze(roots, container, frozen=True)
-    update_state(container, {"Status": "paused"})
+    update_state(
+        container, {"Status": "paused"}
+    )  # first: a container that is frozen and not known to be could not be thawed
+    roots.reached("pause-recorded")
+    try:
+        freeze(roots, container, frozen=True)
+    except EngineError:
+        update_state(container, {"Status": "running"})
+        raise
+    roots.reached("paused")
     emit(roots, "pause", container)
 
 
 def container_unpause(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.container_unpause`."""
+    from hyperbox.engine.freezing import freeze
+
     container = find_container(roots, reference)
     if container.status != "paused":
         raise Conflict(f"Container {container.id} is not paused")
     freeze(roots, container, frozen=False)
     update_state(container, {"Status": "running"})
     emit(roots, "unpause", container)
-
-
-def freeze(roots: Roots, container: Container, *, frozen: bool) -> None:
-    """Freeze or thaw all of a container's processes. Raises EngineError."""
-    from hyperbox.engine.monitor_setup import cgroup_path
-    from hyperbox.kernel import cgroups
-
-    path = cgroup_path(roots, container)
-    if cgroups.is_v2():
-        control_file, value = f"{cgroups.ROOT}{path}/cgroup.freeze", "1" if frozen else "0"
-    else:
-        control_file, value = f"{cgroups.ROOT}/freezer{path}/freezer.state", "FROZEN" if frozen else "THAWED"
-    try:
-        cgroups.write(control_file, value)
-        while cgroups.read(control_file) == "FREEZING":
-            time.sleep(0.002)
-    except OSError as error:
-        raise EngineError(f"cannot {'pause' if frozen else 'unpause'} container {container.id}: {error}") from None
 
 
 def container_wait(roots: Roots, reference: str, condition: str = "not-running") -> int:

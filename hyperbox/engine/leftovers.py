@@ -170,7 +170,12 @@ def _half_made(roots: Roots) -> Iterator[Leftover]:
 
     for entry in _list(f"{roots.data}/making"):
         if not maker_is_alive(entry):
-            yield Leftover(f"half-made container {entry[:12]}", partial(recovery.forget_making, roots, entry))
+            what = (
+                f"frozen container {entry[7:19]}"
+                if entry[0] == "f" and "." in entry
+                else f"half-made container {entry[:12]}"
+            )
+            yield Leftover(what, partial(recovery.forget_making, roots, entry))
 
 
 def _list(folder: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What killed commands and monitors have left: brought to an end by the next command.
 
+making/frozen.…       a container that a dead `commit` has frozen: thawed, see `freezing`
 making/ID-PID-START   whose maker is dead: the name is given back, the folder goes
 removing/ID           whose monitor is dead: what the container held is given back, the folder goes
 build/containers/ID   whose process is dead: see `transient`
@@ -66,7 +67,12 @@ def sweep(roots: Roots) -> None:
 
 
 def forget_making(roots: Roots, entry: str) -> None:
-    """Remove a half-made container, the claim on its name, and its anonymous volumes."""
+    """Remove a half-made container, the claim on its name, and its anonymous volumes; thaw what a dead `commit` has frozen."""
+    if entry.startswith("frozen."):
+        from hyperbox.engine import freezing
+
+        freezing.thaw_after_reading(roots, entry)
+        return
     from hyperbox.engine.volumes import forget_made_for
 
     if not os.path.isdir(f"{roots.data}/making/{entry}"):

@@ -1,6 +1,7 @@
 """What the native engine remembers, on disk: folders, records, names, locks.
 
     DATA/                               kept over reboots
+      making/frozen.ID-PID-START        the process PID has frozen the container while it reads it (`freezing`)
       making/ID-PID-START/              a container that the process PID is making; renamed to containers/ID when it is whole
       containers/ID/container.json      what it was made from: {"Id", "Name", "Created", "ImageID", "Project", "Config", "HostConfig", …};
                                         changed by rename and update alone

@@ -61,6 +61,10 @@ OPERATIONS = {
     "kill": Operation(["kill", "crash"], (RUN_DETACHED,), (["start", "crash"],), REMOVE),
     "rm": Operation(["rm", "-f", "-v", "crash"], (RUN_DETACHED,), (RUN_DETACHED,), REMOVE),
     "exec": Operation(["exec", "crash", "true"], (RUN_DETACHED,), (["exec", "crash", "true"],), REMOVE),
+    "commit": Operation(
+        ["commit", "crash", "crashed"], (RUN_DETACHED,), (["exec", "crash", "true"],), (*REMOVE, ["image", "rm", "-f", "crashed"])
+    ),
+    "pause": Operation(["pause", "crash"], (RUN_DETACHED,), (["unpause", "crash"], ["exec", "crash", "true"]), REMOVE),
     "volume": Operation(["volume", "create", "crash"], last=(["volume", "rm", "crash"],)),
     "volume removal": Operation(
         ["volume", "rm", "crash"], (["volume", "create", "crash"],), (["volume", "create", "crash"],),
@@ -97,7 +101,7 @@ OPERATIONS = {
 KILL_MONITORS = ["kill -9 of the monitors"]
 OPERATIONS["recovery"] = Operation(["ps", "-a"], (RUN_DETACHED, KILL_MONITORS), (["start", "crash"],), REMOVE)
 # operations that may be repeated and then find their work done already, in docker's words
-DONE_ALREADY = re.compile(r"already in use|already exists|[Nn]o such|not found|is not running")
+DONE_ALREADY = re.compile(r"already (in use|exists|paused)|[Nn]o such|not found|is not (running|paused)")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from hyperbox.engine.monitor_setup import (
     Ground,
     cgroup_path,
     forget_runtime_state,
-    killed_for_memory,
     set_up,
     take_down,
 )
@@ -264,8 +263,10 @@ class Monitor:
 
     def _ended(self, code: int) -> None:
         """The process has ended and all its output is logged: record it, then tell, then start again or leave."""
+        from hyperbox.kernel import cgroups
+
         container = self._container
-        out_of_memory = killed_for_memory(self._roots, container)
+        out_of_memory = cgroups.killed_for_memory(cgroup_path(self._roots, container))
         if out_of_memory:
             emit(self._roots, "oom", container)
         ran = time.monotonic() - self._started

@@ -218,19 +218,6 @@ def forget_execs(roots: Roots, container_id: str) -> None:
             files.remove_tree(f"{roots.run}/execs/{name[5:]}")
 
 
-def killed_for_memory(roots: Roots, container: Container) -> bool:
-    """Return whether the kernel killed something in the container for want of memory, since its cgroup was made."""
-    from hyperbox.kernel import cgroups
-
-    path = cgroup_path(roots, container)
-    name = f"{path}/memory.events" if cgroups.is_v2() else f"/memory{path}/memory.oom_control"
-    for line in cgroups.read(cgroups.ROOT + name).splitlines():
-        key, _, count = line.partition(" ")
-        if key == "oom_kill":
-            return count != "0"
-    return False
-
-
 def forget_runtime_state(roots: Roots, container: Container) -> None:
     """Remove what the OCI runtime remembers of a container that has ended."""
     from hyperbox.engine.monitor_process import runtime_folder

@@ -151,12 +151,7 @@ class Transient:
         """Return whether the kernel killed something in the step for want of memory."""
         from hyperbox.kernel import cgroups
 
-        name = f"{self.cgroup}/memory.events" if cgroups.is_v2() else f"/memory{self.cgroup}/memory.oom_control"
-        for line in cgroups.read(cgroups.ROOT + name).splitlines():
-            key, _, count = line.partition(" ")
-            if key == "oom_kill":
-                return count != "0"
-        return False
+        return cgroups.killed_for_memory(self.cgroup)
 
     def take_down(self) -> None:
         """Give everything back. Idempotent."""

@@ -350,9 +350,21 @@ def own_group_file() -> str:
     raise FileNotFoundError(2, os.strerror(2), "/proc/self/cgroup")
 
 
+def killed_for_memory(path: str) -> bool:
+    """Return whether the kernel killed something in a group for want of memory, since the group was made."""
+    name = f"{path}/memory.events" if is_v2() else f"/memory{path}/memory.oom_control"
+    for line in read(ROOT + name).splitlines():
+        key, _, count = line.partition(" ")
+        if key == "oom_kill":
+            return count != "0"
+    return False
+
+
 def processes(path: str) -> list[int]:
     """Return the pids in a group and all below it, in ascending order."""
-    folder = ROOT + path if is_v2() else next((h + path for h in hierarchies() if os.path.isdir(h + path)), "")
+    # where the unified hierarchy is hidden (`hide_unified`) a runtime makes plain folders, and files that say nothing, in its place
+    trees = [tree for tree in hierarchies() if os.path.exists(f"{tree}/cgroup.procs")]
+    folder = next((tree + path for tree in trees if os.path.isdir(tree + path)), "")
     pids: list[int] = []
     for current, _, names in os.walk(folder) if folder else ():
         if "cgroup.procs" in names:

@@ -30,8 +30,15 @@ def load(invocation: Invocation | None = None) -> dict[str, object]:
         return {}
     try:
         value = loads(text) if text.strip() else {}
-    except ValueError as error:
-        sys.stderr.write(f"WARNING: Error loading config file: parsing config file ({path}): {error}\n")
+    except ValueError:
+        import json
+
+        from hyperbox.image.credentials import go_words
+
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError) as told:
+            sys.stderr.write(f"WARNING: Error parsing config file ({path}): {go_words(told, text)}\n")
         return {}
     return value if isinstance(value, dict) else {}
 

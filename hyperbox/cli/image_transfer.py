@@ -6,9 +6,10 @@ import os
 import sys
 
 from hyperbox import files
+from hyperbox.cli.configuration_file import folder
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
-from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, UnsupportedError
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, UnsupportedError
 from hyperbox.image.credentials import credentials, read_config
 from hyperbox.image.platform import parse_platform
 from hyperbox.image.reference import Reference, parse_reference
@@ -22,23 +23,26 @@ if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
 
-def config_folder(invocation: Invocation) -> str:
-    """Return the folder of docker's config.json: --config, DOCKER_CONFIG, or ~/.docker."""
-    given = invocation.globals.get("config")
-    default = os.path.expanduser("~/.docker")
-    if isinstance(given, str) and given and not given.startswith("$HOME") and given != "/root/.docker":
-        return given
-    return os.environ.get("DOCKER_CONFIG") or default
+def read_configuration(invocation: Invocation) -> Json:
+    """Return docker's config.json; what is wrong with it is told on stderr, and gone on without, as docker does."""
+    try:
+        return read_config(folder(invocation))
+    except HyperBoxError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return {}
+
+
+def known_credentials(config: Json, domain: str) -> Json | None:
+    """Return the credentials that docker's configuration has for a registry, or None; also where a helper fails, as with docker."""
+    try:
+        return credentials(config, domain)
+    except HyperBoxError:
+        return None
 
 
 def auth_for(invocation: Invocation, domain: str) -> Json | None:
-    """Return the credentials that docker's configuration has for a registry, or None."""
-    try:
-        config = read_config(config_folder(invocation))
-    except HyperBoxError as error:  # told, and gone on without, as docker does
-        sys.stderr.write(f"{error.message}\n")
-        config = {}
-    return credentials(config, domain)
+    """Return the credentials for a registry from the configuration that a command is given, or None."""
+    return known_credentials(read_configuration(invocation), domain)
 
 
 def user_reference(text: str) -> Reference:
@@ -87,19 +91,48 @@ def pull(invocation: Invocation) -> int:
     if not reference.tag and not reference.digest and not quiet:
         print("Using default tag: latest", flush=True)
     reference = reference.with_tag()
-    engine = engine_for(invocation)
-    progress = Progress(sys.stdout, quiet=quiet)
-    try:
-        engine.image_pull(
+    pull_one(invocation, reference, quiet=quiet)
+    print(reference.canonical)
+    return 0
+
+
+class Transfer(Progress):
+    """The progress of a pull or push. What fails after its first line is told without the daemon's name, as docker tells it."""
+
+    def __init__(self, *, quiet: bool, hidden: tuple[str, ...] = ()) -> None:
+        super().__init__(sys.stdout, quiet=quiet)
+        self.hidden = hidden
+        self.begun = False
+        self.hid: list[str] = []
+
+    def event(self, event: Json) -> None:
+        """Show one object of docker's progress stream, unless its status begins with what is hidden."""
+        self.begun = True
+        status = str(event.get("status", ""))
+        if self.hidden and status.startswith(self.hidden):
+            self.hid.append(status)
+        else:
+            super().event(event)
+
+    def __enter__(self) -> Transfer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self.close()
+        if isinstance(error, EngineError) and self.begun:
+            raise HyperBoxError(error.message) from None
+
+
+def pull_one(invocation: Invocation, reference: Reference, *, quiet: bool, hidden: tuple[str, ...] = ()) -> list[str]:
+    """Pull one reference with docker's progress; returns the lines that begin with what is to be `hidden`."""
+    with Transfer(quiet=quiet, hidden=hidden) as progress:
+        engine_for(invocation).image_pull(
             str(reference),
             platform=platform_of(invocation),
             auth=auth_for(invocation, reference.domain),
             on_event=progress.event,
         )
-    finally:
-        progress.close()
-    print(reference.canonical)
-    return 0
+    return progress.hid
 
 
 def push(invocation: Invocation) -> int:
@@ -109,26 +142,21 @@ def push(invocation: Invocation) -> int:
     if invocation.flags["all-tags"]:
         return push_all(invocation, reference)
     quiet = bool(invocation.flags["quiet"])
+    if reference.digest:
+        raise HyperBoxError("cannot push a digest reference")
     if not reference.tag and not quiet:
         print("Using default tag: latest", flush=True)
     push_one(invocation, reference.with_tag(), quiet=quiet)
     return 0
 
 
-def push_one(invocation: Invocation, reference: Reference, *, quiet: bool) -> None:
+def push_one(invocation: Invocation, reference: Reference, *, quiet: bool, hidden: tuple[str, ...] = ()) -> None:
     """Push one tag, with docker's progress. Raises HyperBoxError with docker's words."""
-    progress = Progress(sys.stdout, quiet=quiet)
-    try:
+    with Transfer(quiet=quiet, hidden=hidden) as progress:
         engine_for(invocation).image_push(
             str(reference), auth=auth_for(invocation, reference.domain), on_event=progress.event
         )
-    except NotFound as error:
-        if error.message.startswith("An image does not exist"):
-            raise HyperBoxError(error.message) from None
-        raise
-    finally:
-        progress.close()
-    if quiet:
+    if quiet and not hidden:
         print(reference.canonical)
 
 
@@ -137,14 +165,19 @@ def push_all(invocation: Invocation, reference: Reference) -> int:
     if reference.tag or reference.digest:
         raise HyperBoxError("tag can't be used with --all-tags/-a")
     engine = engine_for(invocation)
+    quiet = bool(invocation.flags["quiet"])
     familiar = reference.familiar
     names = {str(name) for row in engine.image_list() for name in row["RepoTags"] or ()}  # type: ignore[attr-defined]
     tags = sorted(name for name in names if name.rpartition(":")[0] == familiar)
+    header = "The push refers to repository"
+    if not quiet:
+        print(f"{header} [{reference.repository}]", flush=True)
     if not tags:
-        print(f"The push refers to repository [{reference.repository}]", flush=True)
         raise HyperBoxError(f"An image does not exist locally with the tag: {familiar}")
     for name in tags:
-        push_one(invocation, user_reference(name), quiet=bool(invocation.flags["quiet"]))
+        push_one(invocation, user_reference(name), quiet=quiet, hidden=(header,))
+    if quiet:
+        print(reference.repository)
     return 0
 
 
@@ -154,15 +187,15 @@ def pull_all(invocation: Invocation, reference: Reference) -> int:
         raise HyperBoxError("tag can't be used with --all-tags/-a")
     from hyperbox.image.pull import repository_tags
 
-    engine = engine_for(invocation)
-    auth = auth_for(invocation, reference.domain)
-    for tag in repository_tags(str(reference.with_tag()), auth=auth):
+    quiet = bool(invocation.flags["quiet"])
+    told: list[str] = []
+    for tag in repository_tags(str(reference.with_tag()), auth=auth_for(invocation, reference.domain)):
         name = type(reference)(reference.domain, reference.path, tag, "")
-        progress = Progress(sys.stdout, quiet=bool(invocation.flags["quiet"]))
-        try:
-            engine.image_pull(str(name), platform=platform_of(invocation), auth=auth, on_event=progress.event)
-        finally:
-            progress.close()
+        told += pull_one(invocation, name, quiet=quiet, hidden=("Status: ",))
+    if not quiet:
+        newer = any("newer image" in line for line in told)
+        state = "Downloaded newer image" if newer else "Image is up to date"
+        print(f"Status: {state} for {reference.familiar}")
     print(reference.repository)
     return 0
 

@@ -1,58 +1,114 @@
-"""login and logout: what talks to a registry and moves no image."""
+"""login and logout: credentials proved to a registry, kept and forgotten."""
 
 from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.image_transfer import config_folder
+from hyperbox.cli.configuration_file import folder
+from hyperbox.cli.image_transfer import known_credentials, read_configuration
 from hyperbox.errors import EngineError, HyperBoxError
-from hyperbox.image.credentials import HUB, erase_credentials, server_key, store_credentials
-from hyperbox.image.registry import Connection, Registry, check
+from hyperbox.image.credentials import HUB, credentials, erase_credentials, host_of, server_key, store_credentials
+from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
+    Json = dict[str, object]
 
-def _password(invocation: Invocation, user: str) -> str:
-    flags = invocation.flags
+NO_TERMINAL = "Error: Cannot perform an interactive login from a non TTY device"
+
+
+def given_account(invocation: Invocation) -> tuple[str, str]:
+    """Return the name and password that the flags give, empty where they don't. Raises HyperBoxError for what contradicts itself."""
+    flags, given = invocation.flags, invocation.given
+    user, password = str(flags["username"]), str(flags["password"])
     if flags["password-stdin"]:
-        if flags["password"]:
+        if given.get("password"):
             raise HyperBoxError("conflicting options: cannot specify both --password and --password-stdin")
         if not user:
             raise HyperBoxError("the --password-stdin option requires --username to be set")
-        return sys.stdin.read().rstrip("\r\n")
-    if flags["password"]:
+        return user, sys.stdin.read().rstrip("\r\n")
+    if given.get("username") and not user:
+        raise HyperBoxError("username is empty")
+    if given.get("password") and not password:
+        raise HyperBoxError("password is empty")
+    if password:
         print("WARNING! Using --password via the CLI is insecure. Use --password-stdin.", file=sys.stderr)
-        return str(flags["password"])
+    return user, password
+
+
+def asked_account(user: str, password: str, known: str) -> tuple[str, str]:
+    """Ask on the terminal for what is missing; `known` is the name that an empty answer means. Raises HyperBoxError without a terminal."""
+    if user and password:
+        return user, password
     if not sys.stdin.isatty():
-        raise HyperBoxError("Error: Cannot perform an interactive login from a non TTY device")
-    import getpass
+        raise HyperBoxError(NO_TERMINAL)
+    if not user:
+        user = input(f"Username ({known}): " if known else "Username: ").strip() or known
+    if not user:
+        raise HyperBoxError("Error: Non-null Username Required")
+    if not password:
+        import getpass
 
-    return getpass.getpass("Password: ")
+        password = getpass.getpass("Password: ")
+    if not password:
+        raise HyperBoxError("Error: Password Required")
+    return user, password
 
 
-def login(invocation: Invocation) -> int:
-    """`docker login`: prove the credentials to the registry, then keep them."""
-    domain = server_name(invocation.arguments)
-    user = str(invocation.flags["username"])
-    if not user and not invocation.flags["password-stdin"] and sys.stdin.isatty():
-        user = input("Username: ").strip()
-    password = _password(invocation, user)
-    if not user or not password:
-        raise HyperBoxError("Error: Non-null Username Required" if not user else "Error: Password Required")
-    registry = Registry(domain, "", {"username": user, "password": password})
+def prove(domain: str, auth: Json) -> None:
+    """Show credentials to a registry. Raises EngineError where it does not take them."""
+    registry = Registry(domain, "", auth)
     connection = Connection(registry)
     try:
         check(connection.request("GET", registry.url("")), f"Get {registry.url('')}", 200).read()
     except EngineError as error:
         message = error.message
-        if "no basic auth credentials" in message:
+        if "no basic auth credentials" in message or message == NOT_TAKEN:
             message = f"login attempt to {registry.url('')} failed with status: 401 Unauthorized"
         raise EngineError(message) from None
     finally:
         connection.close()
-    kept = store_credentials(config_folder(invocation), domain, user, password)
+
+
+def login(invocation: Invocation) -> int:
+    """`docker login`: prove the credentials to the registry, then keep them."""
+    domain = server_name(invocation.arguments)
+    config = read_configuration(invocation)
+    user, password = given_account(invocation)
+    known: Json = {}
+    if not user and not password:
+        known = known_credentials(config, domain) or {}
+        if known.get("password") and _login_again(domain, known):
+            _keep(invocation, config, domain, str(known["username"]), str(known["password"]))
+            return 0
+    user, password = asked_account(user, password, str(known.get("username") or ""))
+    prove(domain, {"username": user, "password": password})
+    _keep(invocation, config, domain, user, password)
+    return 0
+
+
+def _login_again(domain: str, known: Json) -> bool:
+    """Try the credentials that are kept; returns whether they still serve."""
+    print(
+        f"Authenticating with existing credentials... [Username: {known['username']}]\n\n"
+        " Info -> To login with a different account, run 'docker logout' followed by 'docker login'\n\n",
+        file=sys.stderr,
+    )
+    try:
+        prove(domain, known)
+    except EngineError as error:
+        print(f"Login did not succeed, error: Error response from daemon: {error.message}", file=sys.stderr)
+        return False
+    return True
+
+
+def _keep(invocation: Invocation, config: Json, domain: str, user: str, password: str) -> None:
+    try:
+        kept = store_credentials(folder(invocation), config, domain, user, password)
+    except HyperBoxError as error:
+        raise HyperBoxError(f"Error saving credentials: {error.message}") from None
     if kept:
         print(
             f"\nWARNING! Your credentials are stored unencrypted in '{kept}'.\nConfigure a credential helper to remove this warning. See\n"
@@ -60,23 +116,29 @@ def login(invocation: Invocation) -> int:
             file=sys.stderr,
         )
     print("Login Succeeded")
-    return 0
 
 
 def server_name(arguments: list[str]) -> str:
     """Return the registry that login or logout is about; docker.io without an argument."""
     if not arguments or arguments[0] == HUB:
         return "docker.io"
-    return arguments[0].removeprefix("https://").removeprefix("http://").partition("/")[0]
+    return host_of(arguments[0])
 
 
 def logout(invocation: Invocation) -> int:
     """`docker logout`."""
     domain = server_name(invocation.arguments)
-    shown = server_key(domain)
-    print(f"Removing login credentials for {shown}")
+    config = read_configuration(invocation)
+    server = server_key(domain)
+    print(f"Removing login credentials for {server}")
     try:
-        erase_credentials(config_folder(invocation), domain)
+        if server == HUB:
+            credentials(config, domain)
     except HyperBoxError as error:
-        print(f"WARNING: could not erase credentials: {error.message}", file=sys.stderr)
+        print(f"WARNING: {error.message}", file=sys.stderr)
+    try:
+        erase_credentials(folder(invocation), config, domain)
+    except HyperBoxError as error:
+        if server == HUB:  # elsewhere docker counts the entries in the file, which are gone, and says nothing
+            print(f"WARNING: could not erase credentials:\n{server}: {error.message}", file=sys.stderr)
     return 0

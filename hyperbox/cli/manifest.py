@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.image_transfer import auth_for, config_folder
+from hyperbox.cli.configuration_file import folder
+from hyperbox.cli.image_transfer import auth_for
 from hyperbox.cli.output import indented_json
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
 from hyperbox.image import manifest_lists
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _lists(invocation: Invocation) -> ManifestLists:
-    return ManifestLists(f"{config_folder(invocation)}/manifests")
+    return ManifestLists(f"{folder(invocation)}/manifests")
 
 
 def _connection(invocation: Invocation, reference: Reference, sources: Iterable[str] | None = None) -> Connection:

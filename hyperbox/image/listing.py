@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import InvalidParameter, NotFound, unknown_filter
-from hyperbox.image.reference import DEFAULT_DOMAIN, parse_reference, platform_architecture
+from hyperbox.image.reference import DEFAULT_DOMAIN, platform_architecture
 from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
@@ -89,7 +89,7 @@ def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
         dangling = filters["dangling"][0].lower()
         if dangling not in ("true", "false", "1", "0"):
             raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(filters['dangling'])}]'")
-        if (dangling in ("true", "1")) != (not row["RepoTags"] and not row["RepoDigests"]):
+        if (dangling in ("true", "1")) != (not row["RepoTags"]):
             return False
     labels = row["Labels"] if isinstance(row["Labels"], dict) else {}
     for text in filters.get("label", []):
@@ -128,21 +128,15 @@ def _until(text: str) -> float:
 
 
 def _reference_matches(row: Json, patterns: list[str]) -> bool:
-    """Keep only the names of a row that one of the patterns matches; returns whether any is left."""
-    from fnmatch import fnmatchcase
+    """Keep only the names of a row that one of the patterns matches, with a tag or digest or without; returns whether any is left."""
+    import re
+
+    matchers = [re.compile(pattern_regex(pattern), re.DOTALL) for pattern in patterns]
 
     def fits(name: str) -> bool:
-        repository = (
-            name.partition("@")[0].rpartition(":")[0] if ":" in name.rpartition("/")[2] else name.partition("@")[0]
-        )
-        for pattern in patterns:
-            try:
-                full = str(parse_reference(pattern))
-            except InvalidParameter:
-                full = pattern
-            if any(fnmatchcase(candidate, form) for candidate in (name, repository) for form in (pattern, full)):
-                return True
-        return False
+        plain = name.partition("@")[0]
+        repository = plain.rpartition(":")[0] if ":" in plain.rpartition("/")[2] else plain
+        return any(matcher.fullmatch(form) for matcher in matchers for form in (name, repository))
 
     tags, digests = row["RepoTags"], row["RepoDigests"]
     assert isinstance(tags, list)
@@ -160,6 +154,35 @@ def check_platform(record: Json, reference: str, platform: str) -> None:
 
     if not is_for(record, platform):
         raise NotFound(mismatch(reference, record, platform))
+
+
+def pattern_regex(pattern: str) -> str:
+    """Return a pattern of Go's path.Match as a regular expression. Raises InvalidParameter with Go's words."""
+    import re
+
+    parts, index = [], 0
+    wrong = InvalidParameter("syntax error in pattern")
+    while index < len(pattern):
+        character = pattern[index]
+        if character in "*?":
+            parts.append("[^/]*" if character == "*" else "[^/]")
+        elif character == "[":
+            end = re.compile(r"\[(\^?)((?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?)+\]", re.DOTALL).match(pattern, index)
+            if end is None:
+                raise wrong
+            parts.append(
+                end.group().replace("[", r"\[")[1:].replace("&", r"\&").replace("~", r"\~").replace("|", r"\|")
+            )
+            index = end.end() - 1
+        elif character == "\\":
+            index += 1
+            if index == len(pattern):
+                raise wrong
+            parts.append(re.escape(pattern[index]))
+        else:
+            parts.append(re.escape(character))
+        index += 1
+    return "".join(parts)
 
 
 def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> Json:

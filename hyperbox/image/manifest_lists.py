@@ -17,7 +17,7 @@ from hyperbox import files
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
 from hyperbox.image.ingest import MANIFEST_LIMIT, OCI_MANIFEST
 from hyperbox.image.reference import Reference, is_digest, parse_reference
-from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, check
+from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def ping(connection: Connection, missing: str) -> None:
     except EngineError as error:
         if "server gave HTTP response to HTTPS client" in error.message:
             raise NotFound(missing) from None
-        if "no basic auth credentials" in error.message:
+        if isinstance(error, Unauthorized):
             return
         # docker tells of its first attempt, with TLS
         told = error.message.replace(

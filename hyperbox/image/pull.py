@@ -14,9 +14,10 @@ import threading
 import urllib.parse
 
 from hyperbox import files
-from hyperbox.errors import EngineError, NotFound
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
+from hyperbox.image.platform import parse_platform
 from hyperbox.image.reference import DEFAULT_DOMAIN, Reference, is_digest, parse_reference
 from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
 from hyperbox.image.registry_hosts import mirrors
@@ -140,9 +141,12 @@ def fetch_manifest(connection: Connection, reference: Reference, tag: str) -> tu
             200,
         )
     except Unauthorized as error:
-        raise NotFound(
-            f"pull access denied for {reference.familiar}, repository does not exist or may require 'docker login': {error.message}"
-        ) from None
+        if error.message.startswith("denied"):
+            raise NotFound(
+                f"pull access denied for {reference.familiar}, repository does not exist or may require 'docker login': {error.message}"
+            ) from None
+        # docker asks for the head of a manifest first
+        raise EngineError(error.message.replace('Get "http', 'Head "http', 1)) from None
     data = response.read(ingest.MANIFEST_LIMIT + 1)
     if len(data) > ingest.MANIFEST_LIMIT:
         raise EngineError(f"manifest of {reference} is larger than {ingest.MANIFEST_LIMIT >> 20} MiB")
@@ -166,18 +170,37 @@ def parse_manifest(data: bytes) -> Json:
     return value
 
 
+def normal_platform(text: str) -> str:
+    """Return what a user wrote of a platform as OS/ARCH[/VARIANT]. Raises InvalidParameter with docker's words."""
+    try:
+        return "/".join(part for part in parse_platform(text) if part)
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
+
+
+def acceptable_variants(architecture: str, variant: str) -> list[str]:
+    """Return the variants that a machine of one variant ("" the architecture's usual one) runs, best first; the usual one is ""."""
+    older = {"arm": ["v8", "v7", "v6", "v5"], "amd64": ["v4", "v3", "v2", "v1"]}.get(architecture, [variant])
+    usual = {"arm": "v7", "arm64": "v8", "amd64": "v1"}.get(architecture, "")
+    wanted = variant or usual
+    found = older[older.index(wanted) :] if wanted in older else [wanted]
+    return ["" if each == usual else each for each in found]
+
+
 def choose_platform(index: Json, platform: str) -> str:
     """Return the digest of the index's manifest for a platform (default: this machine's). Raises NotFound with docker's words."""
     wanted = (platform or f"linux/{ingest.platform_architecture()}").split("/")
     manifests = index.get("manifests")
-    for exact in (True, False):
-        for descriptor in manifests if isinstance(manifests, list) else []:
-            offered = descriptor.get("platform") if isinstance(descriptor, dict) else None
-            if not isinstance(offered, dict) or [offered.get("os"), offered.get("architecture")] != wanted[:2]:
-                continue
-            variant = wanted[2] if len(wanted) > 2 else {"arm64": "v8"}.get(wanted[1], "")
-            if not exact or offered.get("variant", variant) == variant:
-                return _digest(descriptor)
+    usual = acceptable_variants(wanted[1], "")[0]
+    offers: dict[str, object] = {}
+    for descriptor in manifests if isinstance(manifests, list) else []:
+        offered = descriptor.get("platform") if isinstance(descriptor, dict) else None
+        if isinstance(offered, dict) and [offered.get("os"), offered.get("architecture")] == wanted[:2]:
+            (variant, *_) = acceptable_variants(wanted[1], str(offered.get("variant") or usual))
+            offers.setdefault(variant, descriptor)
+    for variant in acceptable_variants(wanted[1], wanted[2] if len(wanted) > 2 else ""):
+        if variant in offers:
+            return _digest(offers[variant])
     raise NotFound(f"no matching manifest for {'/'.join(wanted)} in the manifest list entries")
 
 
@@ -198,6 +221,10 @@ def image_pull(
 ) -> str:
     """Pull a tag or a digest and return the image's id; see `Engine.image_pull`."""
     reference = parse_reference(text).with_tag()
+    if reference.digest:  # a tag beside it has no meaning, as with docker
+        reference = Reference(reference.domain, reference.path, "", reference.digest)
+    if platform:
+        platform = normal_platform(platform)
     for mirror in mirrors_of(reference):
         try:
             return _pull_from(store, mirror, reference, platform, on_event)
@@ -227,7 +254,7 @@ def _pull_from(
         with store.shared_lock():
             tag = reference.digest or reference.tag
             data, _ = fetch_manifest(connection, reference, tag)
-            pull.tell({"status": f"Pulling from {reference.path}", "id": tag})
+            pull.tell({"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else tag})
             digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
             manifest = parse_manifest(data)
             if "manifests" in manifest:
@@ -249,7 +276,9 @@ def repository_tags(text: str, *, auth: Json | None = None) -> list[str]:
     address = registry.url(f"{registry.path}/tags/list")
     try:
         for _ in range(TAG_PAGES):
-            response = check(connection.request("GET", address), f"tags of {text} not found", 200)
+            response = check(
+                connection.request("GET", address), f"repository {parse_reference(text).familiar} not found", 200
+            )
             value = files.loads(response.read(ingest.MANIFEST_LIMIT).decode())
             tags = value.get("tags") if isinstance(value, dict) else None
             found.update(str(tag) for tag in tags or ())
@@ -282,11 +311,6 @@ def _pull_manifest(
     if not known:
         fetch_blob(store, connection, image_id, min(_size(config), ingest.MANIFEST_LIMIT), lambda current: None)
         document = store.read_blob_json(image_id)
-        offered = f"{document.get('os')}/{document.get('architecture')}"
-        if platform and "/".join(platform.split("/")[:2]) != offered:
-            raise NotFound(
-                f"image with reference {reference} was found but its platform ({offered}) does not match the specified platform ({platform})"
-            )
         rootfs = document.get("rootfs")
         diff_ids = [str(diff_id) for diff_id in rootfs.get("diff_ids", [])] if isinstance(rootfs, dict) else []
         if len(diff_ids) != len(layers):
@@ -300,7 +324,30 @@ def _pull_manifest(
     pull.tell({"status": f"Digest: {digest}"})
     state = "Image is up to date" if before == image_id else "Downloaded newer image"
     pull.tell({"status": f"Status: {state} for {reference}"})
+    offered = platform_text(store.read_blob_json(image_id))
+    if platform and not acceptable(platform, offered):
+        pull.tell(
+            {
+                "status": f"WARNING: image with reference {reference} was found but its platform ({offered}) does not match the "
+                f"specified platform ({platform})"
+            }
+        )
     return image_id
+
+
+def platform_text(document: Json) -> str:
+    """Return the platform of an image's configuration as OS/ARCH[/VARIANT]."""
+    parts = (document.get("os"), document.get("architecture"), document.get("variant"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def acceptable(wanted: str, offered: str) -> bool:
+    """Return whether an image of the platform `offered` is one for `wanted`."""
+    system, architecture, variant, *_ = [*wanted.split("/"), "", "", ""]
+    other_system, other_architecture, other_variant, *_ = [*offered.split("/"), "", "", ""]
+    (found, *_) = acceptable_variants(architecture, other_variant)
+    same = (system, architecture) == (other_system, other_architecture)
+    return same and found in acceptable_variants(architecture, variant)
 
 
 class Layers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import urllib.parse
 
-from hyperbox.errors import EngineError, NotFound
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.reference import Reference, parse_reference
 from hyperbox.image.registry import Connection, Registry, Unauthorized, check
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 def image_push(store: ImageStore, text: str, *, auth: Json | None = None, on_event: OnEvent | None = None) -> None:
     """Push one tag; see `Engine.image_push`. Raises NotFound with docker's words where there is no such tag."""
     reference = parse_reference(text).with_tag()
+    if reference.digest:
+        raise InvalidParameter("cannot push a digest reference")
     tell = on_event or (lambda event: None)
     image_id = store._by_name(reference)
     tell({"status": f"The push refers to repository [{reference.repository}]"})
     if image_id is None:
+        start = f"{reference.repository}:"
+        if any(name.startswith(start) for name, _ in store.names()):
+            raise NotFound(f"tag does not exist: {reference}")
         raise NotFound(f"An image does not exist locally with the tag: {reference.familiar}")
     registry = Registry.of(reference, auth, "pull,push")
     connection = Connection(registry)
@@ -37,7 +42,8 @@ def image_push(store: ImageStore, text: str, *, auth: Json | None = None, on_eve
         tell({"status": f"{reference.tag}: digest: {digest} size: {len(data)}"})
         tell({"progressDetail": {}, "aux": {"Tag": reference.tag, "Digest": digest, "Size": len(data)}})
     except Unauthorized as error:
-        raise EngineError(error.message or "denied: requested access to the resource is denied") from None
+        message = error.message.rpartition('": ')[2]  # without the address, as docker tells it
+        raise EngineError(message or "denied: requested access to the resource is denied") from None
     finally:
         connection.close()
 

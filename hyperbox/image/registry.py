@@ -35,6 +35,8 @@ BUSY = (429, 500, 502, 503, 504)
 TRIES = 4
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0
+# docker's words where a registry does not take the credentials that it was shown
+NOT_TAKEN = "unauthorized: authentication required"
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -227,6 +229,8 @@ class Connection:
                 had_token = bool(registry.token) and registry.scheme == "Bearer"
                 if registry.authorize(challenge, self) and not (had_token and registry.scheme == "Basic"):
                     continue
+                if registry.token and registry.scheme == "Basic":
+                    raise Unauthorized(NOT_TAKEN)
                 raise Unauthorized(f"{method.capitalize()} {json.dumps(address)}: no basic auth credentials")
             return response
         raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")

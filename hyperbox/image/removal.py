@@ -130,7 +130,7 @@ def image_prune(store: ImageStore, filters: Filters | None = None, *, users: Use
     deleted: list[Json] = []
     for row in image_list(store, filters=wanted):
         image_id = str(row["Id"])
-        named = bool(row["RepoTags"] or row["RepoDigests"])
+        named = bool(row["RepoTags"])  # one that only a digest names is dangling, as with docker
         if users.get(image_id) or image_id in excluded or (named and dangling):
             continue
         for name in [*row["RepoTags"], *row["RepoDigests"]]:  # type: ignore[misc]

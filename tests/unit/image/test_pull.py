@@ -12,7 +12,7 @@ import pytest
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import registry as registry_module
 from hyperbox.image import registry_hosts
-from hyperbox.image.pull import image_pull
+from hyperbox.image.pull import choose_platform, image_pull
 from hyperbox.image.store import ImageStore
 from tests.fake_registry import INDEX, Answer, FakeRegistry, Request, digest_of, fake_registry, tar_of
 
@@ -210,8 +210,14 @@ def test_a_token_is_fetched_with_the_credentials_and_again_when_it_is_stale(
 
 def test_refused_credentials_are_told_as_docker_does(store: ImageStore, registry: FakeRegistry) -> None:
     registry.fault = lambda request: Answer(401, {"WWW-Authenticate": 'Basic realm="x"'}, b"")
+    with pytest.raises(EngineError, match=r'^Head "http://.*/v2/tiny/manifests/latest": no basic auth credentials$'):
+        pull(store, registry)
+    with pytest.raises(EngineError, match=r"^unauthorized: authentication required$"):
+        pull(store, registry, auth={"username": "u", "password": "p"})
+    denied = {"errors": [{"code": "DENIED", "message": "requested access to the resource is denied"}]}
+    registry.fault = lambda request: Answer(403, {}, json.dumps(denied).encode())
     with pytest.raises(
-        NotFound, match=r"pull access denied for .*/tiny, repository does not exist or may require 'docker login'"
+        NotFound, match=r"^pull access denied for .*/tiny, .* may require 'docker login': denied: requested"
     ):
         pull(store, registry)
     assert_nothing_kept(store)
@@ -225,6 +231,33 @@ def test_a_platform_is_chosen_and_a_missing_one_told(store: ImageStore, registry
     assert_whole(store, pull(store, registry, "tiny:many", platform="linux/amd64"))
     with pytest.raises(NotFound, match="no matching manifest for linux/s390x in the manifest list entries"):
         pull(store, registry, "tiny:many", platform="linux/s390x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "chosen"),
+    [
+        ("linux/amd64", ["amd64/v3", "amd64"], "amd64"),
+        ("linux/amd64/v3", ["amd64", "amd64/v2", "amd64/v4"], "amd64/v2"),
+        ("linux/amd64", ["amd64/v2"], ""),
+        ("linux/arm64", ["arm64/v8"], "arm64/v8"),
+        ("linux/arm64/v8", ["arm64"], "arm64"),
+        ("linux/arm64/v7", ["arm64/v8"], ""),
+        ("linux/arm", ["arm/v5", "arm/v6", "arm/v8"], "arm/v6"),
+        ("linux/arm/v5", ["arm/v6"], ""),
+        ("linux/riscv64", ["amd64", "riscv64"], "riscv64"),
+    ],
+)  # fmt: skip
+def test_the_best_variant_is_chosen(wanted: str, offered: list[str], chosen: str) -> None:
+    entries = []
+    for index, text in enumerate(offered):
+        architecture, _, variant = text.partition("/")
+        platform = {"os": "linux", "architecture": architecture, **({"variant": variant} if variant else {})}
+        entries.append({"digest": f"sha256:{index:064x}", "platform": platform})
+    if not chosen:
+        with pytest.raises(NotFound):
+            choose_platform({"manifests": entries}, wanted)
+    else:
+        assert choose_platform({"manifests": entries}, wanted) == f"sha256:{offered.index(chosen):064x}"
 
 
 def test_a_manifest_that_is_not_what_was_asked_for_by_digest_is_refused(

@@ -68,6 +68,8 @@ def change(path: str, name: str, value: object) -> None:
         text = files.read_text(path)
     except FileNotFoundError:
         text = ""
+    except (OSError, ValueError) as error:
+        raise HyperBoxError(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from None
     key = find_key(name)
     if key.kind == "io":
         raise HyperBoxError(f"{name} is a table: write it into {path} by hand")
@@ -78,8 +80,23 @@ def change(path: str, name: str, value: object) -> None:
         tomllib.loads(new)
     except tomllib.TOMLDecodeError as error:
         raise HyperBoxError(f"{path}: {error}", hint="mend it by hand") from None
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    files.write_atomic(os.path.realpath(path), new, mode=0o644, durable=True)
+    why = refusal({path: new})
+    if why and not refusal({path: text}):  # one that is wrong already is mended key by key
+        raise HyperBoxError(f"{name}: {why}")
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        files.write_atomic(os.path.realpath(path), new, mode=0o644, durable=True)
+    except OSError as error:
+        raise HyperBoxError(f"{path}: {error.strerror}") from None
+
+
+def refusal(texts: dict[str, str]) -> str:
+    """Return why the settings can't be read with these texts in the place of files, or ""."""
+    try:
+        settings.read(instead=texts)
+    except HyperBoxError as error:
+        return error.message
+    return ""
 
 
 @config.command(name="set", help="Set KEY in the user's file.")

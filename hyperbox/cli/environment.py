@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 HELP = """Print HYPERBOX_PROJECT, HYPERBOX_HOST, HYPERBOX_ADDRESS and HYPERBOX_PORT_<SERVICE>_<PORT> of the project in this folder.
 
-The ports are the project's from then on, whether it is up or not:  eval "$(hyperbox env)"
+The ports are the project's from then on, whether it is up or not:  eval "$(hyperbox env)"  (fish: hyperbox env | source)
 """
 
 
 def shell_lines(found: Mapping[str, str]) -> str:
-    """Return lines for `eval` in a POSIX shell. Pure."""
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())
+    """Return lines for `eval` in a POSIX shell or fish, which makes one line of them: hence the semicolons. Pure."""
+    return "".join(f"export {name}={shlex.quote(value)};\n" for name, value in found.items())
 
 
 def dotenv_lines(found: Mapping[str, str]) -> str:

@@ -159,13 +159,16 @@ def paths(environment: Mapping[str, str]) -> list[str]:
     return [os.path.join(folder, "config.toml") for folder in folders]
 
 
-def read(environment: Mapping[str, str] | None = None) -> dict[str, Source]:
-    """Return all settings with where they are from. Raises HyperBoxError naming file (or variable), key and value."""
+def read(environment: Mapping[str, str] | None = None, instead: Mapping[str, str] | None = None) -> dict[str, Source]:
+    """Return all settings with where they are from. Raises HyperBoxError naming file (or variable), key and value.
+
+    `instead` has texts of files by path that are read in the place of what these hold.
+    """
     given = os.environ if environment is None else environment
     found = {key.name: Source(key.default, "default") for key in KEYS}
     by_name = {key.name: key for key in KEYS}
     for path in paths(given):
-        for name, value in read_file(path).items():
+        for name, value in read_file(path, (instead or {}).get(path)).items():
             if name not in by_name:
                 raise HyperBoxError(f'{path}: unknown key "{name}"', hint="`hyperbox config keys` lists them")
             found[name] = Source(checked(by_name[name], value, f"{path}: {name}"), path)
@@ -191,16 +194,20 @@ def values(environment: Mapping[str, str] | None = None) -> dict[str, object]:
     return {name: source.value for name, source in read(environment).items()}
 
 
-def read_file(path: str) -> Json:
-    """Return a file's settings as "table.key" -> value; nothing where there is no file. Raises HyperBoxError."""
-    if not os.path.exists(path):
+def read_file(path: str, text: str | None = None) -> Json:
+    """Return a file's settings (or what `text` says in its place) as "table.key" -> value; nothing where there is none. Raises HyperBoxError."""
+    if text is None and not os.path.exists(path):
         return {}
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if text is None:
+            with open(path, "rb") as file:
+                text = file.read().decode()
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise HyperBoxError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HyperBoxError(f"{path}: {error}") from None
     found: Json = {}
     for table, content in document.items():
@@ -259,7 +266,8 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(shown, value)) + "]"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(f"\\u{ord(each):04x}" if each < " " or each == "\x7f" else each for each in quoted) + '"'
     return str(value)
 
 

@@ -77,7 +77,7 @@ def with_value(text: str, name: str, value: object) -> str:
     Raises HyperBoxError for a key that the text writes in another way than on a line of its own below its [table].
     """
     table, _, key = name.partition(".")
-    lines = text.splitlines(keepends=True)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)  # splitlines() knows more ends of lines than TOML
     start = next((number for number, line in enumerate(lines) if _header(line) == table), -1)
     assignment = re.compile(rf"\s*(\"{re.escape(key)}\"|{re.escape(key)})\s*=")
     end = len(lines)

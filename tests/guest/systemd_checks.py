@@ -103,10 +103,11 @@ def check_a_container_outlives_the_service_that_started_it(machine: Machine) -> 
         "import sys; sys.path.insert(0, '/hyperbox'); from systemd_checks import *; "
         "m = Machine.again(); print(m.start('served', STAY))"
     )
-    words = ["systemd-run", "--quiet", "--pipe", "--wait", "--unit=caller", "python3", "-c", script]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    container_id = done.stdout.strip()
+    words = ["systemd-run", "--quiet", "--collect", "--unit=caller", "-pType=oneshot", "-pStandardOutput=file:/run/out"]
+    done = subprocess.run([*words, "python3", "-c", script], capture_output=True, text=True, check=False)
     expect(done.returncode == 0, done.stderr[-600:])
+    with open("/run/out") as file:
+        container_id = file.read().strip()
     expect(systemctl("is-active", "caller.service") == "inactive", "the service has ended")
     process, monitor = pids(machine, container_id)
     expect(group_of(monitor) == f"{SCOPE}/_monitors", "its monitor", group_of(monitor))

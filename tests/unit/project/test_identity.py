@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import subprocess
 from pathlib import Path
 
-from hyperbox.project import identity
+from hyperbox.compose.discover import normalize_name
+from hyperbox.project import enrolment, identity
+from hyperbox.project.ports import Bounds, Request
 
 
 def folder(tmp_path: Path, *parts: str) -> str:
@@ -70,3 +74,80 @@ def test_a_deleted_folder_is_seen_and_a_moved_one_adopted(tmp_path: Path) -> Non
 def test_the_third_folder_of_one_parent_name_gets_a_number(tmp_path: Path) -> None:
     taken = {"shop", "shop-x", "shop-c", "shop-b", "shop-a"}
     assert identity.choose_id("shop", "/a/b/c/x/shop", taken) == "shop-x-2"
+
+
+def recorded(projects: str, name: str, folder: Path) -> str:
+    """Record the project of a folder and return its id."""
+    return identity.resolve(projects, name, str(folder), explicit=False).id
+
+
+def test_folders_whose_names_say_nothing_in_ascii_still_get_distinct_ids(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    ids = []
+    for name in ("日本/app", "größe/app", "-_-/app", "a b/app", "App's $(x)/app", "x" * 200 + "/app", "日本/other/app"):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        ids.append(recorded(projects, "app", folder))
+    assert len(set(ids)) == len(ids)
+    assert ids[0] == "app"
+    for each in ids:
+        assert normalize_name(each) == each, each
+        assert len(each) < 40
+    assert [recorded(projects, "app", tmp_path / "日本/app"), recorded(projects, "app", tmp_path / "größe/app")] == ids[
+        :2
+    ]
+
+
+def test_folders_that_differ_in_case_alone_are_two_projects(tmp_path: Path) -> None:
+    projects = str(tmp_path / "projects")
+    ids = []
+    for name in ("App", "app", "APP"):
+        (tmp_path / name).mkdir()
+        ids.append(recorded(projects, normalize_name(name), tmp_path / name))
+    assert ids[0] == "app"
+    assert len(set(ids)) == 3
+
+
+def test_a_git_worktree_is_a_project_of_its_own_by_whichever_path(tmp_path: Path) -> None:
+    projects, main, tree = str(tmp_path / "projects"), tmp_path / "app", tmp_path / "feature" / "app"
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@x", "-c", "init.defaultBranch=main"]
+    subprocess.run([*git, "init", "-q", main], check=True)
+    subprocess.run([*git, "-C", main, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    subprocess.run([*git, "-C", main, "worktree", "add", "-q", tree], check=True, capture_output=True)
+    (tmp_path / "link").symlink_to(tree)
+    assert recorded(projects, "app", main) == "app"
+    assert recorded(projects, "app", tree) == "app-feature"
+    assert recorded(projects, "app", tmp_path / "link") == "app-feature"
+    assert recorded(projects, "app", tmp_path / "feature" / ".." / "feature" / "app") == "app-feature"
+
+
+def enrol_one(projects: str, folder: str, answers: multiprocessing.Queue[tuple[str, int, int]]) -> None:
+    wishes = enrolment.Wishes(
+        ["container/db"],
+        [Request("web/1/80/tcp/0/", 80, 8080)],
+        "auto",
+        lambda *_: False,
+        Bounds(ephemeral=(32768, 60999)),
+    )
+    found = enrolment.enrol(projects, "app", folder, wishes, explicit=False)
+    answers.put((found.identity.id, found.identity.number, found.assignments["web/1/80/tcp/0/"].port))
+
+
+def test_the_same_name_from_thirty_folders_at_once(tmp_path: Path) -> None:
+    answers: multiprocessing.Queue[tuple[str, int, int]] = multiprocessing.Queue()
+    folders = [tmp_path / f"copy{number}" / "app" for number in range(30)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    running = [
+        multiprocessing.Process(target=enrol_one, args=(str(tmp_path / "projects"), str(folder), answers))
+        for folder in folders
+    ]
+    for each in running:
+        each.start()
+    found = [answers.get(timeout=60) for _ in running]
+    for each in running:
+        each.join()
+    for column in range(3):
+        assert len({row[column] for row in found}) == 30
+    assert sum(port == 8080 for _, _, port in found) == 1
+    assert all(each == "app" or each.startswith("app-copy") for each, _, _ in found)

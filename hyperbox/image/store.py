@@ -112,8 +112,11 @@ class ImageStore:
 
     def shared_lock(self) -> Addition:
         """Return the lock under which images are added; what killed commands were making is removed first."""
+        from hyperbox.kernel.inode_flags import spread_folders
+
         self.prepare()
         self.sweep_staging()
+        spread_folders(f"{self.path}/staging")
         return Addition(self)
 
     def blob(self, digest: str) -> str:

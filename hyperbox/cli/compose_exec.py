@@ -129,12 +129,15 @@ def run(invocation: Invocation) -> int:
         raise ComposeError(f"no such service: {service}")
     image_ids = prepare(found, service)
     spec, files = one_off(found, wish, words, image_ids)
-    from hyperbox.cli.compose_up import preparer
+    from hyperbox.cli.compose_up import preparer, settle_security
     from hyperbox.plan.execute import create
     from hyperbox.plan.operations import Prepared
+    from hyperbox.project.desired_mounts import ignored_owners
 
     engine = found.engine
-    container_id = create(preparer(found, image_ids), Prepared(spec, tuple(files)))
+    settle_security(found, spec)
+    prepared = Prepared(spec, tuple(files), ignored_owners(found.desired, wish))
+    container_id = create(preparer(found, image_ids), prepared).container_id
     if invocation.flags["detach"]:
         engine.container_start(container_id)
         sys.stdout.write(f"{container_id}\n")
@@ -181,16 +184,17 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
 def prepare(found: Session, service: str) -> dict[str, str]:
     """Have the images, networks, volumes and (but for --no-deps) the dependencies that a service needs; returns the images' ids."""
     from hyperbox.cli.compose_images import ensure_images
-    from hyperbox.cli.compose_up import carry_out
+    from hyperbox.cli.compose_up import carry_out, check_models
     from hyperbox.plan.order import selected
     from hyperbox.plan.ownership import tell_foreign
     from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up
 
     flags = found.invocation.flags
     no_deps = bool(flags["no-deps"])
+    check_models(found)
     names = selected(found.desired, [service], no_deps=no_deps)
     policy = str(flags["pull"]) if "pull" in found.invocation.given else ""
-    image_ids = ensure_images(found, names, policy=policy, quiet=bool(flags["quiet-pull"]), build=bool(flags["build"]))
+    image_ids = ensure_images(found, names, policy=policy, build=bool(flags["build"]))
     dependencies = [name for name in names if name != service]
     if dependencies:
         options = UpOptions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, session
@@ -25,34 +26,94 @@ def image_id_of(found: Session, image: str) -> str:
         return ""
 
 
-def pull_image(found: Session, service: str, image: str, platform: str, *, quiet: bool) -> str:
+def pull_image(found: Session, service: str, image: str, platform: str) -> str:
     """Pull one service's image with its progress as docker compose shows it; returns the image's id."""
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
     progress = step_progress(found.invocation)
     reference = user_reference(image)
-    if not quiet:
-        progress.event(StepEvent(service, "", "working", "Pulling"))
+    progress.event(StepEvent(service, "", "working", "Pulling"))
     try:
         image_id = found.engine.image_pull(image, platform=platform, auth=auth_for(found.invocation, reference.domain))
     except EngineError as error:
-        if not quiet:
-            progress.event(StepEvent(service, error.message, "error", "Error"))
+        progress.event(StepEvent(service, error.message, "error", "Error"))
         raise
-    if not quiet:
-        progress.event(StepEvent(service, "", "done", "Pulled"))
+    progress.event(StepEvent(service, "", "done", "Pulled"))
     return image_id
 
 
 def policy_of(wish: ServiceWish, given: str) -> str:
-    """Return when a service's image is pulled: always, missing or never."""
+    """Return when a service's image is pulled: always, missing, never, or after a while (daily, weekly, every_DURATION)."""
     policy = given or str(wish.definition.get("pull_policy") or "missing")
-    policy = {"if_not_present": "missing", "build": "never", "policy": "missing"}.get(policy, policy)
-    if policy in ("daily", "weekly") or policy.startswith("every_"):
-        return "missing"
-    if policy not in ("always", "missing", "never"):
+    policy = {"if_not_present": "missing", "build": "never", "policy": "missing", "refresh": "missing"}.get(
+        policy, policy
+    )
+    if policy not in ("always", "missing", "never") and not interval_of(policy):
         raise ComposeError(f"unsupported --pull value {policy!r}".replace("'", '"'))
     return policy
+
+
+def interval_of(policy: str) -> int:
+    """Return after how many seconds a pull policy wants an image again; 0 for those that don't go by time.
+
+    The units of every_DURATION are weeks, days and Go's: 1w2d3h. Raises ComposeError.
+    """
+    text = {"daily": "1d", "weekly": "1w"}.get(policy, policy.removeprefix("every_") if "every_" in policy else "")
+    seconds = 0
+    for unit, size in (("w", 7 * 86400), ("d", 86400)):
+        head, found, rest = text.partition(unit)
+        if found and head.isdigit():
+            seconds, text = seconds + int(head) * size, rest
+    if not text:
+        return seconds
+    from hyperbox.grammar.values import to_duration
+
+    try:
+        return seconds + to_duration(text) // 10**9
+    except ValueError as error:
+        raise ComposeError(str(error)) from None
+
+
+def present(found: Session, wish: ServiceWish, policy: str) -> str:
+    """Return the id of the image that a service can do with as it is: for its platform, and not too old; "" otherwise.
+
+    Raises ComposeError for a platform that is none.
+    """
+    from hyperbox.image.timestamps import timestamp_seconds
+
+    try:
+        image = found.engine.image_inspect(wish.image)
+    except NotFound:
+        return ""
+    wanted = str(wish.definition.get("platform") or "")
+    if wanted and policy != "never" and platform_parts(wanted) != (image.get("Os"), image.get("Architecture")):
+        return ""
+    interval = interval_of(policy) if policy not in ("always", "missing", "never") else 0
+    metadata = image.get("Metadata")
+    tagged = str(metadata.get("LastTagTime") or "") if isinstance(metadata, dict) else ""
+    if interval and (not tagged or time.time() - timestamp_seconds(tagged) > interval):
+        return ""
+    return str(image["Id"])
+
+
+def platform_parts(text: str) -> tuple[str, str]:
+    """Return the system and architecture of `platform`. Raises ComposeError with docker compose's words."""
+    from hyperbox.image.platform import parse_platform
+
+    try:
+        return parse_platform(text)[:2]
+    except ValueError as error:
+        said = str(error).replace(": invalid platform:", ": cannot parse platform specifier:")
+        raise ComposeError(said) from None
+
+
+def ensure_volume_images(found: Session, services: Sequence[str]) -> None:
+    """Pull the images that are mounted as volumes and are not there. Raises EngineError."""
+    for name in services:
+        rows = found.desired.services[name].definition.get("volumes")
+        for index, row in enumerate(rows if isinstance(rows, list) else []):
+            if row.get("type") == "image" and not image_id_of(found, str(row["source"])):
+                pull_image(found, f"{name}:volume {index}", str(row["source"]), "")
 
 
 def ensure_images(
@@ -60,7 +121,6 @@ def ensure_images(
     services: Sequence[str],
     *,
     policy: str = "",
-    quiet: bool = False,
     build: bool = False,
     no_build: bool = False,
 ) -> dict[str, str]:
@@ -75,17 +135,17 @@ def ensure_images(
         if wish.image in by_image:
             continue
         if wish.definition.get("build"):
-            by_image[wish.image] = image_to_build(found, wish, policy, build=build, no_build=no_build, quiet=quiet)
+            by_image[wish.image] = image_to_build(found, wish, policy, build=build, no_build=no_build)
             if not by_image[wish.image]:
                 to_build.append(name)
             continue
         when = policy_of(wish, policy)
-        image_id = "" if when == "always" else image_id_of(found, wish.image)
+        image_id = "" if when == "always" else present(found, wish, when)
         if not image_id and when == "never":
             raise no_such_image(wish.image)
-        by_image[wish.image] = image_id or pull_image(
-            found, wish.name, wish.image, str(wish.definition.get("platform") or ""), quiet=quiet
-        )
+        platform = str(wish.definition.get("platform") or "")
+        by_image[wish.image] = image_id or pull_image(found, wish.name, wish.image, platform)
+    ensure_volume_images(found, services)
     if to_build:
         by_image.update(built(found, to_build, quiet=bool(found.invocation.flags.get("quiet-build"))))
     return {name: by_image[found.desired.services[name].image] for name in services}
@@ -96,7 +156,7 @@ def no_such_image(image: str) -> NotFound:
     return NotFound(f"No such image: {image if ':' in image.rpartition('/')[2] else image + ':latest'}")
 
 
-def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: bool, no_build: bool, quiet: bool) -> str:
+def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: bool, no_build: bool) -> str:
     """Return the id of the image of a service that can be built, or "" where it is to be built now."""
     own = str(wish.definition.get("pull_policy") or "")
     if no_build:
@@ -110,23 +170,24 @@ def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: boo
     image_id = image_id_of(found, wish.image)
     named = wish.definition.get("image") == wish.image
     if named and (when == "always" or (when == "missing" and not image_id)):
-        return pull_or_leave(found, wish, quiet=quiet) or image_id
+        return pull_or_leave(found, wish) or image_id
     return image_id
 
 
-def pull_or_leave(found: Session, wish: ServiceWish, *, quiet: bool) -> str:
+def pull_or_leave(found: Session, wish: ServiceWish) -> str:
     """Try to pull an image that can be built as well; returns its id, or "" (with a warning shown) where it is not to be had."""
+    from hyperbox.cli.image_transfer import auth_for, user_reference
+
     progress = step_progress(found.invocation)
-    if not quiet:
-        progress.event(StepEvent(wish.name, "", "working", "Pulling"))
+    progress.event(StepEvent(wish.name, "", "working", "Pulling"))
+    platform, reference = str(wish.definition.get("platform") or ""), user_reference(wish.image)
     try:
-        image_id = pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""), quiet=True)
+        auth = auth_for(found.invocation, reference.domain)
+        image_id = found.engine.image_pull(wish.image, platform=platform, auth=auth)
     except EngineError as error:
-        if not quiet:
-            progress.event(StepEvent(wish.name, error.message, "error", "Warning"))
+        progress.event(StepEvent(wish.name, error.message, "error", "Warning"))
         return ""
-    if not quiet:
-        progress.event(StepEvent(wish.name, "", "done", "Pulled"))
+    progress.event(StepEvent(wish.name, "", "done", "Pulled"))
     return image_id
 
 
@@ -160,13 +221,10 @@ def pull(invocation: Invocation) -> int:
         ):
             continue
         done.add(wish.image)
-        when = policy_of(wish, str(flags.get("policy") or "always"))
-        if when == "missing" and image_id_of(found, wish.image):
+        if flags.get("policy") == "missing" and image_id_of(found, wish.image):
             continue
         try:
-            pull_image(
-                found, wish.name, wish.image, str(wish.definition.get("platform") or ""), quiet=bool(flags.get("quiet"))
-            )
+            pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""))
         except EngineError as error:
             failures.append(error)
             if not flags.get("ignore-pull-failures"):

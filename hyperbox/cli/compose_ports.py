@@ -63,6 +63,8 @@ def add_address(session: Session, service: str, ordinal: int, spec: ContainerSpe
     bindings = spec.host_config.get("PortBindings")
     if session.place is None or ordinal != 1 or not isinstance(bindings, dict):
         return
+    if spec.host_config.get("NetworkMode") == "host":  # its ports are the machine's
+        return
     assert session.desired.project is not None
     wanted = own_ports(session.desired.project)
     own = address.address(session.place.identity.number)

@@ -8,25 +8,26 @@ import sys
 from hyperbox.cli.compose_images import ensure_images
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warner
-from hyperbox.errors import ComposeError
+from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.plan.execute import Context, StepEvent, execute
 from hyperbox.plan.operations import Plan, Prepared
 from hyperbox.plan.order import selected
 from hyperbox.plan.ownership import tell_foreign
 from hyperbox.plan.reconcile import UpOptions, reconcile_up, volume_diverged
 from hyperbox.plan.removal import orphans
+from hyperbox.project.desired_mounts import ignored_owners
 from hyperbox.project.desired_spec import service_to_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hyperbox.engine.api import Json
+    from hyperbox.engine.api import ContainerSpec, Json
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import Observed
 
 
-PULL = ("always", "missing", "never", "build", "policy", "if_not_present", "newer")
+PULL = ("always", "missing", "never", "build", "policy", "if_not_present")
 
 
 def asked_port(service: str, ordinal: int, port: Json) -> str:
@@ -52,6 +53,22 @@ def names_others(definition: Json) -> bool:
     """Return whether a service's container is made with the ids of other services' containers."""
     modes = (definition.get(key) for key in ("network_mode", "ipc", "pid", "uts", "cgroup", "userns_mode"))
     return bool(definition.get("volumes_from")) or any(str(mode or "").startswith("service:") for mode in modes)
+
+
+def settle_security(session: Session, spec: ContainerSpec) -> None:
+    """Read in the seccomp profile that `security_opt` names, and leave system paths open where it says so. Raises ComposeError."""
+    options = spec.host_config.get("SecurityOpt")
+    if not isinstance(options, list):
+        return
+    from hyperbox.cli.container_spec import security_options
+
+    try:
+        kept, unconfined = security_options(options, session.desired.working_dir, "invalid security-opt")
+    except HyperBoxError as error:
+        raise ComposeError(error.message) from None
+    spec.host_config["SecurityOpt"] = kept or None
+    if unconfined:
+        spec.host_config.update(MaskedPaths=[], ReadonlyPaths=[])
 
 
 def preparer(
@@ -83,7 +100,8 @@ def preparer(
             container_ids=ids,
         )
         add_address(session, service, ordinal, spec)
-        return Prepared(spec, tuple(files))
+        settle_security(session, spec)
+        return Prepared(spec, tuple(files), ignored_owners(session.desired, wish))
 
     known: dict[tuple[str, int], str] = {}
 
@@ -235,12 +253,12 @@ def converge(invocation: Invocation, *, start: bool, counts: dict[str, int] | No
     if not found.desired.services:
         raise ComposeError("no service selected")
     check_services(found)
+    check_models(found)
     services = selected(found.desired, invocation.arguments, no_deps=bool(invocation.flags.get("no-deps")))
     image_ids = ensure_images(
         found,
         services,
         policy=str(invocation.flags.get("pull") or "") if invocation.given.get("pull") else "",
-        quiet=bool(invocation.flags.get("quiet-pull")),
         build=bool(invocation.flags.get("build")),
         no_build=bool(invocation.flags.get("no-build")),
     )
@@ -251,6 +269,12 @@ def converge(invocation: Invocation, *, start: bool, counts: dict[str, int] | No
     plan = reconcile_up(found.desired, observed, options)
     carry_out(found, plan, image_ids)
     return found
+
+
+def check_models(found: Session) -> None:
+    """Raise ComposeError, as docker compose without its plugin for models does, for services that want a model."""
+    if any(wish.definition.get("models") for wish in found.desired.services.values()):
+        raise ComposeError("'models' support requires Docker Model plugin")
 
 
 def check_services(found: Session) -> None:

@@ -249,8 +249,13 @@ def rates(words: list[str], *, in_bytes: bool) -> list[Json]:
     return output
 
 
-def security_options(words: list[str]) -> tuple[list[str], bool]:
-    """Return SecurityOpt with a seccomp profile's file read in, and whether the system paths are to be left as they are."""
+def security_options(
+    words: list[str], folder: str = "", refusal: str = "Invalid --security-opt"
+) -> tuple[list[str], bool]:
+    """Return SecurityOpt with a seccomp profile's file (relative to `folder`) read in, and whether the system paths are to be left as they are.
+
+    Raises HyperBoxError, with `refusal` for an option that is none.
+    """
     output = []
     unconfined = False
     for word in words:
@@ -261,16 +266,17 @@ def security_options(words: list[str]) -> tuple[list[str], bool]:
         if key == "seccomp" and value not in ("unconfined", "builtin") and separator:
             from hyperbox.files import dumps, loads, read_text
 
+            path = os.path.normpath(os.path.join(folder, value)) if folder else value
             try:
-                value = dumps(loads(read_text(value)))
+                value = dumps(loads(read_text(path)))
             except OSError as error:
-                reason = f"open {value}: {(error.strerror or str(error)).lower()}"
+                reason = f"open {path}: {(error.strerror or str(error)).lower()}"
                 raise HyperBoxError(f"opening seccomp profile ({value}) failed: {reason}") from None
             except ValueError as error:
                 raise HyperBoxError(f"compacting json for seccomp profile ({value}) failed: {error}") from None
             word = f"seccomp={value}"
         elif not separator and key != "no-new-privileges":
-            raise HyperBoxError(f'Invalid --security-opt: "{word}"')
+            raise HyperBoxError(f'{refusal}: "{word}"')
         output.append(word)
     return output, unconfined
 
@@ -303,11 +309,12 @@ def host_config(invocation: Invocation) -> Json:
     host: Json = {field: flags[flag] for flag, field in FLAGS.items() if flag in given}
     if any(flag in given for flag in CAREFUL):
         from hyperbox.cli import container_spec_checks
+        from hyperbox.grammar.values import to_capabilities
 
         container_spec_checks.check(invocation)
         for field in ("CapAdd", "CapDrop"):
             if field in host:
-                host[field] = container_spec_checks.capabilities(words_of(host[field]))
+                host[field] = to_capabilities(words_of(host[field]))
     host["RestartPolicy"] = restart_policy(str(flags["restart"]))
     if flags["add-host"]:
         host["ExtraHosts"] = [_extra_host(word) for word in words_of(flags["add-host"])]

@@ -392,10 +392,24 @@ def container_archive_put(
     roots: Roots, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
 ) -> None:
     """See `engine.api.Engine.container_archive_put`."""
+    container = find_container(roots, reference)
+    unpack_into(roots, container, path, source, no_overwrite=no_overwrite, copy_owner=copy_owner, reference=reference)
+
+
+def unpack_into(
+    roots: Roots,
+    container: Container,
+    path: str,
+    source: BinaryIO,
+    *,
+    no_overwrite: bool = False,
+    copy_owner: bool = False,
+    reference: str = "",
+) -> None:
+    """Unpack a tar below a folder of a container; `reference` is what messages call it. Raises EngineError."""
     from hyperbox.image.extract import clean as below
     from hyperbox.image.extract import unpack
 
-    container = find_container(roots, reference)
     if container.host_config.get("ReadonlyRootfs"):
         raise InvalidParameter("container rootfs is marked read-only")
 

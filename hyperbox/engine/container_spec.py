@@ -18,9 +18,10 @@ class ContainerSpec:
     networking_config  {"EndpointsConfig": {network: EndpointSettings}}
     project            the HyperBox project that it belongs to: its cgroup is hyperbox/PROJECT/ID. `docker run` has "default".
     platform           "" or os/arch[/variant]
+    archive            a tar whose content is in the container's file system as soon as the container is there; b"" for nothing
     """
 
-    __slots__ = ("config", "host_config", "name", "networking_config", "platform", "project")
+    __slots__ = ("archive", "config", "host_config", "name", "networking_config", "platform", "project")
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class ContainerSpec:
         *,
         project: str = "default",
         platform: str = "",
+        archive: bytes = b"",
     ) -> None:
         self.name = name
         self.config = config
@@ -38,3 +40,4 @@ class ContainerSpec:
         self.networking_config = networking_config if networking_config is not None else {}
         self.project = project
         self.platform = platform
+        self.archive = archive

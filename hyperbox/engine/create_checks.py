@@ -35,7 +35,7 @@ def settle(roots: Roots, config: Json, given: Json) -> tuple[Json, list[str]]:
     check_modes(config, host, warnings)
     check_names(host)
     check_memory(host, warnings)
-    check_cpu(host)
+    check_cpu(host, warnings)
     check_cpusets(host)
     check_block_io(host, warnings)
     check_other(host)
@@ -176,8 +176,11 @@ def check_memory(host: Json, warnings: list[str]) -> None:
         host["PidsLimit"] = None
 
 
-def check_cpu(host: Json) -> None:
+def check_cpu(host: Json, warnings: list[str]) -> None:
     """Raise InvalidParameter for shares of the processors that can't be given."""
+    if number(host.get("CpuPercent")):
+        warnings.append("linux does not support CPU percent. Percent discarded.")
+        host["CpuPercent"] = 0
     nano, period, quota = (number(host.get(key)) for key in ("NanoCpus", "CpuPeriod", "CpuQuota"))
     if nano > 0 and period > 0:
         raise InvalidParameter("Conflicting options: Nano CPUs and CPU Period cannot both be set")
@@ -270,7 +273,9 @@ def check_block_io(host: Json, warnings: list[str]) -> None:
 
 
 def check_other(host: Json) -> None:
-    """Raise InvalidParameter for an out-of-memory score that can't be."""
+    """Raise InvalidParameter for a size of shared memory or an out-of-memory score that can't be."""
+    if number(host.get("ShmSize")) < 0:
+        raise InvalidParameter("SHM size can not be less than 0")
     score = number(host.get("OomScoreAdj"))
     if not -1000 <= score <= 1000:
         raise InvalidParameter(f"Invalid value {score}, range for oom score adj is [-1000, 1000]")

@@ -7,7 +7,7 @@ import os
 from hyperbox import files, process
 from hyperbox.engine import merge_config
 from hyperbox.engine.state import Container, claim_name, new_id, new_state, now
-from hyperbox.errors import Conflict, NotFound
+from hyperbox.errors import Conflict, InvalidParameter, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
         merge_config.check_name(spec.name)
     store = ImageStore(f"{roots.data}/images")
     launch = store.launch(store.resolve(str(spec.config.get("Image") or "")))
+    if spec.platform:
+        check_platform(store.record(launch.image_id), str(spec.config["Image"]), spec.platform)
     container_id = new_id()
     config = merge_config.merged_config(spec.config, launch.config, container_id)
     merge_config.check(config, spec.host_config)
@@ -70,7 +72,23 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
         for mount in merge_config.list_at(host_config, "Mounts")
     ):
         warnings.append("Image mount is an experimental feature")
-    return record_container(roots, Container(roots, container_id, record, new_state()), starts=starts), warnings
+    container = Container(roots, container_id, record, new_state())
+    return record_container(roots, container, spec.archive, starts=starts), warnings
+
+
+def check_platform(image: Json, reference: str, wanted: str) -> None:
+    """Raise NotFound with docker's words for an image of another platform than the container is to have."""
+    from hyperbox.image.platform import parse_platform
+
+    try:
+        same = parse_platform(wanted)[:2] == (image["Os"], image["Architecture"])
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
+    if not same:
+        raise NotFound(
+            f"image with reference {reference} was found but its platform ({image['Os']}/{image['Architecture']}) "
+            f"does not match the specified platform ({wanted})"
+        )
 
 
 def uses_mounts(config: Json, host_config: Json) -> bool:
@@ -116,8 +134,35 @@ def networks_settled(roots: Roots, host_config: Json, given: Json, config: Json)
     return {**given, "EndpointsConfig": endpoints}
 
 
-def record_container(roots: Roots, container: Container, *, starts: bool) -> Container:
-    """Take a new container's name, make its volumes, write its record aside and put it in its place. Raises Conflict for a name in use."""
+class Aside(Container):
+    """A container whose folder is not in its place yet."""
+
+    __slots__ = ("aside",)
+
+    def __init__(self, container: Container, aside: str) -> None:
+        super().__init__(container.roots, container.id, container.record, container.state)
+        self.aside = aside
+
+    def folder(self) -> str:
+        """Return where its folder is meanwhile."""
+        return self.aside
+
+
+def fill(roots: Roots, container: Container, aside: str, archive: bytes) -> None:
+    """Unpack a tar into the root of a container whose folder is still aside."""
+    import io
+
+    from hyperbox.engine.archive import unpack_into
+
+    unpack_into(roots, Aside(container, aside), "/", io.BytesIO(archive), copy_owner=True)
+    roots.reached("filled")
+
+
+def record_container(roots: Roots, container: Container, archive: bytes, *, starts: bool) -> Container:
+    """Take a new container's name, make its volumes, write its record and files aside and put all in its place.
+
+    Raises Conflict for a name in use.
+    """
     pid = os.getpid()
     maker = f"{pid}-{process.start_time(pid)}"
     if starts:
@@ -135,8 +180,12 @@ def record_container(roots: Roots, container: Container, *, starts: bool) -> Con
 
             with volumes.lock(roots, shared=True):
                 container.record["Mounts"] = mount_points.settle(roots, container)
+                if archive:
+                    fill(roots, container, aside, archive)
                 put_in_place(container, aside)
         else:
+            if archive:
+                fill(roots, container, aside, archive)
             put_in_place(container, aside)
     except BaseException:
         from hyperbox.engine.recovery import forget_making

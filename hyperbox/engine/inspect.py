@@ -211,7 +211,7 @@ def with_defaults(given: Json, defaults: Json, optional: frozenset[str]) -> Json
     result: Json = {}
     for key, default in defaults.items():
         value = given.get(key)
-        if value is None:
+        if value is None and not (key in given and isinstance(default, list)):
             value = default
         if key not in optional or (value is not None and value not in ({}, [], "")):
             result[key] = value

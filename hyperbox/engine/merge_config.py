@@ -77,7 +77,7 @@ def merge_command(config: Json, image: Json) -> None:
             entrypoint = list_at(image, "Entrypoint")
     if entrypoint == [""]:
         entrypoint = []
-    config["Entrypoint"] = entrypoint or None
+    config["Entrypoint"] = entrypoint or ([] if config.get("Entrypoint") == [] else None)
     config["Cmd"] = command or None
     if not entrypoint and not command:
         raise InvalidParameter("no command specified")

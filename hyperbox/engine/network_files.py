@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _socket
+
 from hyperbox import files
+from hyperbox.errors import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,11 +69,21 @@ def upstream(container: Container) -> list[str]:
     return words(container.host_config.get("Dns")) or host_resolver()[0]
 
 
+def check_servers(addresses: list[str]) -> None:
+    """Raise EngineError with docker's words for a name server that is no address."""
+    for address in addresses:
+        try:
+            _socket.inet_pton(_socket.AF_INET6 if ":" in address else _socket.AF_INET, address)
+        except OSError:
+            raise EngineError(f'bad nameserver address {address}: ParseAddr("{address}"): unable to parse IP') from None
+
+
 def resolv_conf(container: Container, *, embedded: bool, host_network: bool) -> str:
     """Return resolv.conf: 127.0.0.11 where `embedded`, else the servers that the user gave or the host's that a container can reach."""
     servers, search, options = host_resolver()
     config = container.host_config
     given = words(config.get("Dns"))
+    check_servers(given)
     search = words(config.get("DnsSearch")) or search
     options = words(config.get("DnsOptions")) or options
     note = ""

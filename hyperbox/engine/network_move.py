@@ -76,8 +76,7 @@ def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
     owner = str(held["Owner"])
     endpoint = network_setup.new_endpoint(target, record, config)
     network_setup.address_endpoint(roots, record, config, endpoint, owner)
-    numbers = {int(str(each["Interface"])[3:]) for each in networks.values()}
-    number = next(each for each in range(len(numbers) + 1) if each not in numbers)
+    interface = network_setup.interface_name(endpoint, [str(each["Interface"]) for each in networks.values()])
     netns = os.open(f"/proc/{target.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     rules = Rules(network_rules.table_name(roots))
     try:
@@ -86,11 +85,11 @@ def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
         inner = syscalls.in_netns(netns, netlink.Socket)
         assert isinstance(inner, netlink.Socket)
         with inner, netlink.Socket() as route:
-            endpoint["Interface"] = f"eth{number}"
+            endpoint["Interface"] = interface
             try:
-                network_bridge.plug(roots, record, endpoint, (f"eth{number}", 0), netns, route, inner, rules)
+                network_bridge.plug(roots, record, endpoint, (interface, 0), netns, route, inner, rules)
             except BaseException:
-                inner.send([links.link_delete(f"eth{number}")], tolerate=(19,))
+                inner.send([links.link_delete(interface)], tolerate=(19,))
                 _release(roots, target, record, endpoint)
                 raise
             networks[record["Name"]] = endpoint

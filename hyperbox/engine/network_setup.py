@@ -144,9 +144,9 @@ def _set_up(
     roots.reached("network-held")
     with netlink.Socket() as route:
         for index, (name, record, _) in enumerate(wanted):
-            interface = (f"eth{index}", 2 + index)
-            endpoints[name]["Interface"] = interface[0]
-            network_bridge.plug(roots, record, endpoints[name], interface, netns, route, inner, rules)
+            interface = interface_name(endpoints[name], [str(each.get("Interface")) for each in endpoints.values()])
+            endpoints[name]["Interface"] = interface
+            network_bridge.plug(roots, record, endpoints[name], (interface, 2 + index), netns, route, inner, rules)
     roots.reached("network-plugged")
     set_default_route(inner, endpoints, gateway)
     rules.add(elements(held))
@@ -155,6 +155,15 @@ def _set_up(
     for name, record, _ in wanted:
         write_endpoint(roots, container.id, record, endpoints[name], owner, container.name)
     return settings(container, held)
+
+
+def interface_name(endpoint: Json, taken: list[str]) -> str:
+    """Return the name that an endpoint's link has in the container: the one that was asked for, else the first of eth0, eth1 … not taken."""
+    options = endpoint.get("DriverOpts")
+    asked = options.get("com.docker.network.endpoint.ifname") if isinstance(options, dict) else None
+    if asked:
+        return str(asked)
+    return next(name for name in (f"eth{number}" for number in range(len(taken) + 1)) if name not in taken)
 
 
 def settings(container: Container, held: Json) -> Json:
@@ -174,13 +183,16 @@ def settings(container: Container, held: Json) -> Json:
     }
 
 
+HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 PRIVATE = frozenset({"Interface", "Index", "Link", "Internal"})
 
 
 def exposed_ports(container: Container) -> list[tuple[str, None]]:
     """Return the ports that the container exposes, as NetworkSettings.Ports shows them while unpublished."""
     exposed = container.config.get("ExposedPorts")
-    return [(name if "/" in name else f"{name}/tcp", None) for name in (exposed if isinstance(exposed, dict) else ())]
+    names = [name if "/" in name else f"{name}/tcp" for name in (exposed if isinstance(exposed, dict) else ())]
+    # docker shows a range, which `expose` of compose files may have, as port 0
+    return [(name if name[0].isdigit() and "-" not in name else f"0/{name.partition('/')[2]}", None) for name in names]
 
 
 def new_endpoint(container: Container, record: Json, config: Json) -> Json:
@@ -271,6 +283,7 @@ def check_wanted(roots: Roots, endpoints: dict[str, Json]) -> None:
     A network that is not there is told when the container starts.
     """
     for name, config in endpoints.items():
+        check_hardware_address(name, str(config.get("MacAddress") or ""))
         fixed = config.get("IPAMConfig")
         if not isinstance(fixed, dict) or not any(fixed.get(key) for key in ("IPv4Address", "IPv6Address")):
             continue
@@ -282,6 +295,13 @@ def check_wanted(roots: Roots, endpoints: dict[str, Json]) -> None:
         if problems:
             text = problems[0] if len(problems) == 1 else "\n".join(f"* {problem}" for problem in problems)
             raise InvalidParameter(f"invalid config for network {name}: invalid endpoint settings:\n{text}")
+
+
+def check_hardware_address(network: str, address: str) -> None:
+    """Raise InvalidParameter with docker's words for a hardware address that is none ("" asks for nothing)."""
+    parts = address.replace("-", ":").split(":")
+    if address and not (len(parts) == 6 and all(len(part) == 2 and set(part) <= HEXADECIMAL for part in parts)):
+        raise InvalidParameter(f"invalid config for network {network}: invalid MAC address {address}")
 
 
 def address_problems(record: Json, fixed: Json) -> list[str]:

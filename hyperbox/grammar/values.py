@@ -183,6 +183,12 @@ def to_nano_cpus(text: str) -> int:
     return int(value)
 
 
+def to_capabilities(names: list[str]) -> list[str]:
+    """Return capabilities as docker sends them: upper case with "CAP_" ("ALL" as it is), each once, sorted."""
+    upper = [name.strip().upper() for name in names]
+    return sorted({name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}" for name in upper})
+
+
 def split_commas(text: str) -> list[str]:
     """Split one line of comma-separated values (RFC 4180, quotes included), as Go's encoding/csv does; ValueError with its words."""
     if '"' not in text:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from hyperbox.compose.model import Json
     from hyperbox.engine.api import Engine
+    from hyperbox.project.desired_mounts import FileWish
 
     OnEvent = Callable[["StepEvent"], None]
 
@@ -69,6 +70,13 @@ class StepEvent(NamedTuple):
     text: str = ""
 
 
+class Made(NamedTuple):
+    """A container that a step made ("" where it made none), and the engine's warnings of it."""
+
+    container_id: str = ""
+    warnings: tuple[str, ...] = ()
+
+
 class Context(NamedTuple):
     """What the steps need beside the plan: how to make a container, and who hears of what happens.
 
@@ -107,9 +115,11 @@ def execute(plan: op.Plan, context: Context) -> None:
                 break
             for reader in _answered(running):
                 node, pid = running.pop(reader)
-                outcome, container_id = _finish(reader, pid)
+                outcome, result = _finish(reader, pid)
                 if isinstance(node.operation, (op.CreateContainer, op.RecreateContainer)):
-                    made[node.operation.service, node.operation.ordinal] = container_id
+                    made[node.operation.service, node.operation.ordinal] = result.container_id
+                    for warning in result.warnings:
+                        context.on_event(StepEvent(node.operation.service, "", "done", warning))
                 done.add(node.number)
                 told = _tell_end(node, outcome, context)
                 failure = failure or told
@@ -169,12 +179,15 @@ def _child(node: op.Node, context: Context, writer: int, target: str, failure: H
     try:
         if failure is not None:
             raise failure
-        outcome = {"id": perform(node, context, target)}
+        made = perform(node, context, target)
+        outcome = {"id": made.container_id, "warnings": list(made.warnings)}
     except HyperBoxError as error:
         outcome = {
             "error": error.message,
             "engine": isinstance(error, EngineError),
-            "code": error.exit_code,
+            "code": 1
+            if error.exit_code == 125
+            else error.exit_code,  # a start that fails is no more than that to compose
             "hint": error.hint,
         }
     except OSError as error:
@@ -199,8 +212,8 @@ def words_of(node: op.Node) -> tuple[str, str]:
     return begun, ended
 
 
-def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, str]:
-    """Return how a step ended: its failure, or the id of the container that it made ("" where it made none)."""
+def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, Made]:
+    """Return how a step ended: its failure, or what it made."""
     answer = b""
     while chunk := os.read(reader, 65536):
         answer += chunk
@@ -210,12 +223,13 @@ def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, str]:
     try:
         outcome = loads(answer.decode())
     except ValueError:
-        return ComposeError("a step was killed"), ""
+        return ComposeError("a step was killed"), Made()
     assert isinstance(outcome, dict)
     if "error" not in outcome:
-        return None, str(outcome.get("id") or "")
+        told = outcome.get("warnings")
+        return None, Made(str(outcome.get("id") or ""), tuple(map(str, told if isinstance(told, list) else ())))
     family = EngineError if outcome["engine"] else ComposeError
-    return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"]))), ""
+    return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"]))), Made()
 
 
 def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> HyperBoxError | None:
@@ -274,8 +288,8 @@ def _shown(node: op.Node, error: HyperBoxError) -> str:
     return "Error"
 
 
-def perform(node: op.Node, context: Context, target: str) -> str:
-    """Do what one step says; returns the id of the container that it made, or "". `target` is that of the one to start or wait for."""
+def perform(node: op.Node, context: Context, target: str) -> Made:
+    """Do what one step says; returns the container that it made. `target` is the id of the one to start or wait for."""
     engine = context.engine
     match node.operation:
         case op.CreateNetwork(body=body):
@@ -315,7 +329,7 @@ def perform(node: op.Node, context: Context, target: str) -> str:
             wait_for(engine, target, condition)
         case op.KeepContainer():
             pass
-    return ""
+    return Made()
 
 
 def _run_hooks(context: Context, container_id: str, service: str, hooks: op.Hooks) -> None:
@@ -342,20 +356,20 @@ def _unless_gone(action: Callable[[], object]) -> None:
         pass
 
 
-def create(context: Context, prepared: op.Prepared) -> str:
-    """Make a container and put its files in; what was made is removed again when that fails."""
-    try:
-        answer = context.engine.container_create(prepared.spec)
-    except Conflict:
-        return made_by_another(context.engine, prepared)
-    container_id = str(answer["Id"])
+def create(context: Context, prepared: op.Prepared) -> Made:
+    """Make a container with its files in it."""
+    if context.on_warning:
+        for text in prepared.warnings:
+            context.on_warning(text)
+    spec = prepared.spec
     if prepared.files:
-        try:
-            put_files(context.engine, container_id, prepared)
-        except BaseException:
-            context.engine.container_remove(container_id, force=True, volumes=True)
-            raise
-    return container_id
+        spec.archive = files_archive(prepared.files)
+    try:
+        answer = context.engine.container_create(spec)
+    except Conflict:
+        return Made(made_by_another(context.engine, prepared))
+    told = answer.get("Warnings")
+    return Made(str(answer["Id"]), tuple(str(text) for text in (told if isinstance(told, list) else ())))
 
 
 def create_network(engine: Engine, body: dict[str, object]) -> None:
@@ -389,31 +403,25 @@ def has_all(present: object, wanted: object, names: tuple[str, ...]) -> bool:
     return all(name in wanted and present.get(name) == wanted[name] for name in names)
 
 
-def put_files(engine: Engine, container_id: str, prepared: op.Prepared) -> None:
-    """Put the contents of configs and secrets into a container that is not started."""
+def files_archive(wishes: tuple[FileWish, ...]) -> bytes:
+    """Return a tar of the configs and secrets whose content is given."""
     import io
     import tarfile
     import time
 
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for wish in prepared.files:
+        for wish in wishes:
             data = wish.content.encode()
             member = tarfile.TarInfo(wish.target.lstrip("/"))
-            member.size, member.mode, member.uid, member.gid, member.mtime = (
-                len(data),
-                wish.mode,
-                wish.uid,
-                wish.gid,
-                int(time.time()),
-            )
+            member.size, member.mode, member.mtime = len(data), wish.mode, int(time.time())
+            member.uid, member.gid = wish.uid, wish.gid
             archive.addfile(member, io.BytesIO(data))
-    buffer.seek(0)
-    engine.container_archive_put(container_id, "/", buffer, copy_owner=True)
+    return buffer.getvalue()
 
 
-def recreate(context: Context, operation: op.RecreateContainer) -> str:
-    """Replace a container and return the new one's id.
+def recreate(context: Context, operation: op.RecreateContainer) -> Made:
+    """Replace a container and return the new one.
 
     That one is made under another name first, so that a failure or a kill leaves the old one.
     """
@@ -427,8 +435,8 @@ def recreate(context: Context, operation: op.RecreateContainer) -> str:
     labels = spec.config["Labels"]
     assert isinstance(labels, dict)
     labels["com.docker.compose.replace"] = old_name
-    new_id = create(context, prepared)
+    made = create(context, prepared)
     engine.container_stop(operation.container_id, timeout=operation.timeout)
     engine.container_remove(operation.container_id, force=True, volumes=not operation.inherit)
-    engine.container_rename(new_id, name)
-    return new_id
+    engine.container_rename(made.container_id, name)
+    return made

@@ -171,10 +171,11 @@ class Node(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What making a container needs: its spec and the files to put in."""
+    """What making a container needs: its spec, the files to put in, and what is to be said of it."""
 
     spec: ContainerSpec
     files: tuple[FileWish, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class Plan(NamedTuple):

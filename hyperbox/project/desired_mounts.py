@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from hyperbox.compose.model import Json
@@ -59,89 +59,85 @@ def _volume(
     mounts: list[Json],
     inherited: Mapping[str, str],
 ) -> None:
+    """Add one volume. As docker compose has it, binds and named volumes without anything special are Binds, all else Mounts."""
     kind, source, target = str(row.get("type")), str(row.get("source") or ""), str(row.get("target"))
-    read_only = row.get("read_only") is True
-    if kind == "tmpfs":
-        options = row.get("tmpfs")
-        mounts.append(
-            {
-                "Type": "tmpfs",
-                "Target": target,
-                "TmpfsOptions": _tmpfs(options if isinstance(options, dict) else {}),
-                "ReadOnly": read_only,
-            }
-        )
-    elif kind == "bind":
-        _bind(row, source, target, read_only, binds, mounts)
-    elif kind == "volume":
-        _named(desired, service, row, source, target, read_only, binds, mounts, inherited)
-    elif kind == "image":
-        raise ComposeError(f"services.{service.name}.volumes: type image is not supported")
-    else:
-        raise ComposeError(f"services.{service.name}.volumes: type {kind} is not supported")
-
-
-def _tmpfs(options: Json) -> Json:
-    result: Json = {}
-    if options.get("size"):
-        result["SizeBytes"] = number(options["size"], 0)
-    if options.get("mode"):
-        result["Mode"] = number(options["mode"], 0)
-    return result
-
-
-def _bind(row: Json, source: str, target: str, read_only: bool, binds: list[str], mounts: list[Json]) -> None:
-    options = row.get("bind")
-    bind = options if isinstance(options, dict) else {}
-    if bind.get("create_host_path", True) is not False and not bind.get("recursive"):
-        words = ["ro" if read_only else "rw"]
-        words += [str(bind[key]) for key in ("propagation", "selinux") if bind.get(key)]
-        binds.append(f"{source}:{target}:{','.join(words)}")
+    options = row.get(kind)
+    extra = options if isinstance(options, dict) else None
+    mode = "ro" if row.get("read_only") is True else "rw"
+    mount: Json = {"Type": kind, "Target": target}
+    if source:
+        mount["Source"] = source
+    if kind == "bind" and not _needs_mount(extra):
+        labels = [str(extra["selinux"])] if extra and extra.get("selinux") else []
+        binds.append(f"{source}:{target}:{','.join([mode, *labels])}")
         return
+    if kind == "volume" and source:
+        wish = desired.volumes.get(source)
+        if wish is None:
+            raise ComposeError(f'service "{service.name}" refers to undefined volume {source}: invalid compose project')
+        if not extra or not (extra.get("labels") or extra.get("nocopy") or extra.get("subpath")):
+            binds.append(f"{wish.name}:{target}:{mode}")
+            return
+        mount["Source"] = wish.name
+    elif kind == "volume" and target in inherited:
+        mount["Source"] = inherited[target]
+    if mode == "ro":
+        mount["ReadOnly"] = True
+    if extra is not None and kind in OPTIONS:
+        mount[OPTIONS[kind][0]] = OPTIONS[kind][1](extra)
+    mounts.append(mount)
+
+
+def _needs_mount(bind: Json | None) -> bool:
+    """Return whether a bind says something that can't be said among Binds: a source that is not to be made, propagation, recursion."""
+    return bind is not None and not (
+        bind.get("create_host_path") is True and not bind.get("propagation") and not bind.get("recursive")
+    )
+
+
+def _bind_options(bind: Json) -> Json:
     result: Json = {}
     if bind.get("propagation"):
         result["Propagation"] = bind["propagation"]
-    if bind.get("recursive"):
-        result.update(
-            {
-                "disabled": {"NonRecursive": True},
-                "writable": {"ReadOnlyNonRecursive": True},
-                "readonly": {"ReadOnlyForceRecursive": True},
-            }.get(str(bind["recursive"]), {})
-        )
-    mounts.append({"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only, "BindOptions": result})
+    result.update(RECURSIVE.get(str(bind.get("recursive") or ""), {}))
+    if bind.get("create_host_path") is True:
+        result["CreateMountpoint"] = True
+    return result
 
 
-def _named(
-    desired: Desired,
-    service: ServiceWish,
-    row: Json,
-    source: str,
-    target: str,
-    read_only: bool,
-    binds: list[str],
-    mounts: list[Json],
-    inherited: Mapping[str, str],
-) -> None:
-    options = row.get("volume")
-    volume = options if isinstance(options, dict) else {}
-    if not source:
-        mount: Json = {"Type": "volume", "Target": target, "ReadOnly": read_only, "VolumeOptions": {}}
-        if target in inherited:
-            mount["Source"] = inherited[target]
-        mounts.append(mount)
-        return
-    wish = desired.volumes.get(source)
-    if wish is None:
-        raise ComposeError(f'service "{service.name}" refers to undefined volume {source}: invalid compose project')
+def _volume_options(volume: Json) -> Json:
+    result: Json = {}
+    if volume.get("nocopy") is True:
+        result["NoCopy"] = True
+    labels = volume.get("labels")
+    if isinstance(labels, dict) and labels:
+        result["Labels"] = {str(key): str(value) for key, value in labels.items()}
     if volume.get("subpath"):
-        extra: Json = {"Subpath": volume["subpath"], "NoCopy": volume.get("nocopy") is True}
-        mounts.append(
-            {"Type": "volume", "Source": wish.name, "Target": target, "ReadOnly": read_only, "VolumeOptions": extra}
-        )
-        return
-    words = ["ro" if read_only else "rw", *(["nocopy"] if volume.get("nocopy") else [])]
-    binds.append(f"{wish.name}:{target}:{','.join(words)}")
+        result["Subpath"] = volume["subpath"]
+    return result
+
+
+def _tmpfs_options(tmpfs: Json) -> Json:
+    names = {"size": "SizeBytes", "mode": "Mode"}
+    return {names[key]: number(tmpfs[key], 0) for key in names if tmpfs.get(key)}
+
+
+def _image_options(image: Json) -> Json:
+    return {"Subpath": image["subpath"]} if image.get("subpath") else {}
+
+
+RECURSIVE: dict[str, Json] = {
+    "disabled": {"NonRecursive": True},
+    "writable": {"ReadOnlyNonRecursive": True},
+    "readonly": {"ReadOnlyForceRecursive": True},
+}
+# type of a volume -> (name in the Engine API, conversion)
+OPTIONS: dict[str, tuple[str, Callable[[Json], Json]]] = {
+    "bind": ("BindOptions", _bind_options),
+    "image": ("ImageOptions", _image_options),
+    "tmpfs": ("TmpfsOptions", _tmpfs_options),
+    "volume": ("VolumeOptions", _volume_options),
+}
 
 
 def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[FileWish]:
@@ -166,14 +162,29 @@ def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[F
             target = target if target.startswith("/") else folder + target
             owner = {key: str(row[key]) for key in ("uid", "gid", "mode") if row.get(key) is not None}
             if found.get("file"):  # docker compose ignores uid, gid and mode of a file as well: it is mounted as it is
-                mounts.append(
-                    {"Type": "bind", "Source": found["file"], "Target": target, "ReadOnly": True, "BindOptions": {}}
-                )
+                mount: Json = {"Type": "bind", "Source": found["file"], "Target": target, "ReadOnly": True}
+                mounts.append({**mount, "BindOptions": {}} if kind == "secrets" else mount)
             else:
                 mode = int(owner.get("mode", "0444"), 8)
                 content = str(found.get("content", ""))
                 files.append(FileWish(target, content, mode, number(owner.get("uid"), 0), number(owner.get("gid"), 0)))
     return files
+
+
+def ignored_owners(desired: Desired, service: ServiceWish) -> tuple[str, ...]:
+    """Return what is to be said of configs and secrets that are files: they are mounted as they are, whatever owner and mode are asked for."""
+    assert desired.project is not None
+    said = []
+    for kind, word, defined in (
+        ("secrets", "secrets", desired.project.secrets),
+        ("configs", "config", desired.project.configs),
+    ):
+        rows = service.definition.get(kind)
+        for row in rows if isinstance(rows, list) else []:
+            found = defined.get(str(row.get("source"))) or {}
+            if found.get("file") and any(row.get(key) is not None for key in ("uid", "gid", "mode")):
+                said.append(f"{word} `uid`, `gid` and `mode` are not supported, they will be ignored")
+    return tuple(said)
 
 
 def _volumes_from(desired: Desired, service: ServiceWish, host: Json, container_ids: Mapping[str, str]) -> None:
@@ -184,9 +195,9 @@ def _volumes_from(desired: Desired, service: ServiceWish, host: Json, container_
             name, colon, mode = str(text).removeprefix("container:").partition(":")
             names.append(f"{desired.real('container', name)}{colon}{mode}")
             continue
-        other, colon, mode = str(text).partition(":")
+        other = str(text).partition(":")[0]
         if other not in container_ids:
             raise ComposeError(f'services.{service.name}.volumes_from: service "{other}" has no container')
-        names.append(f"{container_ids[other]}{colon}{mode}")
+        names.append(container_ids[other])  # docker compose forgets the mode of a service's volumes
     if names:
         host["VolumesFrom"] = names

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from hyperbox.compose.model import EXTENSIONS, Json
 from hyperbox.engine.api import ContainerSpec
 from hyperbox.errors import ComposeError
-from hyperbox.grammar.values import to_duration
+from hyperbox.grammar.values import to_capabilities, to_duration
 from hyperbox.project.desired import Desired, ServiceWish, container_labels, container_name, number
 from hyperbox.project.desired_mounts import FileWish, add_mounts
 
@@ -24,6 +24,10 @@ def _text(value: object) -> str:
 
 def _bytes(value: object) -> int:
     return int(str(value))
+
+
+def _whole(value: object) -> int:
+    return int(float(str(value)))
 
 
 def _nano_cpus(value: object) -> int:
@@ -54,20 +58,18 @@ def _environment(value: object) -> list[str]:
 
 
 def _capabilities(value: object) -> list[str]:
-    return [
-        text if text.upper() == "ALL" or text.startswith("CAP_") else f"CAP_{text.upper()}" for text in _list(value)
-    ]
+    return to_capabilities(_list(value))
 
 
 def _ports_exposed(value: object) -> Json:
-    return {text if "/" in text else f"{text}/tcp": {} for text in _list(value)}
+    return {text: {} for text in _list(value)}
 
 
 def _healthcheck(value: object) -> Json:
     assert isinstance(value, dict)
     if value.get("disable"):
         return {"Test": ["NONE"]}
-    check: Json = {"Test": value.get("test") or []}
+    check: Json = {"Test": value["test"]} if value.get("test") else {}
     for key, name in (
         ("interval", "Interval"),
         ("timeout", "Timeout"),
@@ -84,7 +86,7 @@ def _healthcheck(value: object) -> Json:
 def _ulimits(value: object) -> list[Json]:
     assert isinstance(value, dict)
     rows: list[Json] = []
-    for name, limit in value.items():
+    for name, limit in sorted(value.items()):
         soft = limit.get("soft") if isinstance(limit, dict) else limit
         hard = limit.get("hard", soft) if isinstance(limit, dict) else limit
         rows.append({"Name": str(name), "Soft": number(soft, 0), "Hard": number(hard, 0)})
@@ -101,10 +103,19 @@ def _logging(value: object) -> Json:
     return {"Type": value.get("driver") or "json-file", "Config": _map(value.get("options"))}
 
 
+def is_cdi_name(text: str) -> bool:
+    """Return whether a device is named as the Container Device Interface does: vendor.com/class=name."""
+    kind, equals, name = text.partition("=")
+    vendor, slash, device_class = kind.partition("/")
+    return bool(equals and slash and name and vendor and device_class) and not text.startswith("/")
+
+
 def _devices(value: object) -> list[Json]:
     rows = []
     for row in value if isinstance(value, list) else []:
         source = str(row.get("source"))
+        if is_cdi_name(source):
+            continue
         rows.append(
             {
                 "PathOnHost": source,
@@ -121,12 +132,43 @@ def _extra_hosts(value: object) -> list[str]:
     return [text.replace("=", ":", 1) if "=" in text else text for text in _list(value)]
 
 
-def _gpus(value: object) -> list[Json]:
-    requests = []
-    for row in value if isinstance(value, list) else [{"count": -1}]:
-        count = row.get("count", -1) if isinstance(row, dict) else -1
-        requests.append({"Count": -1 if count == "all" else number(count, -1), "Capabilities": [["gpu"]], "Driver": ""})
-    return requests
+def device_request(row: Json, capabilities: list[str]) -> Json:
+    """Return the Engine API's DeviceRequest of an entry of `gpus` or of a reservation's devices; a count of -1 is all."""
+    ids = row.get("device_ids")
+    count = row.get("count", 0 if ids else -1)
+    return {
+        "Driver": str(row.get("driver") or ""),
+        "Count": -1 if count == "all" else number(count, 0),
+        "DeviceIDs": _list(ids) if ids else None,
+        "Capabilities": [capabilities],
+        "Options": _map(row["options"]) if row.get("options") else None,
+    }
+
+
+def _add_device_requests(definition: Json, host: Json) -> None:
+    """Fill in DeviceRequests: GPUs, reserved devices and devices by their CDI name."""
+    requests: list[Json] = []
+    deploy = definition.get("deploy")
+    resources = (deploy if isinstance(deploy, dict) else {}).get("resources") or {}
+    for row in (resources.get("reservations") or {}).get("devices") or ():
+        requests.append(device_request(row, _list(row.get("capabilities") or [])))
+    gpus = definition.get("gpus")
+    for row in gpus if isinstance(gpus, list) else [{}] if gpus else []:
+        given = row if isinstance(row, dict) else {}
+        requests.append(device_request(given, [*_list(given.get("capabilities") or []), "gpu"]))
+    devices = definition.get("devices")
+    for row in devices if isinstance(devices, list) else []:
+        if is_cdi_name(str(row.get("source"))):
+            cdi = {
+                "Driver": "cdi",
+                "Count": 0,
+                "DeviceIDs": [str(row["source"])],
+                "Capabilities": None,
+                "Options": None,
+            }
+            requests.append(cdi)
+    if requests:
+        host["DeviceRequests"] = requests
 
 
 # key -> (where, name in the Engine API, conversion)
@@ -138,7 +180,6 @@ CONFIG: dict[str, tuple[str, Callable[[object], object]]] = {
     "expose": ("ExposedPorts", _ports_exposed),
     "healthcheck": ("Healthcheck", _healthcheck),
     "hostname": ("Hostname", _text),
-    "mac_address": ("MacAddress", _text),
     "stdin_open": ("OpenStdin", bool),
     "stop_grace_period": ("StopTimeout", _seconds),
     "stop_signal": ("StopSignal", _text),
@@ -152,6 +193,8 @@ HOST_CONFIG: dict[str, tuple[str, Callable[[object], object]]] = {
     "cap_drop": ("CapDrop", _capabilities),
     "cgroup": ("CgroupnsMode", _text),
     "cgroup_parent": ("CgroupParent", _text),
+    "cpu_count": ("CpuCount", _bytes),
+    "cpu_percent": ("CpuPercent", _whole),
     "cpu_period": ("CpuPeriod", _bytes),
     "cpu_quota": ("CpuQuota", _bytes),
     "cpu_rt_period": ("CpuRealtimePeriod", _bytes),
@@ -165,7 +208,6 @@ HOST_CONFIG: dict[str, tuple[str, Callable[[object], object]]] = {
     "dns_opt": ("DnsOptions", _list),
     "dns_search": ("DnsSearch", _list),
     "extra_hosts": ("ExtraHosts", _extra_hosts),
-    "gpus": ("DeviceRequests", _gpus),
     "group_add": ("GroupAdd", _list),
     "init": ("Init", bool),
     "isolation": ("Isolation", _text),
@@ -189,18 +231,26 @@ HOST_CONFIG: dict[str, tuple[str, Callable[[object], object]]] = {
     "userns_mode": ("UsernsMode", _text),
     "uts": ("UTSMode", _text),
 }
+# what docker compose leaves empty where the docker CLI sends lists without entries, and the other way round: inspections show which
+UNSET: Json = {
+    **dict.fromkeys(
+        (
+            "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps", "BlkioDeviceWriteIOps", "BlkioWeightDevice", "Devices",
+            "Dns", "DnsOptions", "DnsSearch", "Ulimits",
+        )
+    ),
+    "ExtraHosts": [],
+}  # fmt: skip
 # keys that other parts of this room or the verbs honour
 ELSEWHERE = frozenset(
     {
-        "attach", "blkio_config", "build", "configs", "container_name", "depends_on", "deploy", "develop", "env_file", "external_links", "image",
-        "ipc", "label_file", "labels", "links", "network_mode", "networks", "pid", "platform", "ports", "post_start", "pre_stop", "profiles",
-        "pull_policy", "scale", "secrets", "tmpfs", "volumes", "volumes_from", EXTENSIONS,
+        "attach", "blkio_config", "build", "configs", "container_name", "credential_spec", "depends_on", "deploy", "develop",
+        "env_file", "external_links", "gpus", "image", "ipc", "label_file", "labels", "links", "mac_address", "network_mode",
+        "networks", "pid", "platform", "ports", "post_start", "pre_stop", "profiles", "pull_policy", "scale", "secrets",
+        "tmpfs", "volumes", "volumes_from", EXTENSIONS,
     }
 )  # fmt: skip
 REFUSED = {
-    "cpu_count": "exists on Windows only",
-    "cpu_percent": "exists on Windows only",
-    "credential_spec": "exists on Windows only",
     "models": "HyperBox does not run models",
     "provider": "HyperBox does not run provider plugins",
     "use_api_socket": "HyperBox has no API socket to pass on",
@@ -241,7 +291,8 @@ def service_to_spec(
     check_keys(service)
     definition = service.definition
     config: Json = {"Image": service.image, "Labels": container_labels(desired, service, index, image_id, slug=slug)}
-    host: Json = {}
+    config.update(AttachStdin=False, AttachStdout=True, AttachStderr=True)
+    host: Json = dict(UNSET)
     for key, (name, convert) in CONFIG.items():
         if key in definition and definition[key] is not None:
             config[name] = convert(definition[key])
@@ -250,6 +301,7 @@ def service_to_spec(
             host[name] = convert(definition[key])
     host.setdefault("LogConfig", {"Type": "json-file", "Config": {}})
     _deploy(service, host)
+    _add_device_requests(definition, host)
     _blkio(definition, host)
     _modes(desired, service, host, container_ids or {})
     _ports(service, index, config, host, real_port)
@@ -274,16 +326,11 @@ def _deploy(service: ServiceWish, host: Json) -> None:
         host["PidsLimit"] = number(limits["pids"], 0)
     if reservations.get("memory"):
         host["MemoryReservation"] = _bytes(reservations["memory"])
-    if reservations.get("devices"):
-        host["DeviceRequests"] = _gpus(reservations["devices"])
     policy = deploy.get("restart_policy")
-    if isinstance(policy, dict) and "RestartPolicy" not in host:
-        names = {"none": "no", "on-failure": "on-failure", "any": "always", "": "always"}
-        name = names.get(str(policy.get("condition", "")), "always")
-        host["RestartPolicy"] = {
-            "Name": name,
-            "MaximumRetryCount": number(policy.get("max_attempts"), 0) if name == "on-failure" else 0,
-        }
+    if isinstance(policy, dict):
+        condition = str(policy.get("condition") or "")
+        name = {"none": "no", "any": "always"}.get(condition, condition)
+        host["RestartPolicy"] = {"Name": name, "MaximumRetryCount": number(policy.get("max_attempts"), 0)}
 
 
 def _blkio(definition: Json, host: Json) -> None:
@@ -345,40 +392,60 @@ def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, 
     order = sorted(rows, key=lambda key: (-number((rows[key] or {}).get("priority"), 0), key))
     endpoints: dict[str, Json] = {}
     for key in order:
-        options = rows[key] or {}
         wish = desired.networks.get(key)
         if wish is None:
             raise ComposeError(f'service "{service.name}" refers to undefined network {key}: invalid compose project')
         own = [] if one_off else [service.name]
         if service.container_name and service.container_name != name and not one_off:
             own.insert(0, service.container_name)  # the others in the project know it by the name in the file
-        aliases = [name, *own, *(options.get("aliases") or ())]
-        ipam = {
-            api: options[field]
-            for field, api in (
-                ("ipv4_address", "IPv4Address"),
-                ("ipv6_address", "IPv6Address"),
-                ("link_local_ips", "LinkLocalIPs"),
-            )
-            if options.get(field)
-        }
-        endpoint: Json = {"Aliases": aliases, "IPAMConfig": ipam}
-        for field, api in (("mac_address", "MacAddress"), ("driver_opts", "DriverOpts"), ("gw_priority", "GwPriority")):
-            if options.get(field):
-                endpoint[api] = options[field]
-        if service.definition.get("links"):
-            endpoint["Links"] = _links(desired, service)
+        endpoint = _endpoint(rows[key], [name, *own])
+        links = [*_links(desired, service), *_external_links(desired, service)]
+        if links:
+            endpoint["Links"] = links
         endpoints[wish.name] = endpoint
+    own_address = service.definition.get("mac_address")
+    first = endpoints[desired.networks[order[0]].name]
+    if own_address and not first.get("MacAddress"):
+        first["MacAddress"] = own_address
     host["NetworkMode"] = desired.networks[order[0]].name
     return {"EndpointsConfig": endpoints}
 
 
+def _endpoint(given: Json | None, aliases: list[str]) -> Json:
+    """Return the Engine API's EndpointSettings of what a service says of one of its networks."""
+    if given is None:
+        return {"Aliases": aliases, "IPAMConfig": None}
+    fields = (("ipv4_address", "IPv4Address"), ("ipv6_address", "IPv6Address"), ("link_local_ips", "LinkLocalIPs"))
+    endpoint: Json = {
+        "Aliases": [*aliases, *_list(given.get("aliases") or [])],
+        "IPAMConfig": {api: given[field] for field, api in fields if given.get(field)},
+    }
+    for field, api in (("mac_address", "MacAddress"), ("gw_priority", "GwPriority")):
+        if given.get(field):
+            endpoint[api] = given[field]
+    options = _map(given.get("driver_opts"))
+    if given.get("interface_name"):
+        options["com.docker.network.endpoint.ifname"] = str(given["interface_name"])
+    if options:
+        endpoint["DriverOpts"] = options
+    return endpoint
+
+
 def _links(desired: Desired, service: ServiceWish) -> list[str]:
+    """Return `links` as docker compose has them: by the alias, by NAME-N and by the container's name."""
     rows = []
-    for link in _list(service.definition["links"]):
+    for link in _list(service.definition.get("links") or []):
         other, _, alias = link.partition(":")
         wish = desired.services.get(other)
         if wish is not None:
             target = container_name(desired, wish, 1)
-            rows.append(f"{target}:{alias or other}")
+            rows += [f"{target}:{alias or other}", f"{target}:{other}-1", f"{target}:{target}"]
+    return rows
+
+
+def _external_links(desired: Desired, service: ServiceWish) -> list[str]:
+    rows = []
+    for link in _list(service.definition.get("external_links") or []):
+        other, _, alias = link.partition(":")
+        rows.append(f"{desired.real('container', other)}:{alias or other}")
     return rows

@@ -44,6 +44,8 @@ PATTERNS = (
     (re.compile(r"(?<=-run-)[0-9a-f]{12}\b"), "<SLUG>"),
     (re.compile(r"<SHORT>_(?=hb-)"), "<REPLACED>_"),
     (re.compile(r'time="[^"]*"'), 'time=""'),
+    # how a registry that can't be reached is told depends on the machine's resolver
+    (re.compile(r'(?<=Get "https://registry-1.docker.io/v2/": ).*'), "<UNREACHABLE>"),
 )
 # the plan that our --dry-run shows beside docker compose's lines
 PLAN = re.compile(r"^ DRY-RUN MODE -  (\[[\d,]+\] -> )?#\d+ .*\n", re.MULTILINE)

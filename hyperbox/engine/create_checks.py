@@ -53,7 +53,7 @@ def check_limits(host: Json) -> list[str]:
     warnings: list[str] = []
     merge_config.check_memory(host, update=True)
     check_memory(host, warnings)
-    check_cpu(host)
+    check_cpu(host, warnings)
     check_cpusets(host)
     check_block_io(host, warnings)
     return warnings

@@ -396,6 +396,16 @@ def container_archive_put(
     unpack_into(roots, container, path, source, no_overwrite=no_overwrite, copy_owner=copy_owner, reference=reference)
 
 
+def enter_folder(path: str, reference: str) -> None:
+    """Make a folder of the container's, whose root is this process's, the current one. Raises Refused with docker's words."""
+    try:
+        os.chdir(os.path.normpath("/" + path.lstrip("/")))
+    except NotADirectoryError:
+        raise Refused(400, "extraction point is not a directory") from None
+    except FileNotFoundError:
+        raise Refused(404, f"Could not find the file {path} in container {reference}") from None
+
+
 def unpack_into(
     roots: Roots,
     container: Container,
@@ -431,12 +441,7 @@ def unpack_into(
             member.uid = member.gid = 0
 
     def action(writer: int) -> None:
-        try:
-            os.chdir(os.path.normpath("/" + path.lstrip("/")))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            if isinstance(error, NotADirectoryError):
-                raise Refused(400, "extraction point is not a directory") from None
-            raise Refused(404, f"Could not find the file {path} in container {reference}") from None
+        enter_folder(path, reference)
         nonlocal place
         place = os.getcwd().rstrip(
             "/"

@@ -39,15 +39,20 @@ def settle(record: Json, others: Iterable[Json], wanted: Iterable[str]) -> dict[
     missing = [key for key in wanted if key not in kept]
     if not missing:
         return kept
-    taken = {f"{key.partition('/')[0]}/{name}" for other in others for key, name in names_of(other).items()}
-    taken |= {f"{key.partition('/')[0]}/{name}" for key, name in kept.items()}
+    kinds = {key.partition("/")[0] for key in missing}
+    held = [names for other in (*others, record) if isinstance(names := other.get("Names"), dict)]
+    taken = {
+        f"{kind}/{name}" for names in held for key, name in names.items() if (kind := key.partition("/")[0]) in kinds
+    }
     own, plain = str(record["Id"]), str(record["Name"])
     suffix = own.removeprefix(plain) if own != plain and own.startswith(plain) else f"-{own}"
     for key in missing:
         kind, _, name = key.partition("/")
-        candidates = [name, with_suffix(kind, name, suffix)]
-        candidates += [with_suffix(kind, name, f"{suffix}-{count}") for count in range(2, len(taken) + 3)]
-        kept[key] = next(each for each in candidates if f"{kind}/{each}" not in taken)
+        numbered = (f"{suffix}-{count}" for count in range(2, len(taken) + 3))
+        endings = (ending for several in (("", suffix), numbered) for ending in several)
+        kept[key] = next(
+            each for ending in endings if f"{kind}/{(each := with_suffix(kind, name, ending))}" not in taken
+        )
         taken.add(f"{kind}/{kept[key]}")
     return kept
 

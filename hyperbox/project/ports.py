@@ -176,10 +176,11 @@ class Claims:
 
     def add_record(self, record: Json, without: frozenset[str] = frozenset()) -> None:
         """Add what a project holds, but for some keys."""
-        for key, port in ports_of(record).items():
+        found = record.get("Ports")
+        for key, port in found.items() if isinstance(found, dict) else ():
             if key not in without:
                 parts = key.split("/")
-                self.add(parts[5] if len(parts) > 5 else "", port, parts[3])
+                self.add(parts[5] if len(parts) > 5 else "", int(port), parts[3])
 
     def has(self, address: str, port: int, protocol: str) -> bool:
         """Return whether a claim meets this one."""

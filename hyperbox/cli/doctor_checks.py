@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import NamedTuple
 
-from hyperbox import process
+from hyperbox import files, process
 from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False
@@ -219,8 +219,25 @@ def projects(roots: Roots) -> Iterator[Finding]:
             "projects", NOTE, f"the folder of {project_id} is gone",
             f"moved: hyperbox project adopt {project_id} FOLDER; deleted: hyperbox project rm -f {project_id}",
         )  # fmt: skip
-    if not gone:
+    broken = identity.broken(f"{roots.data}/projects")
+    for path in broken:
+        yield Finding("projects", BAD, f"{path} is no record of a project", mend=partial(os.unlink, path))
+    begun = files.claim_owner(f"{roots.data}/projects/renaming")
+    if begun is not None:
+        yield Finding(
+            "projects", BAD, f"{begun.replace('/', ' was being renamed to ')} when the command was killed",
+            mend=finish_renaming,
+        )  # fmt: skip
+    if not gone and not broken and begun is None:
         yield Finding("projects", OK, f"{len(records)} recorded")
+
+
+def finish_renaming() -> None:
+    """Finish what a killed `project rename` has begun. Raises HyperBoxError."""
+    from hyperbox.cli.connect import native_engine
+    from hyperbox.cli.project_rename import finish
+
+    finish(native_engine())
 
 
 def leases(roots: Roots) -> Iterator[Finding]:

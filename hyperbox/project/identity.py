@@ -53,14 +53,39 @@ def lock(projects: str) -> files.Lock:
 
 
 def read(projects: str, identifier: str) -> Json | None:
-    """Return a project's record, or None."""
+    """Return a project's record, or None; a file that is none (`broken`) is as good as not there."""
     if not identifier or "/" in identifier or identifier.startswith("."):
         return None
     try:
         record = files.read_json(f"{projects}/{identifier}.json")
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and _is_record(record, identifier) else None
+
+
+def _is_record(record: Json, identifier: str) -> bool:
+    number, leases, ports, names = (record.get(key) for key in ("Number", "Leases", "Ports", "Names"))
+    return (
+        record.get("Id") == identifier
+        and all(isinstance(record.get(key), str) for key in ("Name", "Folder", "Created"))
+        and isinstance(record.get("Explicit"), bool)
+        and isinstance(number, int)
+        and number > 0
+        and isinstance(leases, list)
+        and all(isinstance(each, list) and [type(part) for part in each] == [int, int] for each in leases)
+        and isinstance(ports, dict)
+        and all(isinstance(port, int) and key.count("/") >= 4 for key, port in ports.items())
+        and isinstance(names, dict)
+    )
+
+
+def broken(projects: str) -> list[str]:
+    """Return the paths of files that should be records and are none."""
+    try:
+        names = sorted(name for name in os.listdir(projects) if name.endswith(".json"))
+    except FileNotFoundError:
+        return []
+    return [f"{projects}/{name}" for name in names if read(projects, name[:-5]) is None]
 
 
 STALE = 8  # so many records may differ from the index before it is written anew

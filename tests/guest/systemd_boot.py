@@ -60,7 +60,9 @@ def make_image() -> Path:
     options = ["--quiet", "--mode=root", "--variant=minbase", "--format=directory", f"--include={PACKAGES}", *excluded]
     try:
         without = '--aptopt=Apt::Install-Recommends "false"'
-        subprocess.run(["mmdebstrap", *options, without, SUITE, root, *mirror()], check=True, capture_output=True)
+        subprocess.run(
+            ["mmdebstrap", *options, without, SUITE, root, *mirror()], check=True, capture_output=True, text=True
+        )
         size = ["-O", "^has_journal", "-m", "0", "-d", root, unfinished, SIZE]
         subprocess.run(["mke2fs", "-q", "-t", "ext4", *size], check=True)
         unfinished.rename(target)

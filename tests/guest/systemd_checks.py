@@ -81,9 +81,8 @@ def check_limits_hold_while_systemd_reloads_and_executes_itself_anew(machine: Ma
     expect(machine.run("shop", GROW % 64) == (0, "137"), "64 MB of 40")
     expect(runs(machine, sleeper), "what is killed for memory takes nothing else along")
     expect(systemctl("is-active", "hyperbox.scope") == "active", "nor the scope")
-    both = [machine.start("shop", reading(256 + 32 * number), **DEVICE) for number in range(2)]
-    took = seconds(*[machine.end(each)[1] for each in both])
-    expect(took > 3.0, "two containers read 8 MiB at 2 MiB/s together:", took)
+    _, output = machine.run("shop", reading(64), **DEVICE)
+    expect(seconds(output) > 1.5, "4 MiB at 2 MiB/s", output)
     machine.engine.container_remove(sleeper, force=True)
     machine.engine.project_limit("shop", {})
 
@@ -93,7 +92,6 @@ def check_the_slice_limits_all_that_we_run(machine: Machine) -> None:
     systemctl("set-property", "--runtime", "hyperbox.slice", "MemoryMax=60M")
     expect(machine.run("other", GROW % 80) == (0, "137"), "80 MB of the slice's 60")
     systemctl("set-property", "--runtime", "hyperbox.slice", "MemoryMax=infinity")
-    expect(machine.run("other", GROW % 80) == (0, "0"), "80 MB without")
     expect(runs(machine, container_id), "the other one runs on")
     machine.engine.container_remove(container_id, force=True)
 
@@ -138,17 +136,17 @@ def check_many_first_starts_at_once_make_one_scope(machine: Machine) -> None:
     )
     running = [
         subprocess.Popen(["python3", "-c", script, f"p{number}"], stdout=subprocess.PIPE, text=True)
-        for number in range(4)
+        for number in range(3)
     ]
     outputs = [each.communicate()[0].strip() for each in running]
-    expect(outputs == ["(0, 'hello')"] * 4, outputs)
+    expect(outputs == ["(0, 'hello')"] * 3, outputs)
     sleepers = [
         line
         for line in subprocess.run(["busybox", "ps"], capture_output=True, text=True, check=False).stdout.split("\n")
         if f"sleep {systemd.KEPT}" in line
     ]
     expect(len(sleepers) <= 1, sleepers)
-    for number in range(4):
+    for number in range(3):
         machine.engine.project_remove(f"p{number}")
 
 

@@ -6,6 +6,7 @@ Skipped with the reason where the machine can't make or run it, or where HYPERBO
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ AGAIN = [
 def answers() -> dict[str, str]:
     """What the guest said: check -> "" or why it failed, and its whole console under "console"."""
     wanted(systemd_boot.missing())
+    try:
+        systemd_boot.make_image()
+    except subprocess.CalledProcessError as error:
+        wanted(f"no root file system could be made: {str(error.stderr or error)[-300:]}")
     return answers_of(systemd_boot.run([]).stdout)
 
 

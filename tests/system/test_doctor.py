@@ -93,3 +93,48 @@ def test_subnets_come_from_the_pool_and_get_smaller_when_it_is_short(hyperbox: C
         assert "all predefined address pools have been fully subnetted" in full.err
     finally:
         hyperbox("network", "rm", *names, code=None)
+
+
+def test_broken_records_and_a_renaming_that_was_killed_are_mended(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    projects = Path(os.environ["HYPERBOX_DATA"]) / "projects"
+    folder = tmp_path / "doctored"
+    folder.mkdir()
+    (folder / "compose.yaml").write_text("services: {web: {image: busybox, command: 'true'}}\n")
+    hyperbox("compose", "create", folder=folder)
+    hyperbox("compose", "down", folder=folder)
+    (projects / "garbage.json").write_text('{"Id": "garbage"')
+    hyperbox("project", "rename", "doctored", "mended", env={"HYPERBOX_TEST_KILL_AT": "rename-begun"}, code=-9)
+    planted = {
+        f"{projects}/garbage.json is no record of a project",
+        "doctored was being renamed to mended when the command was killed",
+    }
+    assert {what for what, state in findings(hyperbox, "projects").items() if state == "bad"} == planted
+    assert {what for what, state in findings(hyperbox, "projects", "--fix").items() if state == "fixed"} == planted
+    assert "bad" not in findings(hyperbox, "projects").values()
+    assert "mended" in hyperbox("project", "ls", "-q").out.split()
+    hyperbox("project", "rm", "mended")
+
+
+def test_the_hosts_file_is_looked_at_as_it_is(hyperbox: Command, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    mark = f"# hyperbox {os.environ['HYPERBOX_CGROUP']}/gone"
+    hosts.write_text(f"127.0.0.1 localhost\n{mark} begin\n127.89.9.9 gone.hyperbox\n{mark} end\n")
+    own = {"HYPERBOX_HOSTS_FILE": str(hosts)}
+
+    def found(*flags: str) -> dict[str, str]:
+        rows = json.loads(hyperbox("doctor", "--json", *flags, code=None, env=own).out)
+        return {row["what"]: row["state"] for row in rows if row["subject"] == "hosts"}
+
+    stale = f"{hosts} names the project gone, which is gone"
+    assert found()[stale] == "bad"
+    assert found("--fix")[stale] == "fixed"
+    assert hosts.read_text() == "127.0.0.1 localhost\n"
+    assert found() == {str(hosts): "ok"}
+    hosts.unlink()
+    hosts.mkdir()
+    assert found() != {str(hosts): "ok"}
+    hosts.rmdir()
+    hosts.symlink_to(tmp_path / "nowhere")
+    assert list(found().values()) == ["note"]

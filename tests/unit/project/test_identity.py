@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from hyperbox.compose.discover import normalize_name
 from hyperbox.project import enrolment, identity
@@ -151,3 +154,26 @@ def test_the_same_name_from_thirty_folders_at_once(tmp_path: Path) -> None:
         assert len({row[column] for row in found}) == 30
     assert sum(port == 8080 for _, _, port in found) == 1
     assert all(each == "app" or each.startswith("app-copy") for each, _, _ in found)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", "null", '"x"', '{"Id": "other"}', "\0" * 100, "DROP:Number", "DROP:Explicit", "DROP:Leases", "SET:Number:0",
+     'SET:Leases:[["a", 1]]', 'SET:Ports:{"web": 1}', 'SET:Ports:[1]', "SET:Names:3", "SET:Folder:7"],
+)  # fmt: skip
+def test_a_file_that_is_no_record_stands_in_nobodys_way(tmp_path: Path, content: str) -> None:
+    projects = str(tmp_path / "projects")
+    recorded(projects, "sound", tmp_path)
+    recorded(projects, "app", tmp_path)
+    path = tmp_path / "projects" / "app.json"
+    kind, _, rest = content.partition(":")
+    if kind in ("DROP", "SET"):
+        record = json.loads(path.read_text())
+        key, _, value = rest.partition(":")
+        record.pop(key)
+        content = json.dumps({**record, key: json.loads(value)} if kind == "SET" else record)
+    path.write_text(content)
+    assert identity.broken(projects) == [str(path)]
+    assert [record["Id"] for record in identity.read_all(projects)] == ["sound"]
+    assert recorded(projects, "app", tmp_path) == "app"
+    assert identity.broken(projects) == []

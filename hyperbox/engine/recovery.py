@@ -164,6 +164,16 @@ def never_was(container: Container) -> bool:
     return container.status == "created" and int(pid) > 0 and not process.is_alive(int(pid), int(started))
 
 
+def thaw(roots: Roots, container: Container) -> None:
+    """Thaw a container's processes: frozen ones don't take the signal that kills them, on cgroup v1."""
+    from hyperbox.engine import freezing
+
+    try:
+        freezing.freeze(roots, container, frozen=False)
+    except HyperBoxError:  # nothing is in it any more
+        return
+
+
 def end_processes(roots: Roots, container: Container) -> None:
     """Kill what still runs in a container that has no monitor any more, and give back what it held.
 
@@ -185,6 +195,8 @@ def end_processes(roots: Roots, container: Container) -> None:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 continue
+        if pids:
+            thaw(roots, container)
         quiet = 0 if pids else quiet + 1
         if quiet == 2:  # what left the session between the two looks is in the group now
             break

@@ -196,6 +196,8 @@ def connect(invocation: Invocation) -> int:
     if addresses:
         endpoint["IPAMConfig"] = addresses
     if flags["driver-opt"]:
+        if any("=" not in word for word in _list(flags["driver-opt"])):
+            raise HyperBoxError("invalid key/value pair format in driver options")
         endpoint["DriverOpts"] = pairs(flags["driver-opt"])
     if flags["gw-priority"]:
         endpoint["GwPriority"] = flags["gw-priority"]

@@ -6,7 +6,6 @@ import os
 
 from hyperbox import files
 from hyperbox.engine import network_rules, network_store
-from hyperbox.errors import EngineError
 from hyperbox.kernel import links, netlink
 
 TYPE_CHECKING = False
@@ -29,6 +28,13 @@ def option(record: Json, name: str, default: str = "") -> str:
 def is_on(record: Json, name: str, default: bool) -> bool:
     """Return whether a boolean driver option is on."""
     return option(record, name, "true" if default else "false").lower() in ("true", "1", "t")
+
+
+def has_gateway(record: Json, *, ipv6: bool) -> bool:
+    """Return whether the bridge has an address of a family."""
+    if not ipv6 and is_on(record, "bridge.inhibit_ipv4", False):
+        return False
+    return option(record, f"bridge.gateway_mode_ipv{'6' if ipv6 else '4'}") != "isolated"
 
 
 def mtu(record: Json) -> int:
@@ -72,15 +78,21 @@ def _make(roots: Roots, record: Json, route: Socket, rules: Rules, link: links.L
     rules.add([network_rules.bridge(name)])
     network_rules.route_localnet(name)
     addresses = [
-        links.address_add(index, gateway, length) for _, length, gateway, _ in network_store.subnets(record) if gateway
+        links.address_add(index, gateway, length)
+        for network, length, gateway, _ in network_store.subnets(record)
+        if gateway and has_gateway(record, ipv6=":" in network)
     ]
     route.send([*addresses, links.link_up(name)])
     return index
 
 
 def remove(record: Json) -> None:
-    """Take the network's bridge away; none there is no error."""
+    """Take the network's bridge, or the parent that was made for it, away; none there is no error."""
     name = str(record.get("Bridge") or "")
+    if record.get("MadeParent"):
+        from hyperbox.engine import network_stacked
+
+        network_stacked.remove_parent(record)
     if name:
         with netlink.Socket() as route:
             route.send([links.link_delete(name)], tolerate=(19,))
@@ -109,7 +121,9 @@ def plug(
     if driver == "bridge":
         _plug_bridge(roots, record, endpoint, interface, netns, route, rules)
     elif driver in ("macvlan", "ipvlan"):
-        _plug_stacked(record, endpoint, inside, netns, route)
+        from hyperbox.engine import network_stacked
+
+        network_stacked.plug(record, endpoint, inside, netns, route)
         found = find_link(inner, inside)
         index = found.index if found is not None else index
         endpoint["Index"] = index
@@ -142,37 +156,3 @@ def _plug_bridge(
     isolate = [] if is_on(record, "bridge.enable_icc", True) else [links.port_isolate(name)]
     route.send([add, *isolate])
     endpoint["Link"] = name
-
-
-def _plug_stacked(record: Json, endpoint: Json, inside: str, netns: int, route: Socket) -> None:
-    """macvlan or ipvlan over the link that the option "parent" names (NAME.VLAN is made), else over a dummy link."""
-    driver = str(record["Driver"])
-    options = record.get("Options")
-    assert isinstance(options, dict)
-    parent = str(options.get("parent") or f"dm-{str(record['Id'])[:12]}")
-    index = links.link_index(parent)
-    if not index:
-        base, dot, tag = parent.rpartition(".")
-        if parent.startswith("dm-"):
-            route.send([links.dummy_add(parent)], tolerate=(17,))
-        elif dot and tag.isdigit() and links.link_index(base):
-            vlan = netlink.attribute(netlink.IFLA_VLAN_ID, int(tag).to_bytes(2, "little"))
-            route.send(
-                [links.stacked_add(parent, "vlan", links.link_index(base), [vlan]), links.link_up(parent)],
-                tolerate=(17,),
-            )
-        else:
-            raise EngineError(f"failed to create the {driver} port: parent interface was not found: {parent}")
-        index = links.link_index(parent)
-    if driver == "macvlan":
-        modes = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
-        data = [netlink.number(netlink.IFLA_MACVLAN_MODE, modes[str(options.get("macvlan_mode") or "bridge")])]
-    else:
-        modes = {"l2": 0, "l3": 1, "l3s": 2}
-        data = [
-            netlink.attribute(
-                netlink.IFLA_IPVLAN_MODE, modes[str(options.get("ipvlan_mode") or "l2")].to_bytes(2, "little")
-            )
-        ]
-    mac = str(endpoint["MacAddress"]) if driver == "macvlan" else ""
-    route.send([links.stacked_add(inside, driver, index, data, netns=netns, mac=mac)])

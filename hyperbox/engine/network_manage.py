@@ -6,10 +6,10 @@ import os
 from itertools import chain
 
 from hyperbox import files
-from hyperbox.engine import network_bridge, network_store
+from hyperbox.engine import network_bridge, network_options, network_store
 from hyperbox.engine.events import emit_any
 from hyperbox.engine.network_setup import contains
-from hyperbox.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound
+from hyperbox.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound, Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 SMALL_POOL, SMALL = ("10.90.0.0", 16), 28
 DRIVERS = ("bridge", "macvlan", "ipvlan")
-BRIDGE_OPTIONS = {
-    "bridge.name", "bridge.enable_ip_masquerade", "bridge.enable_icc", "bridge.host_binding_ipv4", "driver.mtu",
-    "bridge.default_bridge", "container_iface_prefix", "bridge.inhibit_ipv4",
-}  # fmt: skip
 
 
 def make_predefined(roots: Roots) -> None:
@@ -86,14 +82,18 @@ def first_address(network: str) -> str:
     return network_store.to_text(network_store.to_number(network) + 1, ":" in network)
 
 
-def used_subnets(roots: Roots) -> list[tuple[str, int]]:
-    """Return the subnets of all networks and of the host's routes."""
+def used_subnets(roots: Roots, *, hosts: bool = True) -> list[tuple[str, int]]:
+    """Return the subnets of all networks and, with `hosts`, of the host's routes."""
     from hyperbox.kernel import links, netlink
 
-    with netlink.Socket() as route:
-        found = links.routes(route)
+    found: list[tuple[str, int]] = []
+    if hosts:
+        with netlink.Socket() as route:
+            found = links.routes(route)
     for network_id in network_store.identifiers(roots):
         record = network_store.read(roots, network_id)
+        if record.get("ConfigOnly"):
+            continue
         found += [(network, length) for network, length, _, _ in network_store.subnets(record)]
     return found
 
@@ -146,11 +146,15 @@ def network_create(roots: Roots, config: Json) -> Json:
     check_name(name)
     if driver in ("host", "null", "none"):
         raise Forbidden(f'only one instance of "{driver}" network is allowed')
-    if driver not in DRIVERS:
-        raise NotFound(f'plugin "{driver}" not found' if driver != "overlay" else
-                       "This node is not a swarm manager.")  # fmt: skip
+    check_scope(driver, config)
+    config = with_configuration(roots, config)
     options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
-    check_options(driver, options)
+    if config.get("ConfigOnly"):
+        driver = "null"
+    else:
+        network_options.check(driver, options, internal=bool(config.get("Internal")))
+    if config.get("EnableIPv4") is False and not config.get("EnableIPv6"):
+        raise InvalidParameter("IPv4 or IPv6 must be enabled")
     with files.Lock(f"{network_store.folder(roots)}/lock"):
         network_store.forget_nameless(roots)
         if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
@@ -164,15 +168,77 @@ def network_create(roots: Roots, config: Json) -> Json:
             Attachable=bool(config.get("Attachable")),
             Options=options,
             Labels=config.get("Labels") or {},
+            ConfigFrom=config.get("ConfigFrom") or {"Network": ""},
+            ConfigOnly=bool(config.get("ConfigOnly")),
         )
-        record["IPAM"] = choose_ipam(roots, record, config.get("IPAM"))
+        if not config.get("ConfigOnly"):
+            record["IPAM"] = choose_ipam(roots, record, config.get("IPAM"))
+        else:
+            record["IPAM"] = {"Options": {}, **dict(config.get("IPAM") or {})}  # type: ignore[call-overload]
         if driver == "bridge":
             link = options.get(f"{network_bridge.OPTION}bridge.name", "") or f"br-{str(record['Id'])[:12]}"
             check_link(roots, link)
             record["Bridge"] = link
-        network_store.write(roots, record)
+        if driver in network_options.MODES:
+            write_stacked(roots, record, options)
+        else:
+            network_store.write(roots, record)
     emit_any(roots, "network", "create", str(record["Id"]), {"name": name, "type": driver})
     return {"Id": record["Id"], "Warning": ""}
+
+
+def check_scope(driver: str, config: Json) -> None:
+    """Raise for networks that only a swarm has, and drivers that there are not, in docker's words."""
+    if config.get("Ingress"):
+        raise Forbidden("Ingress network can only be global scope network")
+    if str(config.get("Scope") or "local") == "swarm":
+        raise Unavailable("cannot create a swarm scoped network when swarm is not active")
+    if driver == "overlay":
+        raise Unavailable(
+            'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'
+        )
+    if driver not in DRIVERS:
+        raise NotFound(f'plugin "{driver}" not found')
+
+
+def with_configuration(roots: Roots, config: Json) -> Json:
+    """Return a request with what its configuration network says. Raises NotFound, Forbidden with docker's words."""
+    reference = config.get("ConfigFrom")
+    name = str(reference.get("Network") or "") if isinstance(reference, dict) else ""
+    if not name:
+        return config
+    plan = config.get("IPAM")
+    if config.get("Options"):
+        raise Forbidden("network driver options are not supported if the network depends on a configuration network")
+    if isinstance(plan, dict) and (plan.get("Config") or plan.get("Options")):
+        raise Forbidden(
+            "user specified configurations are not supported if the network depends on a configuration network"
+        )
+    try:
+        record = network_store.find(roots, name)
+    except NotFound:
+        record = {}
+    if not record.get("ConfigOnly"):
+        raise NotFound(f'configuration network "{name}" does not exist')
+    copied = {key: record[key] for key in ("IPAM", "Options", "EnableIPv4", "EnableIPv6")}
+    labels = {**dict(record["Labels"]), **dict(config.get("Labels") or {})}  # type: ignore[call-overload]
+    return {**config, **copied, "Labels": labels, "ConfigFrom": {"Network": str(record["Name"])}}
+
+
+def write_stacked(roots: Roots, record: Json, options: dict[str, str]) -> None:
+    """Write a macvlan or ipvlan network and make its parent; where that can't be, there is no network."""
+    from hyperbox.engine import network_stacked
+    from hyperbox.kernel import links, netlink
+
+    network_options.check_parent(str(record["Driver"]), options, network_store.all_networks(roots))
+    record["MadeParent"] = not links.link_index(network_stacked.parent_name(record))
+    network_store.write(roots, record)
+    try:
+        with netlink.Socket() as route:
+            network_stacked.ensure_parent(record, route)
+    except BaseException:
+        network_store.forget(roots, record)
+        raise
 
 
 def check_link(roots: Roots, link: str) -> None:
@@ -184,22 +250,6 @@ def check_link(roots: Roots, link: str) -> None:
             raise Forbidden(f"networks have same bridge name: {link}")
 
 
-def check_options(driver: str, options: dict[str, str]) -> None:
-    """Raise InvalidParameter for a driver option that is not honoured: none is ignored in silence."""
-    for key, value in options.items():
-        short = key.removeprefix(network_bridge.OPTION)
-        if driver == "bridge" and short not in BRIDGE_OPTIONS:
-            raise InvalidParameter(f"the network option {key} is not supported")
-        if driver != "bridge" and key not in ("parent", f"{driver}_mode") and short != "driver.mtu":
-            raise InvalidParameter(f"the network option {key} is not supported")
-        if short == "driver.mtu" and not value.isdigit():
-            raise InvalidParameter(f"failed to parse {key} value: {value}")
-    modes = {"macvlan": ("private", "vepa", "bridge", "passthru"), "ipvlan": ("l2", "l3", "l3s")}.get(driver, ())
-    mode = options.get(f"{driver}_mode", "")
-    if mode and mode not in modes:
-        raise InvalidParameter(f"requested {driver} mode '{mode}' is not valid, '{modes[0]}' mode is the default")
-
-
 def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
     """Return the network's IPAM: what the user gave, checked, and free subnets for the families that he left open."""
     ipam_config = given if isinstance(given, dict) else {}
@@ -209,13 +259,16 @@ def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
     chosen: list[Json] = []
     for entry in ipam_config.get("Config") or ():
         if entry.get("Subnet"):
-            chosen.append(checked_subnet(roots, entry))
+            # macvlan's and ipvlan's containers are in the host's own network, as a rule
+            chosen.append(checked_subnet(entry, used_subnets(roots, hosts=record["Driver"] == "bridge")))
         elif any(entry.get(key) for key in ("Gateway", "IPRange", "AuxiliaryAddresses")):
             raise InvalidParameter("invalid network config:\ninvalid subnet : an address pool needs one")
     families = {":" in str(entry["Subnet"]) for entry in chosen}
     given = ipam_config.get("Config") or ()
     record["ChosenGateways"] = [entry["Subnet"] for entry in given if entry.get("Subnet") and not entry.get("Gateway")]
     record["GivenSubnets"] = "".join("6" if ipv6 else "4" for ipv6 in sorted(families))
+    if record["Driver"] == "bridge" and sum(":" not in str(entry["Subnet"]) for entry in chosen) > 1:
+        raise InvalidParameter("bridge driver doesn't support multiple subnets")
     if True in families:
         record["EnableIPv6"] = True
     if False not in families and record["EnableIPv4"]:
@@ -232,8 +285,8 @@ def local_subnet(network_id: str) -> str:
     return network_store.to_text(int("fd" + network_id[:10] + "0" * 20, 16), True)
 
 
-def checked_subnet(roots: Roots, entry: Json) -> Json:
-    """Return one entry of IPAM.Config with its gateway filled in. Raises InvalidParameter, Forbidden."""
+def checked_subnet(entry: Json, used: list[tuple[str, int]]) -> Json:
+    """Return one entry of IPAM.Config with its gateway filled in; `used` are the subnets it may not share. Raises InvalidParameter, Forbidden."""
     text = str(entry["Subnet"])
     address, slash, length = text.partition("/")
     ipv6 = ":" in address
@@ -248,7 +301,7 @@ def checked_subnet(roots: Roots, entry: Json) -> Json:
         masked = network_store.to_text(value >> shift << shift, ipv6)
         raise InvalidParameter(f"invalid network config:\ninvalid subnet {text}: it should be {masked}/{length}")
     subnet = (address, int(length))
-    for other in used_subnets(roots):
+    for other in used:
         if overlaps(subnet, other):
             raise Forbidden("Pool overlaps with other one on this address space")
     whole = (*subnet, "", entry)
@@ -264,9 +317,9 @@ def checked_subnet(roots: Roots, entry: Json) -> Json:
     return {**{key: value for key, value in entry.items() if value}, "Gateway": gateway}
 
 
-# what a network's record has beside the API's fields: its bridge, the families whose subnets the user gave, the subnets of the user's
-# whose gateway we chose (docker does not show it)
-PRIVATE = frozenset({"Bridge", "GivenSubnets", "ChosenGateways"})
+# what a network's record has beside the API's fields: its bridge, whether its parent link was made for it, the families whose subnets the
+# user gave, the subnets of the user's whose gateway we chose (docker does not show it)
+PRIVATE = frozenset({"Bridge", "GivenSubnets", "ChosenGateways", "MadeParent"})
 
 
 def shown(record: Json) -> Json:
@@ -354,6 +407,11 @@ def network_remove(roots: Roots, reference: str) -> None:
                 f'name:"{each["Container"]}" id:"{str(each["EndpointID"])[:12]}"' for each in active.values()
             )
             raise Forbidden(f"error while removing network: network {record['Name']} has active endpoints ({named})")
+        users = [
+            each for each in network_store.all_networks(roots) if each["ConfigFrom"] == {"Network": record["Name"]}
+        ]
+        if record["ConfigOnly"] and users:
+            raise Forbidden(f'error while removing network: configuration network "{record["Name"]}" is in use')
         network_bridge.remove(record)
         forget_bridge(roots, record)
         roots.reached("bridge-removed")

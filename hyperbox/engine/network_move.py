@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
-from hyperbox.engine import network_bridge, network_rules, network_setup, network_store
+from hyperbox.engine import network_bridge, network_interfaces, network_rules, network_setup, network_store
 from hyperbox.engine.events import emit_any
 from hyperbox.engine.state import Container, find_container, update_state
 from hyperbox.errors import Conflict, EngineError, Forbidden
@@ -31,7 +31,8 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
         config = dict(endpoint or {})
         fixed = config.get("IPAMConfig")
         if isinstance(fixed, dict) and any(fixed.values()):
-            network_setup.check_fixed(record, fixed)
+            network_setup.refuse_addresses(record, fixed)
+        network_interfaces.check(name, config)
         if target.running and target.pid:
             _plug(roots, target, record, config)
         record_endpoints(target, {**wanted, name: config})
@@ -76,7 +77,8 @@ def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
     owner = str(held["Owner"])
     endpoint = network_setup.new_endpoint(target, record, config)
     network_setup.address_endpoint(roots, record, config, endpoint, owner)
-    interface = network_setup.interface_name(endpoint, [str(each["Interface"]) for each in networks.values()])
+    taken = [each["Interface"] for each in networks.values()]
+    inside = network_interfaces.link_name(record, endpoint, taken)
     netns = os.open(f"/proc/{target.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     rules = Rules(network_rules.table_name(roots))
     try:
@@ -85,11 +87,12 @@ def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
         inner = syscalls.in_netns(netns, netlink.Socket)
         assert isinstance(inner, netlink.Socket)
         with inner, netlink.Socket() as route:
-            endpoint["Interface"] = interface
+            endpoint["Interface"] = inside
             try:
-                network_bridge.plug(roots, record, endpoint, (interface, 0), netns, route, inner, rules)
+                network_bridge.plug(roots, record, endpoint, (inside, 0), netns, route, inner, rules)
+                network_setup.set_on_link(endpoint, netns)
             except BaseException:
-                inner.send([links.link_delete(interface)], tolerate=(19,))
+                inner.send([links.link_delete(inside)], tolerate=(19,))
                 _release(roots, target, record, endpoint)
                 raise
             networks[record["Name"]] = endpoint
@@ -109,7 +112,8 @@ def _route_again(roots: Roots, inner: netlink.Socket, networks: dict[str, Json])
 
 
 def network_disconnect(roots: Roots, reference: str, container: str, *, force: bool = False) -> None:
-    """See `engine.api.Engine.network_disconnect`. `force` has no other meaning here: what is gone already is no error."""
+    """See `engine.api.Engine.network_disconnect`. `force` has no meaning here: there is no endpoint without its container."""
+    del force
     record = network_store.find(roots, reference)
     target = find_container(roots, container)
     name = str(record["Name"])
@@ -121,8 +125,6 @@ def network_disconnect(roots: Roots, reference: str, container: str, *, force: b
                 "cannot disconnect container from host network - container was created in host network mode"
             )
         if name not in wanted:
-            if force:
-                return
             raise Forbidden(f"container {target.id} is not connected to network {name}")
         if target.running and target.pid:
             _unplug(roots, target, record)

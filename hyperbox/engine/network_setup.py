@@ -11,7 +11,7 @@ import os
 
 from hyperbox import files
 from hyperbox.engine import network_bridge, network_rules, network_store
-from hyperbox.errors import EngineError, InvalidParameter, NotFound
+from hyperbox.errors import EngineError, Forbidden, InvalidParameter, NotFound
 from hyperbox.kernel import links, netlink, syscalls
 from hyperbox.kernel.nftables import Element, Rules
 
@@ -92,7 +92,7 @@ def setup(roots: Roots, container: Container, netns: int) -> Json:
     assert isinstance(inner, netlink.Socket)
     with inner:
         inner.send([links.link_up("lo")])
-        if wanted[0][1]["Driver"] == "null":
+        if wanted[0][1]["Driver"] == "null" and not wanted[0][1].get("ConfigOnly"):
             name, record, config = wanted[0]
             return {
                 "Ports": {},
@@ -143,10 +143,16 @@ def _set_up(
     files.write_json(held_path(roots, container.id), held)
     roots.reached("network-held")
     with netlink.Socket() as route:
+        named = any(
+            endpoints[name]["DriverOpts"] or network_bridge.option(record, "container_iface_prefix")
+            for name, record, _ in wanted
+        )
         for index, (name, record, _) in enumerate(wanted):
-            interface = interface_name(endpoints[name], [str(each.get("Interface")) for each in endpoints.values()])
-            endpoints[name]["Interface"] = interface
-            network_bridge.plug(roots, record, endpoints[name], (interface, 2 + index), netns, route, inner, rules)
+            inside = special_name(record, endpoints, name) if named else f"eth{index}"
+            endpoints[name]["Interface"] = inside
+            network_bridge.plug(roots, record, endpoints[name], (inside, 2 + index), netns, route, inner, rules)
+            if named:
+                set_on_link(endpoints[name], netns)
     roots.reached("network-plugged")
     set_default_route(inner, endpoints, gateway)
     rules.add(elements(held))
@@ -157,13 +163,20 @@ def _set_up(
     return settings(container, held)
 
 
-def interface_name(endpoint: Json, taken: list[str]) -> str:
-    """Return the name that an endpoint's link has in the container: the one that was asked for, else the first of eth0, eth1 … not taken."""
-    options = endpoint.get("DriverOpts")
-    asked = options.get("com.docker.network.endpoint.ifname") if isinstance(options, dict) else None
-    if asked:
-        return str(asked)
-    return next(name for name in (f"eth{number}" for number in range(len(taken) + 1)) if name not in taken)
+def special_name(record: Json, endpoints: dict[str, Json], name: str) -> str:
+    """See `network_interfaces.link_name`, which only such containers load."""
+    from hyperbox.engine import network_interfaces
+
+    network_interfaces.check(name, endpoints[name])
+    taken = [each["Interface"] for each in endpoints.values() if "Interface" in each]
+    return network_interfaces.link_name(record, endpoints[name], taken)
+
+
+def set_on_link(endpoint: Json, netns: int) -> None:
+    """See `network_interfaces.apply_settings`."""
+    from hyperbox.engine import network_interfaces
+
+    syscalls.in_netns(netns, lambda: network_interfaces.apply_settings(endpoint))
 
 
 def settings(container: Container, held: Json) -> Json:
@@ -196,7 +209,9 @@ def exposed_ports(container: Container) -> list[tuple[str, None]]:
 
 
 def new_endpoint(container: Container, record: Json, config: Json) -> Json:
-    """Return the API's EndpointSettings of a container on a network, without addresses yet."""
+    """Return the API's EndpointSettings of a container on a network, without addresses yet. Raises Forbidden."""
+    if record.get("ConfigOnly"):
+        raise Forbidden("failed to set up container networking: cannot create endpoint on configuration-only network")
     aliases = [str(alias) for alias in (config.get("Aliases") or ())]  # type: ignore[attr-defined]
     names: list[str] = []
     if record["Name"] != "bridge":
@@ -239,7 +254,7 @@ def address_endpoint(roots: Roots, record: Json, config: Json, endpoint: Json, o
             continue
         address = network_store.allocate(roots, record, subnet, wanted, owner)
         done.add(ipv6)
-        gateway = "" if record["Internal"] else subnet[2]
+        gateway = "" if record["Internal"] or is_routed(record) else subnet[2]
         if ipv6:
             endpoint.update(GlobalIPv6Address=address, GlobalIPv6PrefixLen=subnet[1], IPv6Gateway=gateway)
         else:
@@ -291,10 +306,15 @@ def check_wanted(roots: Roots, endpoints: dict[str, Json]) -> None:
             record = network_store.find(roots, name)
         except NotFound:
             continue
-        problems = address_problems(record, fixed)
-        if problems:
-            text = problems[0] if len(problems) == 1 else "\n".join(f"* {problem}" for problem in problems)
-            raise InvalidParameter(f"invalid config for network {name}: invalid endpoint settings:\n{text}")
+        refuse_addresses(record, fixed, f"invalid config for network {name}: ")
+
+
+def refuse_addresses(record: Json, fixed: Json, lead: str = "") -> None:
+    """Raise InvalidParameter, after `lead`, where an endpoint asks for addresses that the network can't give."""
+    problems = address_problems(record, fixed)
+    if problems:
+        text = problems[0] if len(problems) == 1 else "\n".join(f"* {problem}" for problem in problems)
+        raise InvalidParameter(f"{lead}invalid endpoint settings:\n{text}")
 
 
 def check_hardware_address(network: str, address: str) -> None:
@@ -328,12 +348,22 @@ def address_problems(record: Json, fixed: Json) -> list[str]:
     return problems
 
 
+def is_routed(record: Json) -> bool:
+    """See `network_stacked.is_routed`, which only ipvlan networks load."""
+    if record["Driver"] != "ipvlan":
+        return False
+    from hyperbox.engine import network_stacked
+
+    return network_stacked.is_routed(record)
+
+
 def gateway_name(wanted: list[tuple[str, Json, Json]], endpoints: dict[str, Json]) -> str:
     """Return the network whose gateway is the container's: the highest GwPriority, then the first name, of those that lead out; or ""."""
     leading = [
         name
         for name, record, _ in wanted
-        if not record["Internal"] and (endpoints[name]["Gateway"] or endpoints[name]["IPv6Gateway"])
+        if not record["Internal"]
+        and (endpoints[name]["Gateway"] or endpoints[name]["IPv6Gateway"] or is_routed(record))
     ]
     return min(leading, key=lambda name: (-int(str(endpoints[name]["GwPriority"])), name)) if leading else ""
 
@@ -348,6 +378,9 @@ def set_default_route(inner: Socket, endpoints: dict[str, Json], gateway: str) -
     requests = [
         links.default_route_add(index, str(endpoint[key])) for key in ("Gateway", "IPv6Gateway") if endpoint[key]
     ]
+    if not requests:  # ipvlan in a mode without gateways
+        addresses = (("IPAddress", False), ("GlobalIPv6Address", True))
+        requests = [links.default_route_add(index, ipv6=ipv6) for key, ipv6 in addresses if endpoint[key]]
     inner.send(requests)
 
 

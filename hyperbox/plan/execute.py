@@ -14,7 +14,7 @@ import signal
 import sys
 from typing import NamedTuple, NoReturn
 
-from hyperbox.errors import ComposeError, Conflict, EngineError, HyperBoxError, NotFound, disk_error
+from hyperbox.errors import ComposeError, Conflict, EngineError, Forbidden, HyperBoxError, NotFound, disk_error
 from hyperbox.files import dumps, loads
 from hyperbox.plan import operations as op
 from hyperbox.plan.wait import wait_for
@@ -321,7 +321,10 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
             engine.container_restart(restart.container_id, timeout=restart.timeout)
             _run_hooks(context, restart.container_id, restart.service, restart.post_start)
         case op.DisconnectContainer(container_id=container_id, network=network):
-            _unless_gone(lambda: engine.network_disconnect(network, container_id, force=True))
+            try:
+                engine.network_disconnect(network, container_id, force=True)
+            except (Forbidden, NotFound):  # it is on that network no more
+                pass
         case op.ConnectContainer() as connect:
             endpoint = endpoint_of(context, connect)
             _unless_gone(lambda: engine.network_connect(connect.network, connect.container_id, endpoint))

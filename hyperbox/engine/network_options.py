@@ -1,0 +1,93 @@
+"""The driver options of networks, checked as docker does when it makes one. Pure. None is accepted and then ignored."""
+
+from __future__ import annotations
+
+from hyperbox.engine import network_store
+from hyperbox.errors import Forbidden, InvalidParameter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Json = dict[str, object]
+
+PREFIX = "com.docker.network."
+SWITCHES = frozenset(
+    {"bridge.enable_ip_masquerade", "bridge.enable_icc", "bridge.default_bridge", "bridge.inhibit_ipv4"}
+)
+BRIDGE = SWITCHES | {
+    *("bridge.name", "bridge.host_binding_ipv4", "driver.mtu", "container_iface_prefix"),
+    *("bridge.gateway_mode_ipv4", "bridge.gateway_mode_ipv6"),
+}
+GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
+TRUTHS = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
+# driver -> its modes, the default first
+MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
+FLAGS = ("bridge", "private", "vepa")
+
+
+def check(driver: str, options: dict[str, str], *, internal: bool) -> None:
+    """Raise InvalidParameter for an option that is not honoured or has a value that it can't have."""
+    for key, value in options.items():
+        short = key.removeprefix(PREFIX)
+        known = short in BRIDGE if driver == "bridge" else short == "driver.mtu" or key in own_options(driver)
+        if not known:
+            raise InvalidParameter(f"the network option {key} is not supported")
+        check_value(key, short, value, internal=internal)
+    if driver in MODES:
+        check_modes(driver, options)
+
+
+def own_options(driver: str) -> tuple[str, ...]:
+    """Return the options of macvlan or ipvlan that have no prefix."""
+    return ("parent", f"{driver}_mode", *(("ipvlan_flag",) if driver == "ipvlan" else ()))
+
+
+def check_value(key: str, short: str, value: str, *, internal: bool) -> None:
+    """Raise InvalidParameter with docker's words for a value that an option can't have."""
+    lead = f"failed to parse {key} value: {value}"
+    if short == "driver.mtu":
+        if not value.removeprefix("-").isdigit():
+            raise InvalidParameter(f'{lead} (strconv.Atoi: parsing "{value}": invalid syntax)')
+        if int(value) < 0:
+            raise InvalidParameter(f"invalid MTU number: {value}")
+    elif short in SWITCHES and value not in TRUTHS:
+        raise InvalidParameter(f'{lead} (strconv.ParseBool: parsing "{value}": invalid syntax)')
+    elif short == "bridge.host_binding_ipv4":
+        try:
+            network_store.to_number(value)
+        except OSError:
+            raise InvalidParameter(f"{lead} (nil ip)") from None
+    elif short.startswith("bridge.gateway_mode_"):
+        if value not in GATEWAY_MODES:
+            raise InvalidParameter(f"{lead} (unknown gateway mode {value})")
+        if value == "isolated" and not internal:
+            raise InvalidParameter("gateway mode 'isolated' can only be used for an internal network")
+        if value in ("routed", "nat-unprotected"):
+            raise InvalidParameter(f"HyperBox has the gateway modes nat and isolated, not {value}")
+
+
+def check_modes(driver: str, options: dict[str, str]) -> None:
+    """Raise InvalidParameter with docker's words for a mode or flag that there is not."""
+    mode, flag = options.get(f"{driver}_mode", ""), options.get("ipvlan_flag", "")
+    if mode and mode not in MODES[driver]:
+        default = MODES[driver][0]
+        raise InvalidParameter(
+            f"requested {driver} mode '{mode}' is not valid, '{default}' mode is the {driver} driver default"
+        )
+    if flag and flag not in FLAGS:
+        raise InvalidParameter(f"requested ipvlan flag '{flag}' is not valid, 'bridge' is the ipvlan driver default")
+
+
+def check_parent(driver: str, options: dict[str, str], others: Iterable[Json]) -> None:
+    """Raise Forbidden with docker's words where a macvlan network in the mode passthru would share its parent."""
+    parent, mode = options.get("parent", ""), options.get("macvlan_mode", "")
+    for other in others if driver == "macvlan" and parent else ():
+        theirs = other.get("Options")
+        if other["Driver"] != "macvlan" or not isinstance(theirs, dict) or theirs.get("parent") != parent:
+            continue
+        using = f"macvlan network {other['Id']} is already using parent interface {parent}"
+        if mode == "passthru":
+            raise Forbidden(f"cannot use mode passthru, {using}")
+        if theirs.get("macvlan_mode") == "passthru":
+            raise Forbidden(f"{using} in mode passthru")

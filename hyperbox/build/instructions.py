@@ -337,7 +337,7 @@ def _healthcheck(instruction: Instruction, escape: str) -> Healthcheck:
 
 def _check_health_option(name: str, value: str, line: int) -> None:
     """Raise DockerfileError for a HEALTHCHECK flag that is no duration of a millisecond or more, or no count."""
-    from hyperbox.engine.moments import duration_seconds
+    from hyperbox.image.moments import duration_seconds
 
     if name == "retries":
         try:

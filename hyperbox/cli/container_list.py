@@ -168,7 +168,9 @@ def listing(*, short: bool, now: float) -> Listing:
         "LocalVolumes": local_volumes,
         "Networks": networks,
     }
-    return Listing("*formatter.ContainerContext", methods, HEADERS, COLUMNS, calls={"Label": label}, raw=RAW)
+    return Listing(
+        "*formatter.ContainerContext", methods, HEADERS, COLUMNS, calls={"Label": label}, raw=RAW, quiet_first=True
+    )
 
 
 def parse_filters(pairs: object) -> dict[str, list[str]]:

@@ -75,6 +75,7 @@ def list_contexts(invocation: Invocation) -> int:
         HEADERS,
         ("Name", "Description", "DockerEndpoint", "Error"),
         identity="Name",
+        quiet_first=True,
     )
     rows = [_row(invocation, name, current) for name in known]
     warn_of_format(template, quiet)

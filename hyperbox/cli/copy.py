@@ -41,8 +41,8 @@ def export(invocation: Invocation) -> int:
     return 0
 
 
-def write_chunks(chunks: Iterator[bytes], target: str) -> None:
-    """Write to stdout, or to a file that appears when it is whole."""
+def write_chunks(chunks: Iterator[bytes], target: str, verb: str = "export container") -> None:
+    """Write to stdout, or to a file that appears when it is whole. Raises HyperBoxError, begun with "failed to VERB"."""
     if not target:
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
@@ -50,7 +50,9 @@ def write_chunks(chunks: Iterator[bytes], target: str) -> None:
         return
     folder = os.path.dirname(target) or "."
     if not os.path.isdir(folder):
-        raise HyperBoxError(f'failed to export container: invalid output path: directory "{folder}" does not exist')
+        raise HyperBoxError(f"failed to {verb}: invalid output path: stat {folder}: no such file or directory")
+    if os.path.isdir(target):
+        raise HyperBoxError(f"failed to {verb}: cannot write to a directory")
     files.write_whole(target, chunks)
 
 
@@ -67,6 +69,10 @@ def commit_container(invocation: Invocation) -> str:
     name = names[0] if names else ""
     last = name.rpartition("/")[2]
     tag = last.partition(":")[2]
+    if name:
+        from hyperbox.cli.image_transfer import user_reference
+
+        user_reference(name)
     changes = flags["change"]
     return engine_for(invocation).container_commit(
         container,
@@ -107,7 +113,8 @@ def copy(invocation: Invocation) -> int:
 
 def tell(invocation: Invocation, size: int, place: str) -> None:
     """Say on a terminal how much was copied."""
-    if not invocation.flags["quiet"] and os.isatty(1) and os.isatty(2):
+    told = not invocation.flags["quiet"] if "quiet" in invocation.given else os.isatty(1) and os.isatty(2)
+    if told:
         from hyperbox.cli.output import human_size
 
         sys.stderr.write(f"Successfully copied {human_size(size)} to {place}\n")
@@ -250,7 +257,7 @@ def close_chunks(chunks: Iterator[bytes]) -> None:
 def copy_in(engine: Engine, invocation: Invocation, source: str, container: str, path: str) -> int:
     """Copy from this machine into a container; "-" is a tar on stdin."""
     flags = invocation.flags
-    if source != "-" and not os.path.lexists(source):
+    if source != "-" and not os.path.lexists(source.rstrip("/") or "/"):
         folder, name = os.path.split(os.path.abspath(source))
         raise HyperBoxError(f"lstat {folder}/{name}: no such file or directory")
     try:
@@ -268,10 +275,12 @@ def copy_in(engine: Engine, invocation: Invocation, source: str, container: str,
             raise HyperBoxError(f'destination "{container}:{path}" must be a directory')
         engine.container_archive_put(container, path, sys.stdin.buffer, copy_owner=bool(flags["archive"]))
         return 0
+    if source.endswith("/") and not os.path.isdir(source):
+        raise HyperBoxError("not a directory")
     real = os.path.realpath(source) if flags["follow-link"] or source.endswith("/") else source
     folder, name = _place(source, real, path, exists=described is not None, inside=inside)
-    with_tar(engine, container, folder, real, name, copy_owner=bool(flags["archive"]))
-    tell(invocation, 0, f"{container}:{path}")
+    length = with_tar(engine, container, folder, real, name, copy_owner=bool(flags["archive"]))
+    tell(invocation, length, f"{container}:{path}")
     return 0
 
 
@@ -290,24 +299,28 @@ def _place(source: str, real: str, path: str, *, exists: bool, inside: bool) -> 
     return os.path.dirname(clean), os.path.basename(clean)
 
 
-def with_tar(engine: Engine, container: str, folder: str, source: str, name: str, *, copy_owner: bool) -> None:
-    """Put a local file or folder into a container as a tar that a child of ours makes as it is read."""
+def with_tar(engine: Engine, container: str, folder: str, source: str, name: str, *, copy_owner: bool) -> int:
+    """Put a local file or folder into a container as a tar that a child of ours makes as it is read; returns the tar's length."""
     from hyperbox.engine.archive import write_tree
     from hyperbox.process import wait
 
     reader, writer = os.pipe()
+    told, teller = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             os.close(reader)
-            write_tree(writer, source, name)
+            os.write(teller, str(write_tree(writer, source, name)).encode())
             code = 0
         finally:
             os._exit(code)
     os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
+    os.close(teller)
+    with os.fdopen(told, "rb") as length, os.fdopen(reader, "rb") as stream:
         engine.container_archive_put(container, folder, stream, no_overwrite=True, copy_owner=copy_owner)
+        size = length.read()
     if wait(pid) != 0:
         raise HyperBoxError(f"could not read {source}")
+    return int(size)

@@ -161,6 +161,7 @@ def volume_listing() -> Listing:
         methods,
         VOLUME_HEADERS,
         VOLUME_COLUMNS,
+        raw=(("name", "Name"), ("driver", "Driver")),
         calls={"Label": label},
         identity="Name",
     )

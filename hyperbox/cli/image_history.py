@@ -56,7 +56,7 @@ def listing(*, short: bool, human: bool, now: float) -> Listing:
         "Comment": lambda step: str(step.get("Comment") or ""),
     }
     columns = ("ID", "CreatedSince" if human else "CreatedAt", "CreatedBy", "Size", "Comment")
-    return Listing("*formatter.historyContext", methods, HEADERS, columns)
+    return Listing("*image.historyContext", methods, HEADERS, columns)
 
 
 def zone(seconds: float) -> str:

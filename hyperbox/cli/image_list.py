@@ -138,7 +138,12 @@ def list_images(invocation: Invocation) -> int:
         _check_tree(invocation)
     by_digest = bool(flags["digests"])
     digests = by_digest or "{{.Digest}}" in template
-    images = engine_for(invocation).image_list(all=bool(flags["all"]), filters=filters, digests=digests)
+    images = engine_for(invocation).image_list(
+        all=bool(flags["all"]),
+        filters=filters,
+        digests=digests,
+        containers="Containers" in template or "json" in template,
+    )
     if flags.get("tree"):
         from hyperbox.cli.image_tree import tree
 
@@ -158,6 +163,7 @@ def _check_tree(invocation: Invocation) -> None:
 
     for flag in ("quiet", "no-trunc", "digests", "format"):
         if invocation.flags[flag]:
+            flag = "show-digest" if flag == "digests" else flag  # docker's own slip
             raise HyperBoxError(f"--{flag} is not yet supported with --tree")
 
 

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 def remove(invocation: Invocation) -> int:
     """docker rmi IMAGE…"""
     flags = invocation.flags
-    if flags.get("platform"):
-        from hyperbox.errors import UnsupportedError
-
-        raise UnsupportedError("docker image rm: HyperBox keeps one platform of an image, so --platform has no meaning")
     engine = engine_for(invocation)
+    platforms = checked_platforms(flags.get("platform"))
     force = bool(flags["force"])
     errors: list[EngineError] = []
     for name in invocation.arguments:
         try:
+            if platforms:
+                engine.image_inspect(name, platform=platforms[0])
             removed = engine.image_remove(name, force=force, prune=not flags["no-prune"])
         except EngineError as error:
             errors.append(error)
@@ -36,6 +35,18 @@ def remove(invocation: Invocation) -> int:
     for failure in errors:
         sys.stderr.write(f"{failure.told}\n")
     return 1 if any(not (force and isinstance(failure, NotFound)) for failure in errors) else 0
+
+
+def checked_platforms(given: object) -> list[str]:
+    """Return --platform's values, of which an image of one platform can have one. Raises HyperBoxError, InvalidParameter."""
+    from hyperbox.cli.image_transfer import check_platform
+
+    platforms = [str(value) for value in given] if isinstance(given, list) else []
+    for platform in platforms:
+        check_platform(platform)
+    if len(platforms) > 1:
+        raise InvalidParameter("multiple platforms are not supported")
+    return platforms
 
 
 def removal_lines(removed: object) -> str:
@@ -60,7 +71,7 @@ def tag(invocation: Invocation) -> int:
                 f'Error parsing reference: "{name}" is not a valid repository/tag: {error.message}'
             ) from None
     if reference.digest:
-        raise InvalidParameter("refusing to create a tag with a digest reference")
+        raise HyperBoxError("refusing to create a tag with a digest reference")
     engine_for(invocation).image_tag(source, reference.familiar, reference.tag or "latest")
     return 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from hyperbox import files
 from hyperbox.cli.configuration_file import folder
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
@@ -16,7 +15,6 @@ from hyperbox.image.reference import Reference, parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import BinaryIO
 
     from hyperbox.engine.api import Engine, Json
@@ -51,6 +49,13 @@ def user_reference(text: str) -> Reference:
         return parse_reference(text)
     except EngineError as error:
         raise HyperBoxError(error.message) from None
+
+
+PLATFORM_NOTE = """
+ Info -> Using --platform pushes only the specified platform manifest of a multi-platform image index.
+         Other components, like attestations, will not be included.
+         To push the complete multi-platform image, remove the --platform flag.
+         """
 
 
 def platform_of(invocation: Invocation) -> str:
@@ -138,6 +143,10 @@ def pull_one(invocation: Invocation, reference: Reference, *, quiet: bool, hidde
 def push(invocation: Invocation) -> int:
     """`docker push`."""
     refuse_trust(invocation)
+    platform = str(invocation.flags.get("platform") or "")
+    if platform:
+        check_platform(platform, f"Invalid platform {platform}")
+        print(PLATFORM_NOTE, flush=True)
     reference = user_reference(invocation.arguments[0])
     if invocation.flags["all-tags"]:
         return push_all(invocation, reference)
@@ -146,6 +155,8 @@ def push(invocation: Invocation) -> int:
         raise HyperBoxError("cannot push a digest reference")
     if not reference.tag and not quiet:
         print("Using default tag: latest", flush=True)
+    if platform:
+        engine_for(invocation).image_inspect(reference.with_tag().familiar, platform=platform)
     push_one(invocation, reference.with_tag(), quiet=quiet)
     return 0
 
@@ -215,8 +226,13 @@ def load(invocation: Invocation) -> int:
         raise HyperBoxError("requested load from stdin, but stdin is empty")
     source = opened(path) if path else sys.stdin.buffer
     with source:
-        for line in engine_for(invocation).image_load(source, platform=_one_platform(invocation)):
-            print(line)
+        try:
+            lines = engine_for(invocation).image_load(source, platform=_one_platform(invocation))
+        except EngineError as error:
+            if error.message.endswith("unexpected EOF"):  # docker tells this as it reads, without its frame
+                raise HyperBoxError("unexpected EOF") from None
+            raise
+        print("\n".join(lines))
     return 0
 
 
@@ -231,30 +247,15 @@ def _one_platform(invocation: Invocation) -> str:
     return str(value or "")
 
 
-def write_out(chunks: Iterable[bytes], path: str, verb: str) -> None:
-    """Write an archive to a file (complete, or not at all) or to stdout, never to a terminal."""
-    if not path:
-        if sys.stdout.isatty():
-            raise HyperBoxError("cowardly refusing to save to a terminal. Use the -o flag or redirect")
-        for chunk in chunks:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-        return
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise HyperBoxError(f"failed to {verb}: invalid output path: stat {folder}: no such file or directory")
-    if os.path.isdir(path):
-        raise HyperBoxError(f"failed to {verb}: invalid output path: {path!r} must be a regular file".replace("'", '"'))
-    files.write_whole(path, chunks)
-
-
 def save(invocation: Invocation) -> int:
     """`docker save`."""
     path = str(invocation.flags["output"])
     if not path and sys.stdout.isatty():
         raise HyperBoxError("cowardly refusing to save to a terminal. Use the -o flag or redirect")
     chunks = engine_for(invocation).image_save(invocation.arguments, platform=_one_platform(invocation))
-    write_out(chunks, path, "save image")
+    from hyperbox.cli.copy import write_chunks
+
+    write_chunks(chunks, path, "save image")
     return 0
 
 
@@ -292,7 +293,13 @@ def fetch(address: str) -> BinaryIO:
     try:
         response: BinaryIO = urllib.request.urlopen(address, timeout=60)
     except OSError as error:
-        raise HyperBoxError(f"failed to download {address}: {error}") from None
+        import urllib.parse
+
+        from hyperbox.image.registry import dial_error
+
+        reason = getattr(error, "reason", error)
+        words = dial_error(urllib.parse.urlsplit(address), reason) if isinstance(reason, OSError) else str(error)
+        raise EngineError(f'Get "{address}": {words}') from None
     return response
 
 

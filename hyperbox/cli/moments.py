@@ -11,7 +11,7 @@ def moment(flag: str, text: str) -> float:
         return 0.0
     import time
 
-    from hyperbox.engine.moments import to_moment
+    from hyperbox.image.moments import to_moment
 
     try:
         return to_moment(text, time.time())

@@ -32,6 +32,7 @@ HEADERS = {
     "CreatedAt": "CREATED AT",
 }
 COLUMNS = ("ID", "Name", "Driver", "Scope")
+RAW = (("network_id", "ID"), ("name", "Name"), ("driver", "Driver"), ("scope", "Scope"))
 
 
 def listing(*, short: bool) -> Listing:
@@ -59,7 +60,7 @@ def listing(*, short: bool) -> Listing:
         "Labels": joined_labels,
         "CreatedAt": created,
     }
-    return Listing("*network.networkContext", methods, HEADERS, COLUMNS, calls={"Label": label})
+    return Listing("*network.networkContext", methods, HEADERS, COLUMNS, calls={"Label": label}, raw=RAW)
 
 
 def list_networks(invocation: Invocation) -> int:

@@ -28,9 +28,10 @@ class Listing:
     columns   the default table, field names
     raw       the `raw` format: (label, field name); empty where there is none
     identity  the field that --quiet prints
+    quiet_first  whether --quiet wins over a template
     """
 
-    __slots__ = ("calls", "columns", "headers", "identity", "methods", "raw", "type")
+    __slots__ = ("calls", "columns", "headers", "identity", "methods", "quiet_first", "raw", "type")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Listing:
         calls: Mapping[str, Callable[..., object]] | None = None,
         raw: Sequence[tuple[str, str]] = (),
         identity: str = "ID",
+        quiet_first: bool = False,
     ) -> None:
         self.type = type_name
         self.methods = methods
@@ -50,6 +52,7 @@ class Listing:
         self.columns = columns
         self.raw = raw
         self.identity = identity
+        self.quiet_first = quiet_first
 
 
 def show(
@@ -69,13 +72,13 @@ def text_of(
     listing: Listing, items: Iterable[object], template: str = "", *, quiet: bool = False, columns: Sequence[str] = ()
 ) -> str:
     """Return the whole list as text. Raises HyperBoxError with docker's words for a bad template."""
-    if template == "json" and not quiet:
+    if template == "json" and not (quiet and listing.quiet_first):
         return "".join(go_json(_sorted(listing, item)) + "\n" for item in items)
     is_table = template.startswith("table") or not template
     pattern = template[5:].strip() if is_table else template.strip()
-    if template == "raw" and (listing.raw or quiet):
+    if template == "raw" and listing.raw:
         return _raw(listing, items, quiet)
-    if quiet:
+    if quiet and (listing.quiet_first or (is_table and not pattern)):
         return "".join(f"{listing.methods[listing.identity](item)}\n" for item in items)
     if is_table and not pattern:
         names = columns or listing.columns

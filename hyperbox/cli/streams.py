@@ -165,7 +165,7 @@ def events(invocation: Invocation) -> int:
 
 def check_moments(*texts: str) -> None:
     """Raise HyperBoxError for what is no moment: docker's command line says it, not its engine."""
-    from hyperbox.engine.moments import to_moment
+    from hyperbox.image.moments import to_moment
 
     for text in texts:
         try:

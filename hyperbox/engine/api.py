@@ -212,8 +212,10 @@ class Engine(Protocol):
         """`GET /exec/{id}/json`."""
 
     # --- images ---------------------------------------------------------------------------------------------------------------
-    def image_list(self, *, all: bool = False, filters: Filters | None = None, digests: bool = False) -> list[Json]:
-        """`GET /images/json`, newest first."""
+    def image_list(
+        self, *, all: bool = False, filters: Filters | None = None, digests: bool = False, containers: bool = False
+    ) -> list[Json]:
+        """`GET /images/json`, newest first; `containers`: with the number of containers of each, which costs a look at all of them."""
 
     def image_inspect(self, reference: str, *, platform: str = "") -> Json:
         """`GET /images/{name}/json`."""

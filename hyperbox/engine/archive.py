@@ -238,7 +238,7 @@ def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json
     """See `engine.api.Engine.container_archive_get`."""
     container = find_container(roots, reference)
     if not path:
-        raise InvalidParameter("bad parameter: path cannot be empty")
+        raise InvalidParameter("bad parameter: pathcannot be empty")
 
     def action(writer: int) -> None:
         clean = os.path.normpath("/" + path.lstrip("/"))
@@ -248,7 +248,7 @@ def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json
         except (FileNotFoundError, NotADirectoryError):
             raise Refused(404, f"Could not find the file {path} in container {reference}") from None
         if path.endswith(("/", "/.")) and not stat.S_ISDIR(status.st_mode):
-            raise Refused(400, f"{path}: not a directory")
+            raise Refused(400, f"lstat {path}: not a directory")
         name = os.path.basename(clean) or "/"
         os.write(writer, (files.dumps(path_stat(name, real, status)) + "\n").encode())
         write_tree(writer, real, "." if path.endswith("/.") or name == "/" else name)
@@ -334,10 +334,11 @@ def write_all(writer: int, data: bytes) -> None:
 
 def write_tree(
     writer: int, path: str, name: str, *, skip: Callable[[str], bool] = lambda path: False, one_device: bool = False
-) -> None:
-    """Write a whole tar of `path`, its top entry called `name`, in the order of names."""
+) -> int:
+    """Write a whole tar of `path`, its top entry called `name`, in the order of names; returns its length."""
     import tarfile
 
+    length = 1024
     links: dict[tuple[int, int], str] = {}
     pending = [(path, name)]
     device = os.lstat(path).st_dev
@@ -348,15 +349,19 @@ def write_tree(
         if member is None:
             continue
         if called != "." or not one_device:  # `export` has no entry for the root itself
-            write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            head = member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+            write_all(writer, head)
+            length += len(head)
         if member.isreg():
             _write_content(writer, here, member.size)
+            length += member.size + -member.size % 512
         elif member.isdir() and (not one_device or status.st_dev == device):
             for entry in sorted(os.listdir(here), reverse=True):
                 below = f"{here.rstrip('/')}/{entry}"
                 if not skip(below):
                     pending.append((below, f"{called}/{entry}" if called != "." else entry))
     write_all(writer, bytes(1024))
+    return length
 
 
 def _write_content(writer: int, path: str, size: int) -> None:
@@ -385,6 +390,18 @@ def container_export(roots: Roots, reference: str) -> Iterator[bytes]:
     _, rest = first_line(reader)
     emit(roots, "export", container)
     return stream(pid, reader, rest)
+
+
+def check_writable(container: Container, path: str) -> None:
+    """Raise Refused where a folder of a container may not be written to: it is on a read-only root, or in a read-only mount."""
+    mounts = container.record.get("Mounts")
+    best, writable = "", not container.host_config.get("ReadonlyRootfs")
+    for mount in mounts if isinstance(mounts, list) else []:
+        target = str(mount["Destination"]).rstrip("/")
+        if (path == target or path.startswith(f"{target}/")) and len(target) > len(best):
+            best, writable = target, bool(mount["RW"])
+    if not writable:
+        raise Refused(400, f"{'mounted volume' if best else 'container rootfs'} is marked read-only")
 
 
 # --- in -----------------------------------------------------------------------------------------------------------------------
@@ -420,9 +437,6 @@ def unpack_into(
     from hyperbox.image.extract import clean as below
     from hyperbox.image.extract import unpack
 
-    if container.host_config.get("ReadonlyRootfs"):
-        raise InvalidParameter("container rootfs is marked read-only")
-
     place = ""  # the folder to unpack in, as the container's own root has it; "" for that root
 
     def adapt(member: Entry) -> None:
@@ -443,9 +457,9 @@ def unpack_into(
     def action(writer: int) -> None:
         enter_folder(path, reference)
         nonlocal place
-        place = os.getcwd().rstrip(
-            "/"
-        )  # the root stays the container's: its links lead where they lead for the container
+        # the root stays the container's: its links lead where they lead for the container
+        place = os.getcwd().rstrip("/")
+        check_writable(container, place or "/")
         unpack(lambda: source.read(1 << 18), whiteouts=False, adapt=adapt)
         os.write(writer, b"{}\n")
 

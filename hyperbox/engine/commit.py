@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Json = dict[str, object]
 
+# the diff id of a tar without entries
+EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 # what belongs to this one container and not to images made of it
 OWN = frozenset(
     {"Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Image"}
@@ -91,6 +93,8 @@ def image_document(
     diff_ids = list(rootfs.get("diff_ids", [])) if isinstance(rootfs, dict) else []
     words = [str(container.record["Path"]), *map(str, container.record["Args"])]  # type: ignore[call-overload]
     step: Json = {"created": created, "created_by": " ".join(words)}
+    if diff_id == EMPTY_LAYER:  # a container that has written nothing: docker gives its image no layer for that
+        step["empty_layer"] = True
     if comment:
         step["comment"] = comment
     if author:
@@ -102,7 +106,7 @@ def image_document(
         "container": container.id,
         "created": created,
         "history": [*(history if isinstance(history, list) else []), step],
-        "rootfs": {"type": "layers", "diff_ids": [*diff_ids, diff_id]},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids if diff_id == EMPTY_LAYER else [*diff_ids, diff_id]},
     }
     for key, value in (("author", author), ("comment", comment), ("variant", base.get("variant"))):
         if value:
@@ -142,7 +146,8 @@ def commit(
         digests = record["LayerDigests"]
         assert isinstance(digests, list)
         document = image_document(store, container, config, diff_id, comment, author)
-        image_id = ingest.add_image(store, document, [*map(str, digests), digest])
+        layers = [*map(str, digests), *([] if diff_id == EMPTY_LAYER else [digest])]
+        image_id = ingest.add_image(store, document, layers)
         if name is not None:
             store.set_name(name, image_id)
     life_events.images(roots, [("create", image_id, image_id)], config.get("Labels"))

@@ -7,8 +7,8 @@ import select
 import time
 
 from hyperbox import files
-from hyperbox.engine.moments import to_moment
 from hyperbox.errors import InvalidParameter
+from hyperbox.image.moments import to_moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

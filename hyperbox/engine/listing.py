@@ -6,7 +6,7 @@ import os
 import time
 
 from hyperbox.engine.state import Container, Roots, all_containers, read_container, settled
-from hyperbox.errors import NotFound
+from hyperbox.errors import InvalidParameter, NotFound
 from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
@@ -33,7 +33,8 @@ def container_list(
         containers = matching(roots, containers, filters)
     if limit > 0:
         containers = containers[:limit]
-    return [listed(roots, container, size=size) for container in containers]
+    meant: dict[str, str] = {}
+    return [listed(roots, container, size=size, meant=meant) for container in containers]
 
 
 def running_containers(roots: Roots) -> Iterator[Container]:
@@ -51,7 +52,23 @@ def running_containers(roots: Roots) -> Iterator[Container]:
             yield container
 
 
-def listed(roots: Roots, container: Container, *, size: bool) -> Json:
+def image_shown(roots: Roots, container: Container, meant: dict[str, str]) -> str:
+    """Return the name of a container's image as it was given, or its id where that name means another image by now, or none.
+
+    `meant` keeps what names were found to mean.
+    """
+    from hyperbox.image.store import ImageStore
+
+    name, image_id = str(container.config.get("Image") or ""), str(container.record["ImageID"])
+    if name not in meant:
+        try:
+            meant[name] = ImageStore(f"{roots.data}/images").resolve(name) if name else ""
+        except (NotFound, InvalidParameter):
+            meant[name] = ""
+    return name if meant[name] == image_id else image_id
+
+
+def listed(roots: Roots, container: Container, *, size: bool, meant: dict[str, str]) -> Json:
     """Return one container's entry."""
     from hyperbox.engine.inspect import endpoints
     from hyperbox.engine.volumes import mount_points
@@ -60,7 +77,7 @@ def listed(roots: Roots, container: Container, *, size: bool) -> Json:
     result: Json = {
         "Id": container.id,
         "Names": [f"/{container.name}"],
-        "Image": config.get("Image") or record["ImageID"],
+        "Image": image_shown(roots, container, meant),
         "ImageID": record["ImageID"],
         "Command": command_text(record),
         "Created": int(timestamp_seconds(str(record["Created"]))),

@@ -6,9 +6,9 @@ import re
 import time
 
 from hyperbox.engine.listing import ports
-from hyperbox.engine.moments import to_moment
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import InvalidParameter, unknown_filter
+from hyperbox.image.moments import to_moment
 from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False

@@ -6,8 +6,8 @@ What can only be known when it starts (a certificate that is missing, nobody who
 from __future__ import annotations
 
 from hyperbox.engine import log_options
-from hyperbox.engine.moments import duration_seconds
 from hyperbox.errors import InvalidParameter
+from hyperbox.image.moments import duration_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -275,10 +275,19 @@ class NativeEngine:
         return exec_inspect(self.roots, exec_id)
 
     # --- images ----------------------------------------------------------------------------------------------------------
-    def image_list(self, *, all: bool = False, filters: Filters | None = None, digests: bool = False) -> list[Json]:
+    def image_list(
+        self, *, all: bool = False, filters: Filters | None = None, digests: bool = False, containers: bool = False
+    ) -> list[Json]:
         from hyperbox.image.listing import image_list
 
-        return image_list(self.store, all=all, filters=filters, digests=digests)
+        rows = image_list(self.store, all=all, filters=filters, digests=digests)
+        if containers:
+            from hyperbox.engine.state import image_users
+
+            users = image_users(self.roots)
+            for row in rows:
+                row["Containers"] = len(users.get(str(row["Id"]), ()))
+        return rows
 
     def image_inspect(self, reference: str, *, platform: str = "") -> Json:
         from hyperbox.image.listing import image_inspect

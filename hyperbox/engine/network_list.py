@@ -111,8 +111,7 @@ def older(record: Json, until: str) -> bool:
     """Return whether a network was made before a moment: RFC 3339, seconds of the epoch, or so long ago ("24h")."""
     import time
 
-    from hyperbox.engine import moments
-    from hyperbox.image import timestamps
+    from hyperbox.image import moments, timestamps
 
     try:
         limit = moments.to_moment(until, time.time())

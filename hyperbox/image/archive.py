@@ -17,7 +17,7 @@ from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.decompress import Decompressed
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
-from hyperbox.image.platform import is_for
+from hyperbox.image.platform import is_for, parse_platform
 from hyperbox.image.reference import is_digest, parse_reference
 from hyperbox.image.tar_reader import BadArchive, TarReader
 
@@ -120,7 +120,7 @@ def image_load(
             unpacked = unpack_archive(source, folder)
             loading = Loading(store, unpacked)
             if "manifest.json" in unpacked.members:
-                return _load_docker(loading)
+                return _load_docker(loading, platform)
             if "index.json" in unpacked.members:
                 return _load_oci(loading, platform)
             raise EngineError("unrecognized image format")
@@ -191,7 +191,20 @@ def layer_ids(config_bytes: bytes, count: int) -> list[str]:
     return diff_ids
 
 
-def _load_docker(loading: Loading) -> list[str]:
+def wanted(config_bytes: bytes, platform: str) -> bool:
+    """Return whether an image, given by its configuration, is for the platform that was asked for; "" is any."""
+    if not platform:
+        return True
+    try:
+        config = files.loads(config_bytes.decode())
+    except ValueError as error:
+        raise EngineError(f"invalid archive: image configuration: {error}") from None
+    return isinstance(config, dict) and is_for(
+        {"Os": config.get("os"), "Architecture": config.get("architecture")}, platform
+    )
+
+
+def _load_docker(loading: Loading, platform: str) -> list[str]:
     unpacked = loading.unpacked
     manifest = unpacked.json("manifest.json")
     if not isinstance(manifest, list):
@@ -207,6 +220,8 @@ def _load_docker(loading: Loading) -> list[str]:
         with open(unpacked.path(entry["Config"]), "rb") as file:
             config_bytes = file.read(MAXIMUM_JSON)
         layers = [unpacked.path(str(name)) for name in entry["Layers"]]
+        if not wanted(config_bytes, platform):
+            continue
         image_id = loading.image(config_bytes, layers)
         tags = [tag for tag in entry.get("RepoTags") or [] if isinstance(tag, str)]
         lines.extend(_name(loading.store, tags, image_id))
@@ -238,6 +253,8 @@ def _load_oci(loading: Loading, platform: str) -> list[str]:
             raise EngineError("invalid archive: a manifest has no config or layers")
         with open(unpacked.path(_blob(config)), "rb") as file:
             config_bytes = file.read(MAXIMUM_JSON)
+        if not wanted(config_bytes, platform):
+            continue
         image_id = loading.image(config_bytes, [unpacked.path(_blob(layer)) for layer in layers])
         name = names.get(FULL_NAME) or names.get(OCI_TITLE)
         lines.extend(
@@ -306,7 +323,7 @@ def _save(store: ImageStore, named: dict[str, list[str]]) -> Iterator[bytes]:
                 yield from _member(f"blobs/sha256/{diff_id[7:]}", sizes[diff_id], plain_chunks(store, blob))
         config = _read(store.blob(image_id))
         manifest = oci_manifest(image_id, len(config), [(diff_id, sizes[diff_id]) for diff_id in diff_ids])
-        digest = ingest.add_bytes(store, manifest)
+        digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         for name, data in ((image_id, config), (digest, manifest)):
             if name not in written:
                 written.add(name)
@@ -407,23 +424,30 @@ def image_import(
     from hyperbox.image.changes import apply_changes
 
     name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
-    parts = platform.split("/") if platform else ["linux", ingest.platform_architecture()]
-    if len(parts) < 2:
-        raise InvalidParameter(f"{platform!r}: unknown operating system or architecture: invalid argument")
+    try:
+        system, architecture, variant = parse_platform(platform or "linux")
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
     created = ingest.now()
     config: Json = apply_changes({}, changes)
     with store.shared_lock():
         digest, _ = ingest.add_stream(store, source)
-        diff_id = ingest.add_layer(store, digest)
+        try:
+            diff_id = ingest.add_layer(store, digest)
+        except EngineError as error:
+            os.unlink(store.blob(digest))  # it is no layer, so nobody has it
+            raise EngineError(error.message.removeprefix("failed to register layer: ")) from None
         document: Json = {
-            "architecture": parts[1],
+            "architecture": architecture,
             "comment": message or "Imported from -",
             "config": config,
             "created": created,
             "history": [{"created": created, "comment": message or "Imported from -"}],
-            "os": parts[0],
+            "os": system,
             "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         }
+        if variant:
+            document["variant"] = variant
         image_id = ingest.add_image(store, document, [digest])
         if name is not None:
             store.set_name(name, image_id)

@@ -89,6 +89,8 @@ def apply_changes(config: Json, changes: Sequence[str]) -> Json:
     changed = dict(config)
     for change in changes:
         name, _, rest = change.strip().partition(" ")
+        if not name:
+            raise InvalidParameter("file with no instructions")
         apply = CHANGES.get(name.upper())
         if apply is None:
             raise InvalidParameter(f"{name} is not a valid change command")

@@ -87,8 +87,8 @@ def image_list(
 def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
     if "dangling" in filters:
         dangling = filters["dangling"][0].lower()
-        if dangling not in ("true", "false", "1", "0"):
-            raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(filters['dangling'])}]'")
+        if dangling not in ("true", "false", "1", "0") or len(set(filters["dangling"])) > 1:
+            raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(sorted(set(filters['dangling'])))}]'")
         if (dangling in ("true", "1")) != (not row["RepoTags"]):
             return False
     labels = row["Labels"] if isinstance(row["Labels"], dict) else {}
@@ -103,40 +103,37 @@ def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
             if created <= other if later else created >= other:
                 return False
     for text in filters.get("until", []):
-        if created >= _until(text):
+        if created >= until_moment(text):
             return False
     return "reference" not in filters or _reference_matches(row, filters["reference"])
 
 
-def _until(text: str) -> float:
+def until_moment(text: str) -> float:
+    """Return what the filter `until` means, in seconds of the epoch. Raises InvalidParameter."""
     import time
 
-    if text.isdigit():
-        return int(text)
-    if text[:4].isdigit() and "T" in text:
-        return epoch(text)
-    units = {"h": 3600, "m": 60, "s": 1}
-    total, number = 0.0, ""
-    for character in text:
-        if character.isdigit() or character == ".":
-            number += character
-        elif character in units and number:
-            total, number = total + float(number) * units[character], ""
-        else:
-            raise InvalidParameter(f'failed to parse value as time or duration: "{text}"')
-    return time.time() - total
+    from hyperbox.image.moments import to_moment
+
+    try:
+        return to_moment(text, time.time())
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
 
 
 def _reference_matches(row: Json, patterns: list[str]) -> bool:
-    """Keep only the names of a row that one of the patterns matches, with a tag or digest or without; returns whether any is left."""
-    import re
+    """Keep only the names of a row that one of the patterns matches; returns whether any is left. Raises InvalidParameter."""
+    from hyperbox.image.patterns import compiled
 
-    matchers = [re.compile(pattern_regex(pattern), re.DOTALL) for pattern in patterns]
+    try:
+        forms = [compiled(pattern) for pattern in patterns]
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
 
     def fits(name: str) -> bool:
-        plain = name.partition("@")[0]
-        repository = plain.rpartition(":")[0] if ":" in plain.rpartition("/")[2] else plain
-        return any(matcher.fullmatch(form) for matcher in matchers for form in (name, repository))
+        repository = (
+            name.partition("@")[0].rpartition(":")[0] if ":" in name.rpartition("/")[2] else name.partition("@")[0]
+        )
+        return any(form.match(candidate) for candidate in (name, repository) for form in forms)
 
     tags, digests = row["RepoTags"], row["RepoDigests"]
     assert isinstance(tags, list)
@@ -154,35 +151,6 @@ def check_platform(record: Json, reference: str, platform: str) -> None:
 
     if not is_for(record, platform):
         raise NotFound(mismatch(reference, record, platform))
-
-
-def pattern_regex(pattern: str) -> str:
-    """Return a pattern of Go's path.Match as a regular expression. Raises InvalidParameter with Go's words."""
-    import re
-
-    parts, index = [], 0
-    wrong = InvalidParameter("syntax error in pattern")
-    while index < len(pattern):
-        character = pattern[index]
-        if character in "*?":
-            parts.append("[^/]*" if character == "*" else "[^/]")
-        elif character == "[":
-            end = re.compile(r"\[(\^?)((?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?)+\]", re.DOTALL).match(pattern, index)
-            if end is None:
-                raise wrong
-            parts.append(
-                end.group().replace("[", r"\[")[1:].replace("&", r"\&").replace("~", r"\~").replace("|", r"\|")
-            )
-            index = end.end() - 1
-        elif character == "\\":
-            index += 1
-            if index == len(pattern):
-                raise wrong
-            parts.append(re.escape(pattern[index]))
-        else:
-            parts.append(re.escape(character))
-        index += 1
-    return "".join(parts)
 
 
 def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> Json:

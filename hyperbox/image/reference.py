@@ -109,6 +109,11 @@ def parse_reference(text: str) -> Reference:
     if len(name) == 64 and HEX.issuperset(name):
         raise InvalidParameter(f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings")
     domain, path = _split_domain(name)
+    host, colon, port = domain.rpartition(":")
+    if colon and not host.endswith("]") and ":" in host:
+        raise InvalidParameter("invalid reference format")
+    if colon and not domain.endswith("]") and not (port.isascii() and port.isdigit()):
+        raise InvalidParameter("invalid reference format")
     if not _valid_path(path) or not domain or not DOMAIN_CHARACTERS.issuperset(domain) or len(path) > 255:
         raise InvalidParameter("invalid reference format")
     return Reference(domain, path, tag, digest)

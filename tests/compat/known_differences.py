@@ -1,6 +1,6 @@
 """Where scenarios of docker command lines go otherwise than with docker, and why: (scenario, command) -> reason.
 
-The exit code is docker's there too, but where the reason says so.
+The exit code is docker's there too, but for those in OTHER_CODE.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 CHECKPOINT = "refused with our own words: there are no checkpoints here, with experimental features or without"
 KEYS = "docker names only the HTTP status of its engine's answer; we say what is wrong"
 PAGE = "docker's words are those of its HTTP router"
+KEPT = "the image of a container stays, without a name, until the container goes"
+OTHER_CODE = {("flags-copy", "cp {DIR}/src/a hb-cc:/proc/x")}
 KNOWN = {
     (
         "run",
@@ -26,4 +28,16 @@ KNOWN = {
     ("flags-lifecycle", "start --checkpoint c1 --checkpoint-dir /nonexistent hb-fl1"): CHECKPOINT,
     ("flags-update", "attach --detach-keys bogus hb-up"): KEYS,
     ("flags-update", "update --memory-swap 10m hb-up"): "docker shows what the kernel said to runc",
+    ("flags-images", "rmi -f hb-fb:one"): KEPT,
+    ("flags-images", "ps -a --format {{.Names}} {{.Image}}"): KEPT,
+    ("flags-images", "images"): KEPT,
+    ("flags-images", "images --filter dangling=true --format {{.Repository}} {{.Tag}}"): KEPT,
+    ("flags-images", "image prune -f --filter dangling=x"): KEPT,
+    ("flags-images", "load -i {DIR}"): "docker names the request in which it met the folder",
+    ("flags-images", "load"): "docker looks for a file of its own, of another format, in what is none",
+    ("flags-copy", "cp {DIR}/src hb-cc:/tmp/renamed"): "docker logs the pipe that it breaks, too",
+    (
+        "flags-copy",
+        "cp {DIR}/src/a hb-cc:/proc/x",
+    ): "docker writes below the mount, where nobody sees it, and ends with 0; we fail",
 }

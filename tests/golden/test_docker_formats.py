@@ -45,7 +45,9 @@ class FixedEngine:
     ) -> object:
         return self.held["containers"]
 
-    def image_list(self, *, all: bool = False, filters: object = None, digests: bool = False) -> object:
+    def image_list(
+        self, *, all: bool = False, filters: object = None, digests: bool = False, containers: bool = False
+    ) -> object:
         return self.held["images"]
 
     def container_inspect(self, reference: str, *, size: bool = False) -> object:

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from hyperbox.engine.listing import human_duration
-from hyperbox.engine.moments import to_moment
+from hyperbox.image.moments import to_moment
 from hyperbox.image.timestamps import timestamp_seconds
 
 

@@ -163,9 +163,9 @@ def _constant(text: str) -> Callable[[object], str]:
     return lambda _item: text
 
 
-def configured_format(key: str, given: str) -> str:
-    """Return the format that was given, or the one that config.json has under `key` ("psFormat"), or ""."""
-    if given:
+def configured_format(key: str, given: str, *, quiet: bool = False) -> str:
+    """Return the format that was given, or, unless --quiet was, the one that config.json has under `key` ("psFormat"), or ""."""
+    if given or quiet:
         return given
     from hyperbox.cli.configuration_file import setting
 

@@ -48,7 +48,7 @@ def list_volumes(invocation: Invocation) -> int:
     flags = invocation.flags
     if flags.get("cluster"):
         raise UnsupportedError("docker volume ls --cluster: HyperBox has no swarm")
-    template = configured_format("volumesFormat", str(flags["format"]))
+    template = configured_format("volumesFormat", str(flags["format"]), quiet=bool(flags["quiet"]))
     answer = engine_for(invocation).volume_list(parse_filters(flags["filter"]))
     found = answer.get("Volumes")
     volumes = sorted(found if isinstance(found, list) else [], key=lambda volume: natural_key(str(volume["Name"])))

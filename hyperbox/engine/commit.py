@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # the diff id of a tar without entries
 EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+EMPTY_LENGTH = 1024  # bytes of such a tar
 # what belongs to this one container and not to images made of it
 OWN = frozenset(
     {"Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce", "Image"}
@@ -67,7 +68,7 @@ def _is_opaque(path: str) -> bool:
 
 
 def add_layer(store: ImageStore, upper: str) -> tuple[str, str]:
-    """Store an upper folder as a layer and return (blob digest, diff id)."""
+    """Store an upper folder as a layer and return (blob digest, diff id); nothing in it gives ("", EMPTY_LAYER)."""
     path = store.staging(f"commit-{os.getpid()}")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -75,6 +76,8 @@ def add_layer(store: ImageStore, upper: str) -> tuple[str, str]:
             write_layer(descriptor, upper)
         finally:
             os.close(descriptor)
+        if os.path.getsize(path) == EMPTY_LENGTH:
+            return "", EMPTY_LAYER
         with open(path, "rb") as file:
             digest = ingest.compress(store, file)
     finally:

@@ -130,9 +130,8 @@ def _reference_matches(row: Json, patterns: list[str]) -> bool:
         raise InvalidParameter(str(error)) from None
 
     def fits(name: str) -> bool:
-        repository = (
-            name.partition("@")[0].rpartition(":")[0] if ":" in name.rpartition("/")[2] else name.partition("@")[0]
-        )
+        plain = name.partition("@")[0]
+        repository = plain.rpartition(":")[0] if ":" in plain.rpartition("/")[2] else plain
         return any(form.match(candidate) for candidate in (name, repository) for form in forms)
 
     tags, digests = row["RepoTags"], row["RepoDigests"]

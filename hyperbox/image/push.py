@@ -52,7 +52,7 @@ def _push_content(store: ImageStore, connection: Connection, image_id: str, tell
     record = store.record(image_id)
     diff_ids = [str(diff_id) for diff_id in record["DiffIds"]]  # type: ignore[attr-defined]
     blobs = [str(digest) for digest in record["LayerDigests"]]  # type: ignore[attr-defined]
-    connection.request("GET", connection.registry.url("")).read()  # that nobody answers is told before all else
+    connection.simple("GET", connection.registry.url(""), {}, None)  # that nobody answers is told before all else
     for diff_id in diff_ids:
         tell({"status": "Preparing", "progressDetail": {}, "id": diff_id[7:19]})
     sent = []

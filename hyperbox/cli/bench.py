@@ -20,7 +20,7 @@ import click
 
 from hyperbox.cli.bench_cases import CASES, Case
 from hyperbox.cli.bench_image import REPOSITORY, make_image
-from hyperbox.cli.bench_memory import memory_note
+from hyperbox.cli.bench_memory import kept, memory_note
 from hyperbox.cli.bench_registry import serve
 from hyperbox.cli.bench_report import Row, rows_to_json, rows_to_svg, rows_to_table
 from hyperbox.errors import HyperBoxError
@@ -34,7 +34,7 @@ class Program(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One measured process: seconds, exit code, peak memory of the process itself in bytes."""
+    """One measured process: seconds, exit code, peak memory of all the program's processes in bytes, 0 where nobody looked."""
 
     seconds: float
     code: int
@@ -52,26 +52,17 @@ def measure(argv: list[str]) -> Run:
     return Run(seconds, process.returncode, 0)
 
 
-def measure_memory(argv: list[str]) -> Run:
-    """Run one command line to its end, and look often at how large it has been: rusage would tell of ourselves, before the exec, too."""
-    peak = 0
+def measure_memory(argv: list[str], label: str) -> Run:
+    """Run one command line to its end, and look often at what the program's processes have more than before (proportional set size)."""
+    peak, before = 0, kept(label).memory
     with open(os.devnull, "r+b") as null:
         started = time.perf_counter()
         process = subprocess.Popen(argv, stdin=null, stdout=null, stderr=null)
         while process.poll() is None:
-            peak = max(peak, high_water(process.pid))
-            time.sleep(0.02)
+            peak = max(peak, kept(label, process.pid).memory - before)
+            time.sleep(0.05)
         seconds = time.perf_counter() - started
     return Run(seconds, process.returncode, peak)
-
-
-def high_water(pid: int) -> int:
-    """Return the largest memory that a process has had since its exec, in bytes; 0 where it has ended. See proc_pid_status(5), VmHWM."""
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), 0)
-    except OSError:
-        return 0
 
 
 def measure_many(argv: list[str], wide: int, count: int) -> Run:
@@ -119,10 +110,13 @@ class Bench:
         self.image = image
         self.runs = runs
         self.large = large
+        # the shared setup that stands, and why programs failed at the last setup
+        self.standing = ""
+        self.failed: dict[str, str] = {}
 
     def words(self, text: str, case: Case, program: Program, folder: str) -> list[str]:
         """Return the argv of one of a case's command lines."""
-        own = {"image": self.image, "name": f"bench-{case.name}", "folder": folder}
+        own = {"image": self.image, "name": f"bench-{case.shared or case.name}", "folder": folder}
         if "{registry}" in text or "{archive}" in text:
             own |= {"registry": self.large.registry(), "archive": self.large.archive()}
         argv: list[str] = []
@@ -145,8 +139,8 @@ class Bench:
                 )
         return ""
 
-    def case(self, case: Case, pause: float) -> Row:
-        """Measure one case with every program in turn, after a pause (seconds) each time."""
+    def case(self, case: Case, pause: float, *, lasts: bool = False) -> Row:
+        """Measure one case with every program in turn, after a pause (seconds) each time. With `lasts` the next one has the same setup."""
         times: dict[str, list[float]] = {program.label: [] for program in self.programs}
         peaks: dict[str, int] = {}
         missing: dict[str, str] = {}
@@ -157,16 +151,21 @@ class Bench:
             if case.dockerfile:
                 with open(f"{folder}/Dockerfile", "w") as file:
                     file.write(case.dockerfile.replace("{image}", self.image))
-            for program in self.programs:
-                if failure := self.quietly(case.setup, case, program, folder):
-                    missing[program.label] = failure
+            if not case.shared or case.shared != self.standing:
+                self.failed = {
+                    program.label: failure
+                    for program in self.programs
+                    if (failure := self.quietly(case.setup, case, program, folder))
+                }
+            missing |= self.failed
             for number in range((case.runs or self.runs) + 1):
                 for program in self.programs:
                     if program.label not in missing:
                         if pause:
                             time.sleep(pause)
                         self.once(case, program, folder, number, times, peaks, missing)
-            for program in self.programs:
+            self.standing = case.shared if lasts else ""
+            for program in self.programs if not lasts else ():
                 self.quietly(case.teardown, case, program, folder)
         name, what = (f"{case.name}-paused", f"{case.what}, after pauses") if pause else (case.name, case.what)
         return Row(name, what, case.goal, times, peaks if case.memory else {}, missing)
@@ -186,14 +185,33 @@ class Bench:
         if case.synced:
             os.sync()
         argv = self.words(case.timed, case, program, folder)
-        one = measure_memory if case.memory else measure
-        run = measure_many(argv, case.wide, case.times) if case.times > 1 else one(argv)
+        if case.memory:
+            run = measure_memory(argv, program.label)
+        elif case.times > 1:
+            run = measure_many(argv, case.wide, case.times)
+        else:
+            run = measure(argv)
         failure = failure or self.quietly(case.after, case, program, folder)
         if failure or run.code != 0:
             missing[program.label] = failure or f"exit code {run.code}"
         elif number:
             times[program.label].append(run.seconds)
             peaks[program.label] = max(peaks.get(program.label, 0), run.peak)
+
+
+def wanted_cases(only: tuple[str, ...], pauses: tuple[float, ...]) -> list[tuple[Case, float, bool]]:
+    """Return what to measure in order: case, pause (seconds), and whether the next one shares its setup."""
+    chosen = [
+        (case, pause)
+        for case in CASES
+        if not only or case.name in only or case.shared in only
+        for pause in (pauses[:1] if case.runs else pauses)
+    ]
+    following = [case.shared for case, _ in chosen[1:]] + [""]
+    return [
+        (case, pause, bool(case.shared) and case.shared == after)
+        for (case, pause), after in zip(chosen, following, strict=True)
+    ]
 
 
 def find_programs(against: tuple[str, ...]) -> list[Program]:
@@ -238,7 +256,9 @@ def find_programs(against: tuple[str, ...]) -> list[Program]:
     metavar="HOST:PORT",
     help="A registry that `python -m hyperbox.cli.bench_registry` serves.",
 )
-@click.option("--only", multiple=True, metavar="CASE", help="Measure this case; may be given several times.")
+@click.option(
+    "--only", multiple=True, metavar="CASE", help="Measure this case, or these, as 'scale'; may be given several times."
+)
 @click.option("--json", "as_json", type=click.Path(dir_okay=False), help="Write all times to this file.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Write a plot of the ratios to this SVG file.")
 def bench(
@@ -253,17 +273,15 @@ def bench(
 ) -> None:
     """Measure and print the table on stdout; progress on stderr."""
     programs = find_programs(against)
-    unknown = set(only) - {case.name for case in CASES} - {"memory"}
+    unknown = set(only) - {case.name for case in CASES} - {case.shared for case in CASES} - {"memory"}
     if unknown:
         raise HyperBoxError(f"bench: no such case: {', '.join(sorted(unknown))}")
     rows, notes = [], []
     with tempfile.TemporaryDirectory(prefix="hyperbox-bench-image-") as folder:
         runner = Bench(programs, image, runs, Large(folder, registry))
-        for case in CASES:
-            for pause in pauses[:1] if case.runs else pauses:
-                if not only or case.name in only:
-                    print(f"bench: {case.what}{', after pauses' if pause else ''}", file=sys.stderr)
-                    rows.append(runner.case(case, pause))
+        for case, pause, lasts in wanted_cases(only, pauses):
+            print(f"bench: {case.what}{', after pauses' if pause else ''}", file=sys.stderr)
+            rows.append(runner.case(case, pause, lasts=lasts))
     if not only or "memory" in only:
         notes = [memory_note(program.label, program.words, image) for program in programs]
     labels = [program.label for program in programs]

@@ -15,8 +15,9 @@ from hyperbox.cli.bench_image import REPOSITORY
 class Case(NamedTuple):
     """One row of the report. `goal` is the highest ratio to the first peer that the project aims at, or None.
 
-    A measurement is one process, or the mean of `times`, `wide` at a time. `synced` lets the disk settle before each. `dockerfile` is a
-    file of that name in the folder. Cases of more than a few commands state their `runs`; the others are measured with pauses as well.
+    A measurement is one process, or the mean of `times`, `wide` at a time. `synced` lets the disk settle before each; `memory` is looked at
+    meanwhile. `dockerfile` is a file of that name in the folder. Neighbours of the same `shared` name have one setup, teardown and `{name}`.
+    Cases of more than a few commands state their `runs`; the others are measured with pauses as well.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case(NamedTuple):
     memory: bool = False
     wide: int = 1
     times: int = 1
+    shared: str = ""
 
 
 def ten_stopped() -> tuple[str, ...]:
@@ -52,13 +54,30 @@ def remove_ten() -> tuple[str, ...]:
     return ("{cli} rm -f " + " ".join(f"{{name}}-{number}" for number in range(10)),)
 
 
-def many(name: str, what: str, timed: str, goal: float) -> Case:
-    """Return a case among a thousand stopped and a hundred running containers."""
+def among_many(name: str, what: str, timed: str, goal: float, before: tuple[str, ...] = ()) -> Case:
+    """Return a case among a thousand stopped and a hundred running containers, which all such cases share."""
     create = "xargs -P 4 -I % {cli} create --name {name}-% --label bench={name} {image} true"
     start = "xargs -P 4 -I % {cli} run -d --name {name}-r% --label bench={name} {image} sleep 100000"
-    setup = (f"sh -c 'seq 1000 | {create} >/dev/null'", f"sh -c 'seq 100 | {start} >/dev/null'")
+    there = "test $({cli} ps -aq --filter label=bench={name} | wc -l) -ge 1100"
+    setup = (f"sh -c '{there} || {{{{ seq 1000 | {create}; seq 100 | {start}; }}}} >/dev/null'",)
     remove = "sh -c '{cli} ps -aq --filter label=bench={name} | xargs -n 100 {cli} rm -f >/dev/null'"
-    return Case(name, f"{what} (1,000 stopped, 100 running)", timed, goal, setup=setup, teardown=(remove,), runs=7)
+    return Case(
+        f"scale-{name}",
+        f"{what} (1,000 stopped, 100 running)",
+        timed,
+        goal,
+        setup=setup,
+        before=before,
+        teardown=(remove,),
+        runs=7,
+        shared="scale",
+    )
+
+
+def logged(name: str, what: str, command: str, megabytes: int) -> Case:
+    """Return the case of much output."""
+    timed = f"{{cli}} run --rm {{image}} sh -c '{command}'"
+    return Case(name, f"run IMAGE: {megabytes} MB of {what}", timed, 1.0, runs=2, memory=True)
 
 
 def services(count: int, *, chained: bool = False) -> str:
@@ -129,8 +148,15 @@ CASES = (
         compose=services(5, chained=True),
         runs=3,
     ),
-    many("many-ps", "ps -a", "{cli} ps -a", 1.0),
-    many("many-run", "run --rm IMAGE true", "{cli} run --rm {image} true", 0.2),
+    among_many("ps-all", "ps -a", "{cli} ps -a", 1.0),
+    among_many("ps", "ps", "{cli} ps", 1.0),
+    among_many("inspect", "inspect CONTAINER", "{cli} inspect {name}-500", 1.0),
+    among_many("complete", "__complete rm", "{cli} __complete rm ''", 1.0),
+    among_many("df", "system df", "{cli} system df", 1.0),
+    among_many("run", "run --rm IMAGE true", "{cli} run --rm {image} true", 0.2),
+    among_many(
+        "rm", "rm CONTAINER", "{cli} rm {name}-gone", 1.0, before=("{cli} create --name {name}-gone {image} true",)
+    ),
     Case(
         "pull",
         "pull, 200 MB in 8 layers",
@@ -170,12 +196,6 @@ CASES = (
     ),
     Case("config", "compose config, 10 services", f"{COMPOSE} config", 1.5, compose=services(10)),
     Case("config-200", "compose config, 200 services", f"{COMPOSE} config", 3.0, compose=services(200), runs=5),
-    Case(
-        "log",
-        "run IMAGE: 1 GB to stdout",
-        "{cli} run --rm {image} head -c 1000000000 /dev/zero",
-        1.0,
-        runs=3,
-        memory=True,
-    ),
+    logged("log", "text", "yes a line of text as many programs write them | head -c 200000000", 200),
+    logged("log-random", "random bytes", "head -c 100000000 /dev/urandom", 100),
 )

@@ -22,8 +22,8 @@ class Kept(NamedTuple):
     memory: int
 
 
-def kept(program: str) -> Kept:
-    """Return what runs of a program on this machine; of processes that end meanwhile nothing is told."""
+def kept(program: str, more: int = 0) -> Kept:
+    """Return what runs of a program on this machine, and of the process `more`; of processes that end meanwhile nothing is told."""
     count = memory = 0
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -31,7 +31,7 @@ def kept(program: str) -> Kept:
         try:
             with open(f"/proc/{name}/comm") as file:
                 command = file.read().strip()
-            if command not in PROCESSES.get(program, ()):
+            if command not in PROCESSES.get(program, ()) and int(name) != more:
                 continue
             with open(f"/proc/{name}/smaps_rollup") as file:
                 memory += sum(int(line.split()[1]) for line in file if line.startswith("Pss:")) * 1024

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hyperbox.cli.bench import measure_many
+from hyperbox.cli.bench import Bench, Large, Program, measure_many, wanted_cases
+from hyperbox.cli.bench_cases import Case
 
 
 def test_many_runs_are_counted_and_bounded(tmp_path: Path) -> None:
@@ -20,3 +21,29 @@ def test_many_runs_are_counted_and_bounded(tmp_path: Path) -> None:
 
 def test_a_failure_among_many_is_told() -> None:
     assert measure_many(["sh", "-c", "exit 3"], 2, 4).code == 3
+
+
+def test_cases_that_share_a_setup_make_it_once_and_take_it_away_at_the_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = {"setup": ("sh -c 'echo setup {name} >>LOG'",), "teardown": ("sh -c 'echo teardown >>LOG'",)}
+    given = {key: tuple(word.replace("LOG", str(log)) for word in value) for key, value in words.items()}
+    runner = Bench([Program("one", ("true",)), Program("two", ("true",))], "image", 1, Large(str(tmp_path), ""))
+    for number in range(3):
+        case = Case(f"case{number}", "what", "{cli}", None, **given, runs=1, shared="group")
+        row = runner.case(case, 0.0, lasts=number < 2)
+        assert [len(times) for times in row.times.values()] == [1, 1]
+    assert log.read_text().split("\n")[:-1] == ["setup bench-group"] * 2 + ["teardown"] * 2
+
+
+def test_what_could_not_be_made_is_told_for_every_case_that_needs_it(tmp_path: Path) -> None:
+    runner = Bench([Program("one", ("true",))], "image", 1, Large(str(tmp_path), ""))
+    for lasts in (True, False):
+        case = Case("case", "what", "{cli}", None, setup=("sh -c 'echo why >&2; exit 1'",), runs=1, shared="group")
+        assert runner.case(case, 0.0, lasts=lasts).missing == {"one": "why"}
+
+
+def test_a_group_is_chosen_by_its_name_and_only_its_last_case_ends_it() -> None:
+    chosen = wanted_cases(("scale", "exec"), (0.0, 0.02))
+    scale = [lasts for case, _, lasts in chosen if case.shared == "scale"]
+    assert scale == [True] * (len(scale) - 1) + [False]
+    assert [pause for case, pause, _ in chosen if case.name == "exec"] == [0.0, 0.02]

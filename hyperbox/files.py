@@ -196,8 +196,9 @@ def copy_content(
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         outgoing = os.open(target, flags, 0o600, dir_fd=target_folder)
         try:
-            while os.sendfile(outgoing, incoming, None, 8 << 20):
-                pass
+            offset = 0
+            while sent := os.sendfile(outgoing, incoming, offset, 8 << 20):
+                offset += sent
         finally:
             os.close(outgoing)
     finally:

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 
+from hyperbox import bundle
 from hyperbox.errors import DISK_ERRORS, HyperBoxError, disk_error
 
 
@@ -67,12 +68,33 @@ def run(arguments: list[str]) -> int:
         return unexpected(error, debug)
 
 
+# what a command with this first word is going to start, as a rule
+STARTING = {"run": "container", "start": "container", "exec": "exec"}
+
+
+def begin_early(arguments: list[str]) -> None:
+    """Load what the first word is likely to need at once, and send the monitor of a container ahead before the word is even parsed.
+
+    A guess and no more: whatever the words turn out to mean, a monitor that nobody calls goes, and modules that are missing are imported.
+    """
+    word = arguments[1] if len(arguments) > 1 else ""
+    if os.path.basename(arguments[0]) == "docker-compose":
+        return
+    if word in STARTING:
+        bundle.preload("fork")
+        from hyperbox.cli.connect import send_early
+
+        send_early(STARTING[word])
+    bundle.preload(word)
+
+
 def main() -> None:
     """Run `sys.argv` and leave; `os._exit` saves the interpreter's own tear-down (1-2 ms).
 
     Short commands end before garbage is worth collecting (2 ms while modules are loaded); long ones still collect theirs.
     """
     gc.set_threshold(20_000, 20, 20)
+    begin_early(sys.argv)
     code = run(sys.argv)
     try:
         sys.stdout.flush()

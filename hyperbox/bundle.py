@@ -1,10 +1,14 @@
 """One file with the code of all modules, made by `setup install` beside them: importing from it costs half of what files of their own do.
 
     8 bytes    the interpreter's magic number for compiled code, and 4 zero bytes
-    8 bytes    length of the loader (this module's own code), length of the index: little-endian, 32 bits each
-    loader     marshalled code; bin/hyperbox executes it and calls `install`
+    12 bytes   length of the loader (this module's own code), of the groups' and of the modules' index: little-endian, 32 bits each
+    loader     marshalled code; bin/hyperbox executes it as the module hyperbox.bundle and calls `install`
+    groups     marshalled {group: (offset, length)}
     index      marshalled {module: (is a package, source's path, its size, its mtime in ns, offset, length)}
-    code       marshalled, each module's at its offset
+    code       marshalled, each module's and each group's at its offset
+
+A group is what one command needs, in the order in which it is imported: one read and one unmarshalling instead of thirty, and nothing of the
+import system's own work. `preload` brings a group in; what it leaves out is imported one by one.
 
 The sources stay the truth: a module whose source has another size or time than when the file was made is imported in the ordinary way, and
 so is all where the file is missing or of another interpreter. The loader imports nothing that a started interpreter has not loaded, which
@@ -16,57 +20,164 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
+    # is a package, source's path, its size, its mtime
+    Source = tuple[bool, str, int, int]
     Entry = tuple[bool, str, int, int, int, int]
     Path = Sequence[str] | None
 
 NAME = "modules.bundle"
-HEAD = 16
+HEAD = 20
 # of the standard library: it is imported by every module of ours, and nothing else on the hot paths is a file of Python
 FOREIGN = ("__future__",)
 
 
+def _below(package: str, names: str) -> "tuple[str, ...]":
+    return tuple(f"hyperbox.{package}.{name}" for name in names.split())
+
+
+_GRAMMAR = (*_below("cli", "dispatch connect"), *_below("grammar", "flags parse tables values"))
+_ENGINE = (*_GRAMMAR, *_below("cli", "configuration_file"), *_below("engine", "control events native state"))
+_ENGINE_FOR = (*_ENGINE, "hyperbox.cli.context_store")
+_LAUNCH = _below("engine", "attach containers launch signals")
+_PROCESS = (
+    *_below("engine", "monitor_loop monitor_process monitor_streams spec spec_host"),
+    "hyperbox.runtime.adapters",
+)
+# group -> the groups that are there before it, and the modules that it is for, with what these import as they are loaded
+GROUPS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
+    "main": ((), ("hyperbox.__main__",)),
+    # before a command forks its monitor, and then what each of the two goes on with
+    "fork": (("main",), ("hyperbox.cli.connect", *_below("engine", "ahead state"))),
+    "monitor": (
+        ("main", "fork"),
+        (
+            *_PROCESS,
+            *_below("engine", "life_events monitor network network_files network_setup project_groups removal rootfs"),
+        ),
+    ),
+    "exec-monitor": (("main", "fork"), (*_PROCESS, *_below("engine", "exec_monitor"))),
+    "run": (
+        ("main", "fork"),
+        (
+            *_ENGINE,
+            *_LAUNCH,
+            *_below("cli", "run container_spec attached"),
+            *_below("engine", "container_spec create_checks creation log_options merge_config names recovery"),
+            *_below("image", "reference store"),
+        ),
+    ),
+    "exec": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, *_below("cli", "attached streams"), "hyperbox.engine.exec")),
+    "start": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, "hyperbox.cli.lifecycle")),
+    "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers signals"))),
+    "rm": (
+        ("main",),
+        (*_ENGINE_FOR, "hyperbox.cli.lifecycle", *_below("engine", "containers recovery removal signals")),
+    ),
+    "ps": (("main",), (*_ENGINE_FOR, *_below("cli", "container_list output"), *_below("engine", "inspect listing"))),
+    "images": (("main",), (*_ENGINE_FOR, *_below("cli", "image_list output"), *_below("image", "listing store"))),
+    "inspect": (("main",), (*_ENGINE_FOR, *_below("cli", "inspect output"), *_below("engine", "inspect spec volumes"))),
+    "logs": (
+        ("main",),
+        (*_ENGINE_FOR, *_below("cli", "moments streams attached"), *_below("engine", "log_options logs")),
+    ),
+    "__complete": (
+        ("main",),
+        (*_GRAMMAR, "hyperbox.cli.complete", *_below("grammar", "complete complete_table help tables_help")),
+    ),
+}
+
+
 class Finder:
-    """A finder and loader (importlib.abc) over the index of a bundle. The file is opened for each module: descriptors don't outlive a fork."""
+    """A finder and loader (importlib.abc) over a bundle. The file is opened whenever something is read: descriptors don't outlive a fork."""
 
-    __slots__ = ("index", "path")
+    __slots__ = ("_index", "_index_place", "groups", "path")
 
-    def __init__(self, path: str, index: "dict[str, Entry]") -> None:
+    def __init__(self, path: str, groups: "dict[str, tuple[int, int]]", index_place: "tuple[int, int]") -> None:
         self.path = path
-        self.index = index
+        self.groups = groups
+        self._index_place = index_place
+        self._index: dict[str, Entry] | None = None
 
     def find_spec(self, name: str, _path: "Path" = None, _target: object = None) -> "ModuleSpec | None":
-        entry = self.index.get(name)
-        if entry is None:
+        if not name.startswith("hyperbox") and name not in FOREIGN:
             return None
-        try:
-            status = os.stat(entry[1])
-        except OSError:
+        entry = self.index().get(name)
+        if entry is None or not unchanged(entry[:4]):
             return None
-        if (status.st_size, status.st_mtime_ns) != entry[2:4]:
-            return None
-        spec: ModuleSpec = type(__spec__)(name, self, origin=entry[1], is_package=entry[0])  # type: ignore[arg-type]
+        return self.spec(name, entry[:4])
+
+    def spec(self, name: str, source: "Source") -> "ModuleSpec":
+        """Return the import system's record of a module."""
+        spec: ModuleSpec = type(__spec__)(name, self, origin=source[1], is_package=source[0])  # type: ignore[arg-type]
         spec.has_location = True
-        if entry[0]:
-            spec.submodule_search_locations = [os.path.dirname(entry[1])]
+        if source[0]:
+            spec.submodule_search_locations = [os.path.dirname(source[1])]
         return spec
 
     def create_module(self, _spec: "ModuleSpec") -> None:
         return None
 
     def exec_module(self, module: "ModuleType") -> None:
+        exec(self.read(self.index()[module.__name__][4:]), module.__dict__)
+
+    def index(self) -> "dict[str, Entry]":
+        """Return where each module's code lies."""
+        if self._index is None:
+            found: dict[str, Entry] = self.read(self._index_place)  # type: ignore[assignment]
+            self._index = found
+        return self._index
+
+    def read(self, place: "tuple[int, int]") -> "CodeType":
+        """Return what lies at (offset, length)."""
         import marshal
 
-        _, _, _, _, offset, length = self.index[module.__name__]
         descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            code = os.pread(descriptor, length, offset)
+            data = os.pread(descriptor, place[1], place[0])
         finally:
             os.close(descriptor)
-        exec(marshal.loads(code), module.__dict__)
+        return marshal.loads(data)  # type: ignore[no-any-return]
+
+    def preload(self, group: str) -> None:
+        """Import the modules of a group that are not there yet, but for those whose source has changed."""
+        if group not in self.groups:
+            return
+        entries: tuple[tuple[str, Source, CodeType], ...] = self.read(self.groups[group])  # type: ignore[assignment]
+        for name, source, code in entries:
+            if name not in sys.modules and unchanged(source):
+                self._load(name, source, code)
+
+    def _load(self, name: str, source: "Source", code: "CodeType") -> None:
+        """Do what an import does, where nothing has to be looked for."""
+        module = type(sys)(name)
+        parent, _, own_name = name.rpartition(".")
+        module.__spec__ = self.spec(name, source)
+        module.__loader__ = self  # type: ignore[assignment]
+        module.__file__ = source[1]
+        module.__package__ = name if source[0] else parent
+        if source[0]:
+            module.__path__ = module.__spec__.submodule_search_locations  # type: ignore[assignment]
+        sys.modules[name] = module
+        try:
+            exec(code, module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        if parent:
+            setattr(sys.modules[parent], own_name, module)
+
+
+def unchanged(source: "Source") -> bool:
+    """Return whether a module's source is what it was when the bundle was made."""
+    try:
+        status = os.stat(source[1])
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == source[2:]
 
 
 def install(path: str, descriptor: int) -> None:
@@ -74,9 +185,16 @@ def install(path: str, descriptor: int) -> None:
     import marshal
 
     head = os.pread(descriptor, HEAD, 0)
-    loader, index = (int.from_bytes(head[place : place + 4], "little") for place in (8, 12))
-    entries = marshal.loads(os.pread(descriptor, index, HEAD + loader))
-    sys.meta_path.insert(0, Finder(path, entries))
+    loader, groups, index = (int.from_bytes(head[place : place + 4], "little") for place in (8, 12, 16))
+    places = marshal.loads(os.pread(descriptor, groups, HEAD + loader))
+    sys.meta_path.insert(0, Finder(path, places, (HEAD + loader + groups, index)))
+
+
+def preload(group: str) -> None:
+    """Import a group's modules at once where there is a bundle; elsewhere they come one by one, as they are asked for."""
+    finder = sys.meta_path[0]
+    if type(finder) is Finder:
+        finder.preload(group)
 
 
 # --- making ---
@@ -94,6 +212,44 @@ def sources(package: str) -> "Iterator[tuple[str, bool, str]]":
         yield name, False, str(__import__(name).__file__)
 
 
+def imported(text: str) -> "Iterator[str]":
+    """Yield what a module's source imports as it is loaded: names of modules, and of what may be modules. Pure."""
+    import ast
+
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def in_order(entries: "Iterable[str]", texts: "Mapping[str, str]") -> "list[str]":
+    """Return `entries` (those that are in `texts`) and all that they import, each after what it needs itself. Pure."""
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in found or name in visiting or name not in texts:
+            return
+        visiting.add(name)
+        visit(name.rpartition(".")[0])
+        for each in imported(texts[name]):
+            visit(each)
+        found.append(name)
+
+    visiting: set[str] = set()
+    for entry in entries:
+        visit(entry)
+    return found
+
+
+def members(group: str, texts: "Mapping[str, str]") -> "list[str]":
+    """Return the modules of a group in order, without those of the groups before it. Pure."""
+    before, entries = GROUPS[group]
+    there = {name for each in before for name in (*members(each, texts),)}
+    return [name for name in in_order(entries, texts) if name not in there]
+
+
 def write(package: str) -> None:
     """Make the bundle of the package in the folder `package`, in one step. Raises OSError, SyntaxError."""
     import marshal
@@ -101,23 +257,36 @@ def write(package: str) -> None:
 
     from hyperbox.files import write_atomic
 
-    modules = []
+    places: dict[str, Source] = {}
+    texts: dict[str, str] = {}
+    codes: dict[str, CodeType] = {}
     for name, is_package, path in sources(os.path.abspath(package)):
         status = os.stat(path)
-        with open(path, "rb") as file:
-            code = marshal.dumps(compile(file.read(), path, "exec", dont_inherit=True))
-        modules.append((name, (is_package, path, status.st_size, status.st_mtime_ns), code))
-    loader = next(code for name, _, code in modules if name == "hyperbox.bundle")
-    # offsets are written with their final width whatever their value, so the length of the index is known before they are
-    offset = 1 << 30
-    length = len(marshal.dumps({name: (*source, offset, offset) for name, source, _ in modules}, 2))
-    offset = HEAD + len(loader) + length
-    index = {}
-    for name, source, code in modules:
-        index[name] = (*source, offset, len(code))
-        offset += len(code)
-    head = MAGIC_NUMBER + bytes(4) + len(loader).to_bytes(4, "little") + length.to_bytes(4, "little")
-    content = b"".join((head, loader, marshal.dumps(index, 2), *(code for _, _, code in modules)))
+        places[name] = (is_package, path, status.st_size, status.st_mtime_ns)
+        with open(path, encoding="utf-8") as file:
+            texts[name] = file.read()
+        codes[name] = compile(texts[name], path, "exec", dont_inherit=True)
+    loader = marshal.dumps(codes["hyperbox.bundle"])
+    blobs = {name: marshal.dumps(code) for name, code in codes.items()}
+    joined = {
+        group: marshal.dumps(tuple((name, places[name], codes[name]) for name in members(group, texts)))
+        for group in GROUPS
+    }
+    # offsets are written with their final width whatever their value, so the length of the indexes is known before they are
+    wide = 1 << 30
+    groups = len(marshal.dumps(dict.fromkeys(joined, (wide, wide)), 2))
+    length = len(marshal.dumps({name: (*source, wide, wide) for name, source in places.items()}, 2))
+    offset = HEAD + len(loader) + groups + length
+    offsets = {}
+    for key, blob in (*blobs.items(), *joined.items()):
+        offsets[key] = (offset, len(blob))
+        offset += len(blob)
+    lengths = b"".join(number.to_bytes(4, "little") for number in (len(loader), groups, length))
+    indexes = (
+        marshal.dumps({group: offsets[group] for group in joined}, 2),
+        marshal.dumps({name: (*source, *offsets[name]) for name, source in places.items()}, 2),
+    )
+    content = b"".join((MAGIC_NUMBER, bytes(4), lengths, loader, *indexes, *blobs.values(), *joined.values()))
     write_atomic(f"{package}/{NAME}", content, mode=0o644)
 
 

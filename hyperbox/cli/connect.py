@@ -68,8 +68,19 @@ def native_engine(ahead: Ahead | None = None) -> NativeEngine:
     return engine
 
 
+# the monitor that was sent ahead before the command line was parsed, by what it is for
+_sent: dict[str, Ahead | None] = {}
+
+
+def send_early(kind: str) -> None:
+    """Send a monitor ahead for the command that will call `expect_start`, if it does."""
+    _sent[kind] = expect_start(kind)
+
+
 def expect_start(kind: str) -> Ahead | None:
-    """Send a monitor ahead, as this command will start a "container" or an "exec"; see `engine.ahead`."""
+    """Return a monitor that was sent ahead, as this command will start a "container" or an "exec"; see `engine.ahead`."""
+    if kind in _sent:
+        return _sent.pop(kind)
     if not is_root():
         return None
     from hyperbox.engine.ahead import send_ahead

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox import files, process
+from hyperbox import bundle, files, process
 from hyperbox.engine import control
 from hyperbox.errors import EngineError, HyperBoxError, disk_error
 
@@ -59,6 +59,7 @@ def send_ahead(roots: Roots, kind: str) -> Ahead | None:
 
 def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _socket.socket) -> None:
     """Be the monitor, from just after the fork to its end."""
+    bundle.preload("monitor" if kind == CONTAINER else "exec-monitor")
     become_daemon({starter.fileno(), data.fileno()})  # before there is a thread that opens and closes descriptors
     from hyperbox.kernel.cgroups import hasten_moves
 

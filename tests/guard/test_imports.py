@@ -28,7 +28,7 @@ BELOW: dict[str, set[str]] = {
     "warm": {"runtime", "kernel"},
     "kernel": set(),
 }
-BOTTOM = {"errors", "process", "files"}
+BOTTOM = {"errors", "process", "files", "bundle"}
 # modules of engine that plan and project may see
 PUBLIC_ENGINE = {"hyperbox.engine.api"}
 # library -> the files (prefixes below hyperbox/) that may import it

@@ -23,15 +23,20 @@ def package(folder: Path) -> Path:
 
 
 def value(place: Path) -> str:
-    """Return what a fresh interpreter imports, started as bin/hyperbox starts one: what it found, and by which loader."""
+    """Return what a fresh interpreter imports: what it found, and by which loader."""
+    return started(
+        place,
+        "import hyperbox.room.thing as thing, __future__ as future\n"
+        "print(thing.VALUE, type(thing.__loader__).__name__, type(future.__loader__).__name__, thing.__file__)",
+    )
+
+
+def started(place: Path, program: str) -> str:
+    """Return what a program prints in a fresh interpreter that was started as bin/hyperbox starts one."""
     script = (ROOT / "bin" / "hyperbox").read_text()
     head = script.partition("bundle = f")[2].partition("    elif")[0]
     lines = "\n".join(line.removeprefix(" " * 8) for line in f"        bundle = f{head}".splitlines())
-    program = (
-        f"import os, sys\npackages = {str(place.parent)!r}\nsys.path.append(packages)\n{lines}\n"
-        "import hyperbox.room.thing as thing, __future__ as future\n"
-        "print(thing.VALUE, type(thing.__loader__).__name__, type(future.__loader__).__name__, thing.__file__)"
-    )
+    program = f"import os, sys\npackages = {str(place.parent)!r}\nsys.path.append(packages)\n{lines}\n{program}"
     done = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -56,3 +61,40 @@ def test_a_bundle_of_another_interpreter_is_left_alone(tmp_path: Path) -> None:
     path = place / bundle.NAME
     path.write_bytes(b"\0\0\0\0" + path.read_bytes()[4:])
     assert value(place).startswith("bundled SourceFileLoader ")
+
+
+def test_groups_name_modules_that_are_there() -> None:
+    """A name that is none would be left out without a word."""
+    there = {name for name, _, _ in bundle.sources(str(ROOT / "hyperbox"))}
+    for group, (before, entries) in bundle.GROUPS.items():
+        assert set(before) <= set(bundle.GROUPS), group
+        assert set(entries) <= there, (group, set(entries) - there)
+
+
+def test_a_group_has_each_module_after_what_it_imports() -> None:
+    texts = {name: Path(path).read_text() for name, _, path in bundle.sources(str(ROOT / "hyperbox"))}
+    for group, (before, _) in bundle.GROUPS.items():
+        there = {name for each in before for name in bundle.members(each, texts)}
+        for name in bundle.members(group, texts):
+            needs = {each for each in bundle.imported(texts[name]) if each in texts}
+            assert needs <= there, (group, name, needs - there)
+            there.add(name)
+
+
+def test_a_group_is_loaded_at_once_but_for_changed_sources(tmp_path: Path) -> None:
+    place = package(tmp_path)
+    (place / "room" / "other.py").write_text("VALUE = 'bundled'\n")
+    bundle.GROUPS["test"] = ((), ("hyperbox.room.thing", "hyperbox.room.other"))
+    try:
+        bundle.write(str(place))
+    finally:
+        del bundle.GROUPS["test"]
+    (place / "room" / "other.py").write_text("VALUE = 'changed'\n")
+    program = (
+        "sys.modules['hyperbox.bundle'].preload('test')\n"
+        "print(sorted(name for name in sys.modules if name.startswith('hyperbox')))\n"
+        "import hyperbox, hyperbox.room.other as other, hyperbox.room.thing as thing\n"
+        "print(other.VALUE, thing.VALUE, thing.__spec__.parent, hyperbox.room.thing is thing, hyperbox.__path__)"
+    )
+    names = ["hyperbox", "hyperbox.bundle", "hyperbox.room", "hyperbox.room.thing"]
+    assert started(place, program) == f"{names}\nchanged bundled hyperbox.room True ['{place}']"

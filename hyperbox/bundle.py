@@ -54,12 +54,11 @@ GROUPS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
     "fork": (("main",), ("hyperbox.cli.connect", *_below("engine", "ahead state"))),
     "monitor": (
         ("main", "fork"),
-        (
-            *_PROCESS,
-            *_below("engine", "life_events monitor network network_files network_setup project_groups removal rootfs"),
-        ),
+        (*_PROCESS, *_below("engine", "monitor_start network network_files network_setup project_groups rootfs")),
     ),
-    "exec-monitor": (("main", "fork"), (*_PROCESS, *_below("engine", "exec_monitor"))),
+    # what it needs while its container runs
+    "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor removal")),
+    "exec-monitor": (("main", "fork"), (*_PROCESS, "hyperbox.engine.exec_monitor")),
     "run": (
         ("main", "fork"),
         (

@@ -58,9 +58,12 @@ def spawn(
     stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
+    given: Sequence[tuple[int, int]] = (),
     setsid: bool = False,
 ) -> int:
     """Start `argv` (its first word an absolute path) and return its pid; the descriptors given become its streams.
+
+    `given` are more of ours with the numbers that it is to have them under.
 
     Raises OSError (FileNotFoundError, PermissionError) when it can't be executed. See posix_spawn(3).
     """
@@ -69,6 +72,7 @@ def spawn(
         for target, source in ((0, stdin), (1, stdout), (2, stderr))
         if source is not None
     ]
+    actions += [(os.POSIX_SPAWN_DUP2, source, target) for source, target in given]
     environment = os.environ if env is None else env
     return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
 

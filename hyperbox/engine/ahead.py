@@ -66,7 +66,7 @@ def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _sock
     hasten_moves()
     ground = None
     if kind == CONTAINER:
-        from hyperbox.engine import monitor, monitor_setup
+        from hyperbox.engine import monitor_setup, monitor_start
 
         try:
             ground = monitor_setup.Ground(roots)
@@ -89,7 +89,7 @@ def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _sock
         stdin = bool(message["stdin"])
         be_child(
             container,
-            lambda: monitor.be_monitor(roots, container, starter, lock, streams, stdin=stdin, ground=ground),
+            lambda: monitor_start.be_monitor(roots, container, starter, lock, streams, stdin=stdin, ground=ground),
         )
     else:
         be_child(container, lambda: exec_monitor.be_monitor(roots, container, str(message["exec"]), starter, streams))

@@ -9,8 +9,8 @@ from hyperbox.engine import control, life_events, project_groups
 from hyperbox.engine.ahead import become_daemon, described
 from hyperbox.engine.exec import read_record, record_path
 from hyperbox.engine.monitor_loop import READ, Loop
-from hyperbox.engine.monitor_process import forget, start_exec
-from hyperbox.engine.monitor_streams import Client, Stdio, Streams
+from hyperbox.engine.monitor_process import Stdio, forget, start_exec
+from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.kernel import syscalls

@@ -12,8 +12,7 @@ import os
 import time
 
 from hyperbox import files, process
-from hyperbox.engine import control, project_groups, restart
-from hyperbox.engine.ahead import become_daemon, described
+from hyperbox.engine import control, restart
 from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.life_events import begun, ended
 from hyperbox.engine.log_options import log_options
@@ -21,22 +20,22 @@ from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
 from hyperbox.engine.monitor_process import start_process
 from hyperbox.engine.monitor_setup import (
-    Ground,
     cgroup_path,
     forget_runtime_state,
-    set_up,
     take_down,
+    unmount_root,
 )
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, now, update_state
 from hyperbox.errors import HyperBoxError, NotFound
-from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
 
     from hyperbox.engine.monitor_health import Prober
+    from hyperbox.engine.monitor_process import Stdio
+    from hyperbox.engine.monitor_start import Begun
 
     Json = dict[str, object]
 
@@ -46,17 +45,14 @@ class Monitor:
 
     __slots__ = (
         "_again",
+        "_begun",
         "_container",
         "_controls",
         "_folder",
-        "_ground",
         "_hurrying",
-        "_listener",
         "_lock",
         "_loop",
-        "_netns",
         "_prober",
-        "_resolver",
         "_roots",
         "_started",
         "_starter",
@@ -64,9 +60,7 @@ class Monitor:
         "_wait",
     )
 
-    def __init__(
-        self, roots: Roots, container: Container, starter: control.Channel, lock: int, ground: Ground | None
-    ) -> None:
+    def __init__(self, roots: Roots, container: Container, starter: control.Channel, lock: int, begun: Begun) -> None:
         self._roots = roots
         self._container = container
         self._folder = roots.container_run(container.id)
@@ -76,38 +70,29 @@ class Monitor:
         once = bool(container.config.get("StdinOnce"))
         self._streams = Streams(self._loop, log_writer(roots, container, self._loop), stdin_once=once)
         self._controls: list[control.Channel] = []
-        self._listener: _socket.socket | None = None
-        self._ground = ground
-        self._netns = -1
+        self._begun = begun
         self._prober: Prober | None = None
         # those who wait until the container is healthy
         self._hurrying: list[control.Channel] = []
-        self._resolver: object = None
         self._started = 0.0
         self._wait = 0.0
         self._again: Timer | None = None
 
     # --- start ---
     def start(self) -> None:
-        """Set the container up and start its process. Raises HyperBoxError or OSError; nothing but the container is left then."""
-        roots, container = self._roots, self._container
-        os.makedirs(self._folder, 0o700, exist_ok=True)
-        os.chdir(self._folder)  # the console socket's path must be short: unix(7)
-        me = os.getpid()
-        update_state(container, {"Monitor": me, "MonitorStart": process.start_time(me), "RestartCount": 0, "Error": ""})
-        roots.reached("monitor-recorded")
+        """Wait until the container's process runs, and record that. Raises HyperBoxError or OSError; nothing but the container is left then."""
+        container, starting = self._container, self._begun.starting
         try:
-            self._listen()  # first: the socket says that something may be held, see `state.holds_something`
-            outside = project_groups.leave_caller(roots)
-            self._netns = set_up(roots, container, self._ground)
             self._loop.catch_children()
+            self._loop.watch(self._begun.listener.fileno(), READ, self._accept)
             self._resolve()
             self._relay()
             self._take_waiting()
-            self._begin({"NetworkSettings": container.state["NetworkSettings"]})
-            outside()
+            self._begin(starting.finish(), {"NetworkSettings": container.state["NetworkSettings"]})
+            self._begun.outside()
         except BaseException:
-            take_down(roots, container)
+            starting.abandon()
+            take_down(self._roots, container)
             raise
         self._starter.send({"started": True})
         os.close(self._lock)
@@ -116,10 +101,10 @@ class Monitor:
         """Stay until the container has ended for good and all that it held is given back."""
         self._loop.run()
 
-    def _begin(self, more: Json, *, first: bool = True) -> None:
-        """Start the process, the first time or again, and record it with `more` changes of the state."""
+    def _begin(self, started: tuple[int, Stdio], more: Json, *, first: bool = True) -> None:
+        """Serve a process (pid, streams) that was started the first time or again, and record it with `more` changes of the state."""
         container = self._container
-        pid, stdio = start_process(self._roots, container)
+        pid, stdio = started
         self._roots.reached("started")
         self._streams.begin(stdio)
         self._started = time.monotonic()
@@ -142,27 +127,13 @@ class Monitor:
             self._prober.begin()
             self._prober.hurry(bool(self._hurrying))
 
-    def _listen(self) -> None:
-        try:
-            os.unlink(f"{self._folder}/monitor.sock")
-        except FileNotFoundError:
-            pass
-        self._listener = control.listen(self._folder, "monitor.sock")
-        self._loop.watch(self._listener.fileno(), READ, self._accept)
-
     def _resolve(self) -> None:
         """Answer the container's DNS questions where it is on a network of the user's."""
-        from hyperbox.engine.network_files import on_user_network
-
-        settings = self._container.state.get("NetworkSettings")
-        if self._netns < 0 or not isinstance(settings, dict) or not on_user_network(settings):
+        resolver = self._begun.resolver
+        if resolver is None:
             return
-        from hyperbox.engine.dns import Resolver
-
-        resolver = Resolver(self._roots, self._container.id, self._netns)
         for descriptor in resolver.descriptors():
             self._loop.watch(descriptor, READ, lambda _events, source=descriptor: resolver.handle(source))  # type: ignore[misc]
-        self._resolver = resolver
 
     def _relay(self) -> None:
         """Carry what comes to IPv6 addresses of the host, for a container without one."""
@@ -204,8 +175,7 @@ class Monitor:
         self._loop.watch(channel.fileno(), READ, lambda _events: self._control_ready(channel))
 
     def _accept(self, _events: int) -> None:
-        assert self._listener is not None
-        self.add_control(control.Channel(control.accept(self._listener)))
+        self.add_control(control.Channel(control.accept(self._begun.listener)))
 
     def _control_ready(self, channel: control.Channel) -> None:
         messages = channel.receive_ready()
@@ -306,7 +276,7 @@ class Monitor:
         forget_runtime_state(self._roots, self._container)
         cgroups.remove_group(cgroup_path(self._roots, self._container))
         try:
-            self._begin({}, first=False)
+            self._begin(start_process(self._roots, self._container), {}, first=False)
         except (HyperBoxError, OSError) as error:
             message = error.message if isinstance(error, HyperBoxError) else str(error)
             self._finish({"Pid": 0, "ExitCode": 128, "FinishedAt": now(), "Error": message})
@@ -338,9 +308,8 @@ class Monitor:
     def _leave(self, removed: bool) -> None:
         from hyperbox.engine import removal
 
-        if self._listener is not None:
-            self._loop.unwatch(self._listener.fileno())
-            self._listener.close()
+        self._loop.unwatch(self._begun.listener.fileno())
+        self._begun.listener.close()
         if self._streams.log is not None:
             self._streams.log.close()
         unmount_root(self._roots, self._container)
@@ -368,70 +337,3 @@ def prober(roots: Roots, container: Container, loop: Loop) -> Prober | None:
     from hyperbox.engine.monitor_health import Prober
 
     return Prober.for_container(roots, container, loop)
-
-
-def run_monitor(
-    roots: Roots, container: Container, starter: control.Channel, lock: int, data: _socket.socket | None, *, stdin: bool
-) -> None:
-    """Be the monitor of `container`, from just after the fork to the end; the caller then leaves with os._exit.
-
-    `data` is the data socket of a command that is attached from the beginning.
-    """
-    keep = {starter.fileno(), lock, -1 if data is None else data.fileno()}
-    become_daemon(keep - {-1})
-    be_monitor(roots, container, starter, lock, data, stdin=stdin)
-
-
-def be_monitor(
-    roots: Roots,
-    container: Container,
-    starter: control.Channel,
-    lock: int,
-    data: _socket.socket | None,
-    *,
-    stdin: bool,
-    ground: Ground | None = None,
-) -> None:
-    """Be the monitor of `container` in a process that is a daemon already; `ground` is what it has made so far."""
-    try:
-        monitor = Monitor(roots, container, starter, lock, ground)
-        if data is not None:
-            monitor.add_client(data, stdin=stdin)
-        monitor.start()
-        monitor.add_control(starter)
-    except (HyperBoxError, OSError) as error:
-        report_failure(roots, container, starter, error)
-        return
-    monitor.serve()
-
-
-def unmount_root(roots: Roots, container: Container) -> None:
-    """Unmount the container's root file system, so that its folder can be removed; none mounted is no error."""
-    from hyperbox.engine import removal
-
-    try:
-        syscalls.umount(f"{removal.present_folder(roots, container)}/merged")
-    except OSError:
-        return
-
-
-def report_failure(roots: Roots, container: Container, starter: control.Channel, error: Exception) -> None:
-    """The start failed: the state says why, the starter is told, and --rm removes the container."""
-    from hyperbox.engine import removal
-
-    message = described(error)
-    removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(roots, container)
-    if not removed:
-        code = message["code"] if message["code"] in (126, 127) else 128
-        ended: Json = {
-            "Status": "created",
-            "ExitCode": code,
-            "Error": message["error"],
-            "Monitor": 0,
-            "MonitorStart": 0,
-        }
-        update_state(container, ended)
-    starter.send(message)
-    if removed:
-        unmount_root(roots, container)
-        removal.remove_rest(roots, container)

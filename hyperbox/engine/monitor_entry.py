@@ -49,7 +49,7 @@ def begin(arguments: Sequence[str], descriptors: Sequence[int]) -> None:
     starter = control.Channel(_socket.socket(fileno=descriptors[0]))
     data = _socket.socket(fileno=descriptors[-1]) if descriptors[-1] >= 0 else None
     if kind == "container":
-        from hyperbox.engine.monitor import run_monitor
+        from hyperbox.engine.monitor_start import run_monitor
 
         be_child(
             container, lambda: run_monitor(roots, container, starter, descriptors[1], data, stdin=options[0] == "1")

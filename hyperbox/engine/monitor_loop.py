@@ -56,6 +56,7 @@ class Loop:
         _signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         _signal.signal(_signal.SIGCHLD, lambda _number, _frame: None)
         self.watch(self._wake_read, READ, self._woken)
+        self.after(0, self.reap)  # those that ended before
 
     def watch(self, descriptor: int, events: int, handler: OnReady) -> None:
         """Call `handler(events)` whenever `descriptor` is ready for one of `events` (or has gone); replaces an earlier watch."""

@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 
 from hyperbox.engine import control
-from hyperbox.engine.monitor_streams import Stdio
 from hyperbox.engine.state import Container, Roots
-from hyperbox.runtime.adapters import adapter
+from hyperbox.runtime.adapters import Start, adapter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from collections.abc import Callable
 
     from hyperbox.runtime.adapters import Adapter
+
+
+class Stdio:
+    """The monitor's ends of a process's streams: descriptors, -1 where there is none. With a TTY, `stdin` is a copy of `stdout`."""
+
+    __slots__ = ("stderr", "stdin", "stdout", "tty")
+
+    def __init__(self, stdin: int, stdout: int, stderr: int, *, tty: bool) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.tty = tty
 
 
 class Ends:
@@ -51,28 +63,49 @@ def null_ends() -> Ends:
     return Ends(Stdio(-1, -1, -1, tty=True), (null, null, null))
 
 
-def start_process(roots: Roots, container: Container) -> tuple[int, Stdio]:
-    """Start the container's process from its bundle and return its pid and our ends of its streams.
+class Starting:
+    """A container's process that is being started: its streams are made, and its runtime may be waiting; see `adapters.Start`.
 
-    The process is then a child of this one, which must be a subreaper and stand in the bundle's folder.
+    This process must be a subreaper, whose child the container's process becomes, and stand in the bundle's folder.
+    """
+
+    __slots__ = ("_opened", "start")
+
+    def __init__(self, roots: Roots, container: Container) -> None:
+        folder = roots.container_run(container.id)
+        tty, stdin = bool(container.config.get("Tty")), bool(container.config.get("OpenStdin"))
+        runtime = runtime_of(roots, container)
+        opened = Opened("console.sock" if tty else "", stdin=stdin)
+        self._opened: Opened | None = opened
+        self.start = Start(runtime, folder, container.id, opened.ends.theirs, opened.console)
+
+    def finish(self) -> tuple[int, Stdio]:
+        """Return the process's pid and our ends of its streams. Raises EngineError with docker's words."""
+        opened, self._opened = self._opened, None
+        assert opened is not None
+        try:
+            pid = self.start.finish()
+        except BaseException:
+            opened.give_up()
+            raise
+        return pid, opened.settle()
+
+    def abandon(self) -> None:
+        """Let nothing come of it; does nothing once `finish` was called."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self.start.abandon()
+            opened.give_up()
+
+
+def start_process(roots: Roots, container: Container) -> tuple[int, Stdio]:
+    """Start the container's process from the bundle that is there, and return its pid and our ends of its streams; see `Starting`.
 
     Raises EngineError with docker's words.
     """
-    folder = roots.container_run(container.id)
-    runtime = runtime_of(roots, container)
-    tty, stdin = bool(container.config.get("Tty")), bool(container.config.get("OpenStdin"))
-    return with_streams(
-        lambda ends, console: runtime.run(
-            folder,
-            container.id,
-            stdin=ends.theirs[0],
-            stdout=ends.theirs[1],
-            stderr=ends.theirs[2],
-            console_socket=console,
-        ),
-        "console.sock" if tty else "",
-        stdin=stdin,
-    )
+    starting = Starting(roots, container)
+    starting.start.spawn()
+    return starting.finish()
 
 
 def start_exec(
@@ -102,25 +135,49 @@ def start_exec(
         forget(pid_file)
 
 
-def with_streams(start: Callable[[Ends, str], int], console: str, *, stdin: bool) -> tuple[int, Stdio]:
-    """Call `start` with pipes, or with the name of a console socket that is served for it; returns what it does and our ends."""
-    ends = null_ends() if console else make_pipes(stdin=stdin)
-    listener = None
-    try:
+class Opened:
+    """The streams of a process to come: pipes, or a console socket of that name which is served for its runtime."""
+
+    __slots__ = ("_listener", "console", "ends")
+
+    def __init__(self, console: str, *, stdin: bool) -> None:
+        self.console = console
+        self.ends = null_ends() if console else make_pipes(stdin=stdin)
+        self._listener: _socket.socket | None = None
         if console:
             forget(console)
-            listener = control.listen(".", console, backlog=1)
-        pid = start(ends, console)
+            try:
+                self._listener = control.listen(".", console, backlog=1)
+            except BaseException:
+                self.give_up()
+                raise
+
+    def settle(self) -> Stdio:
+        """The process has its ends: return ours."""
+        self.ends.close_theirs()
+        if self._listener is None:
+            return self.ends.ours
+        stdio = receive_terminal(self._listener)
+        forget(self.console)
+        return stdio
+
+    def give_up(self) -> None:
+        """There will be no process."""
+        self.ends.close_theirs()
+        self.ends.close_ours()
+        if self._listener is not None:
+            self._listener.close()
+
+
+def with_streams(start: Callable[[Ends, str], int], console: str, *, stdin: bool) -> tuple[int, Stdio]:
+    """Call `start` with pipes, or with the name of a console socket that is served for it; returns what it does and our ends."""
+    opened = Opened(console, stdin=stdin)
+    try:
+        pid = start(opened.ends, console)
     except BaseException:
-        ends.close_ours()
-        if listener is not None:
-            listener.close()
+        opened.give_up()
         raise
-    finally:
-        ends.close_theirs()
-    stdio = ends.ours if listener is None else receive_terminal(listener)
-    forget(console)
-    return pid, stdio
+    return pid, opened.settle()
 
 
 def runtime_of(roots: Roots, container: Container) -> Adapter:

@@ -15,6 +15,7 @@ from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hyperbox.engine.monitor_process import Starting
     from hyperbox.runtime.adapters import Adapter
 
     Json = dict[str, object]
@@ -70,6 +71,8 @@ class Ground:
 def load_modules() -> None:
     """Import what `set_up` will need."""
     from hyperbox.engine import (  # noqa: F401
+        monitor_process,
+        monitor_start,
         network_files,
         network_setup,
         project_groups,
@@ -79,12 +82,24 @@ def load_modules() -> None:
     )
 
 
-def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
-    """Mount, join networks and write the bundle; returns the network namespace's descriptor, -1 for the host's.
+class Prepared:
+    """A container that is ready to start: the descriptor of its network namespace (-1: the host's), its process, whose runtime waits,
+    and the runtime's configuration (OCI)."""
+
+    __slots__ = ("config", "netns", "starting")
+
+    def __init__(self, netns: int, starting: Starting, config: Json) -> None:
+        self.netns = netns
+        self.starting = starting
+        self.config = config
+
+
+def set_up(roots: Roots, container: Container, ground: Ground | None) -> Prepared:
+    """Mount, join networks and describe the bundle, with the runtime's program loading meanwhile.
 
     The state gets its NetworkSettings in memory only: they are written when the process runs. Raises HyperBoxError with docker's words, or OSError.
     """
-    from hyperbox.engine import monitor_process, network, project_groups, spec, spec_host
+    from hyperbox.engine import monitor_process
 
     runtime = monitor_process.runtime_of(roots, container)
     held: dict[str, int] = {}
@@ -93,8 +108,21 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
         ground = None
     ground = ground or Ground(roots)
     ground.shield(runtime)
+    starting = monitor_process.Starting(roots, container)
+    try:
+        starting.start.spawn_waiting()
+        netns = network_namespace(roots, container, ground)
+        return Prepared(netns, starting, make_bundle(roots, container, netns, held))
+    except BaseException:
+        starting.abandon()
+        raise
+
+
+def make_bundle(roots: Roots, container: Container, netns: int, held: dict[str, int]) -> Json:
+    """Make all that a container's process needs around it, and return its configuration (OCI). `held`: see `propagation`."""
+    from hyperbox.engine import network, project_groups, spec, spec_host
+
     project_groups.create(roots, container.project)
-    netns = network_namespace(roots, container, ground)
     target = mount_root(roots, container)
     settings = network.setup(roots, container, netns) if joins_networks(container) else {}
     container.state = {**container.state, "NetworkSettings": settings}
@@ -105,7 +133,7 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
         from hyperbox.engine import propagation
 
         mounts = propagation.put_down(container, held, mounts)
-    bundle = spec.container_to_oci(
+    return spec.container_to_oci(
         container,
         container.config,
         rootfs=target,
@@ -114,9 +142,6 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> int:
         cgroup_path=cgroup_path(roots, container),
         host=spec_host.read_host(container, target),
     )
-    runtime.write_bundle(roots.container_run(container.id), bundle)
-    roots.reached("bundled")
-    return netns
 
 
 def mount_root(roots: Roots, container: Container) -> str:
@@ -205,6 +230,16 @@ def take_down(roots: Roots, container: Container) -> None:
     forget_runtime_state(roots, container)
     forget_execs(roots, container.id)
     files.remove_tree(roots.container_run(container.id))
+
+
+def unmount_root(roots: Roots, container: Container) -> None:
+    """Unmount the container's root file system, so that its folder can be removed; none mounted is no error."""
+    from hyperbox.engine import removal
+
+    try:
+        syscalls.umount(f"{removal.present_folder(roots, container)}/merged")
+    except OSError:
+        return
 
 
 def forget_execs(roots: Roots, container_id: str) -> None:

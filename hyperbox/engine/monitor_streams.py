@@ -12,6 +12,7 @@ import os
 
 from hyperbox.engine.control import LOST
 from hyperbox.engine.monitor_loop import READ, WRITE, Loop
+from hyperbox.engine.monitor_process import Stdio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,18 +24,6 @@ HELD_BYTES = 1 << 19
 SMALL_READ = 65536
 LARGE_READ = 1 << 20
 F_SETPIPE_SZ = 1031
-
-
-class Stdio:
-    """The monitor's ends of a process's streams: descriptors, -1 where there is none. With a TTY, `stdin` is a copy of `stdout`."""
-
-    __slots__ = ("stderr", "stdin", "stdout", "tty")
-
-    def __init__(self, stdin: int, stdout: int, stderr: int, *, tty: bool) -> None:
-        self.stdin = stdin
-        self.stdout = stdout
-        self.stderr = stderr
-        self.tty = tty
 
 
 class Client:

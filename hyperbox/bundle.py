@@ -1,4 +1,4 @@
-"""One file with the code of all modules, made by `setup install` beside them: importing from it costs half of what files of their own do.
+"""One file with the code of all modules, made by `setup install` (`bundle_making`): importing from it costs half of what files of their own do.
 
     8 bytes    the interpreter's magic number for compiled code, and 4 zero bytes
     12 bytes   length of the loader (this module's own code), of the groups' and of the modules' index: little-endian, 32 bits each
@@ -20,7 +20,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
@@ -33,61 +33,6 @@ NAME = "modules.bundle"
 HEAD = 20
 # of the standard library: it is imported by every module of ours, and nothing else on the hot paths is a file of Python
 FOREIGN = ("__future__",)
-
-
-def _below(package: str, names: str) -> "tuple[str, ...]":
-    return tuple(f"hyperbox.{package}.{name}" for name in names.split())
-
-
-_GRAMMAR = (*_below("cli", "dispatch connect"), *_below("grammar", "flags parse tables values"))
-_ENGINE = (*_GRAMMAR, *_below("cli", "configuration_file"), *_below("engine", "control events native state"))
-_ENGINE_FOR = (*_ENGINE, "hyperbox.cli.context_store")
-_LAUNCH = _below("engine", "attach containers launch signals")
-_PROCESS = (
-    *_below("engine", "monitor_loop monitor_process monitor_streams spec spec_host"),
-    "hyperbox.runtime.adapters",
-)
-# group -> the groups that are there before it, and the modules that it is for, with what these import as they are loaded
-GROUPS: "dict[str, tuple[tuple[str, ...], tuple[str, ...]]]" = {
-    "main": ((), ("hyperbox.__main__",)),
-    # before a command forks its monitor, and then what each of the two goes on with
-    "fork": (("main",), ("hyperbox.cli.connect", *_below("engine", "ahead state"))),
-    "monitor": (
-        ("main", "fork"),
-        (*_PROCESS, *_below("engine", "monitor_start network network_files network_setup project_groups rootfs")),
-    ),
-    # what it needs while its container runs
-    "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor removal")),
-    "exec-monitor": (("main", "fork"), (*_PROCESS, "hyperbox.engine.exec_monitor")),
-    "run": (
-        ("main", "fork"),
-        (
-            *_ENGINE,
-            *_LAUNCH,
-            *_below("cli", "run container_spec attached"),
-            *_below("engine", "container_spec create_checks creation log_options merge_config names recovery"),
-            *_below("image", "reference store"),
-        ),
-    ),
-    "exec": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, *_below("cli", "attached streams"), "hyperbox.engine.exec")),
-    "start": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, "hyperbox.cli.lifecycle")),
-    "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers signals"))),
-    "rm": (
-        ("main",),
-        (*_ENGINE_FOR, "hyperbox.cli.lifecycle", *_below("engine", "containers recovery removal signals")),
-    ),
-    "ps": (("main",), (*_ENGINE_FOR, *_below("cli", "container_list output"), *_below("engine", "inspect listing"))),
-    "images": (("main",), (*_ENGINE_FOR, *_below("cli", "image_list output"), *_below("image", "listing store"))),
-    "inspect": (("main",), (*_ENGINE_FOR, *_below("cli", "inspect output"), *_below("engine", "inspect spec volumes"))),
-    "logs": (
-        ("main",),
-        (*_ENGINE_FOR, *_below("cli", "moments streams attached"), *_below("engine", "log_options logs")),
-    ),
-    "__complete": (
-        ("main",),
-        (*_GRAMMAR, "hyperbox.cli.complete", *_below("grammar", "complete complete_table help tables_help")),
-    ),
-}
 
 
 class Finder:
@@ -194,100 +139,3 @@ def preload(group: str) -> None:
     finder = sys.meta_path[0]
     if type(finder) is Finder:
         finder.preload(group)
-
-
-# --- making ---
-def sources(package: str) -> "Iterator[tuple[str, bool, str]]":
-    """Yield (module, is a package, path) of every module below the folder of a package, and of those of the standard library."""
-    for folder, folders, names in os.walk(package):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for name in sorted(names):
-            path = f"{folder}/{name}"
-            if name.endswith(".py"):
-                words = os.path.relpath(path, os.path.dirname(package))[:-3].split("/")
-                is_package = words[-1] == "__init__"
-                yield ".".join(words[:-1] if is_package else words), is_package, path
-    for name in FOREIGN:
-        yield name, False, str(__import__(name).__file__)
-
-
-def imported(text: str) -> "Iterator[str]":
-    """Yield what a module's source imports as it is loaded: names of modules, and of what may be modules. Pure."""
-    import ast
-
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def in_order(entries: "Iterable[str]", texts: "Mapping[str, str]") -> "list[str]":
-    """Return `entries` (those that are in `texts`) and all that they import, each after what it needs itself. Pure."""
-    found: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in found or name in visiting or name not in texts:
-            return
-        visiting.add(name)
-        visit(name.rpartition(".")[0])
-        for each in imported(texts[name]):
-            visit(each)
-        found.append(name)
-
-    visiting: set[str] = set()
-    for entry in entries:
-        visit(entry)
-    return found
-
-
-def members(group: str, texts: "Mapping[str, str]") -> "list[str]":
-    """Return the modules of a group in order, without those of the groups before it. Pure."""
-    before, entries = GROUPS[group]
-    there = {name for each in before for name in (*members(each, texts),)}
-    return [name for name in in_order(entries, texts) if name not in there]
-
-
-def write(package: str) -> None:
-    """Make the bundle of the package in the folder `package`, in one step. Raises OSError, SyntaxError."""
-    import marshal
-    from importlib.util import MAGIC_NUMBER
-
-    from hyperbox.files import write_atomic
-
-    places: dict[str, Source] = {}
-    texts: dict[str, str] = {}
-    codes: dict[str, CodeType] = {}
-    for name, is_package, path in sources(os.path.abspath(package)):
-        status = os.stat(path)
-        places[name] = (is_package, path, status.st_size, status.st_mtime_ns)
-        with open(path, encoding="utf-8") as file:
-            texts[name] = file.read()
-        codes[name] = compile(texts[name], path, "exec", dont_inherit=True)
-    loader = marshal.dumps(codes["hyperbox.bundle"])
-    blobs = {name: marshal.dumps(code) for name, code in codes.items()}
-    joined = {
-        group: marshal.dumps(tuple((name, places[name], codes[name]) for name in members(group, texts)))
-        for group in GROUPS
-    }
-    # offsets are written with their final width whatever their value, so the length of the indexes is known before they are
-    wide = 1 << 30
-    groups = len(marshal.dumps(dict.fromkeys(joined, (wide, wide)), 2))
-    length = len(marshal.dumps({name: (*source, wide, wide) for name, source in places.items()}, 2))
-    offset = HEAD + len(loader) + groups + length
-    offsets = {}
-    for key, blob in (*blobs.items(), *joined.items()):
-        offsets[key] = (offset, len(blob))
-        offset += len(blob)
-    lengths = b"".join(number.to_bytes(4, "little") for number in (len(loader), groups, length))
-    indexes = (
-        marshal.dumps({group: offsets[group] for group in joined}, 2),
-        marshal.dumps({name: (*source, *offsets[name]) for name, source in places.items()}, 2),
-    )
-    content = b"".join((MAGIC_NUMBER, bytes(4), lengths, loader, *indexes, *blobs.values(), *joined.values()))
-    write_atomic(f"{package}/{NAME}", content, mode=0o644)
-
-
-if __name__ == "__main__":
-    write(os.path.dirname(os.path.abspath(__file__)))

@@ -27,10 +27,12 @@ class Attachment:
 
 def parse_network(text: str) -> Attachment:
     """Return one --network: a name, or name=…,alias=…,ip=…,driver-opt=k=v. The grammar has checked it."""
+    attachment = Attachment(text)
+    if "=" not in text:
+        return attachment
     from hyperbox.grammar.checks import is_long_network
     from hyperbox.grammar.values import split_commas
 
-    attachment = Attachment(text)
     if not is_long_network(text):
         return attachment
     for field in split_commas(text):

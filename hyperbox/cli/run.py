@@ -113,10 +113,12 @@ def check_options(invocation: Invocation) -> None:
 
 def check_tty(invocation: Invocation, spec: ContainerSpec) -> None:
     """Raise where -i and -t are given and stdin is no terminal; docker says so without its usual frame."""
+    if not spec.config.get("AttachStdin") or not spec.config.get("Tty"):
+        return
     from hyperbox.cli.attached import check_terminal
 
     try:
-        check_terminal(interactive=bool(spec.config.get("AttachStdin")), tty=bool(spec.config.get("Tty")))
+        check_terminal(interactive=True, tty=True)
     except HyperBoxError as error:
         sys.stderr.write(error.message + "\n")
         raise ExitStatus(1) from None
@@ -253,8 +255,6 @@ def run_attached(
     engine: NativeEngine, invocation: Invocation, spec: ContainerSpec, identifier_file: IdentifierFile
 ) -> int:
     """Create, start and stay; returns the container's exit code."""
-    from hyperbox.cli.attached import stay_attached
-
     stdin = bool(spec.config.get("AttachStdin"))
     try:
         container_id, attachment = engine.container_run(
@@ -274,6 +274,7 @@ def run_attached(
         except EngineError:
             return
 
+    from hyperbox.cli.attached import stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)

@@ -28,7 +28,8 @@ UNDEFINED = "This would result in undefined behavior"
 
 def settle(roots: Roots, config: Json, given: Json) -> tuple[Json, list[str]]:
     """Return HostConfig as docker keeps it, and warnings. `config` is the user's own. Raises InvalidParameter, NotFound."""
-    if PLAIN.issuperset(given) and str(given.get("NetworkMode") or "default") in ("default", "bridge"):
+    mode = str(given.get("NetworkMode") or "default")
+    if PLAIN.issuperset(given) and mode != "host" and not mode.startswith("container:"):
         return given, []
     host = {**given}
     warnings: list[str] = []

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sys
 
-from hyperbox import errors
+from hyperbox import bundle, errors
 from hyperbox.engine import control
 from hyperbox.engine.ahead import CONTAINER, send_ahead
-from hyperbox.engine.attach import StreamAttachment, key_bytes
 from hyperbox.engine.state import Container, Roots, find_container, read_container
 from hyperbox.errors import Conflict, EngineError, NotFound
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.ahead import Ahead
     from hyperbox.engine.api import ContainerSpec
+    from hyperbox.engine.attach import StreamAttachment
 
     Json = dict[str, object]
 
@@ -31,14 +31,15 @@ FIRST_GIVEN = 10
 
 def container_start(roots: Roots, reference: str, ahead: Ahead | None = None) -> None:
     """See `engine.api.Engine.container_start`."""
-    from hyperbox.engine.containers import wait_for_monitor
-
     container = find_container(roots, reference)
     if container.status == "paused":
         raise Conflict("cannot start a paused container, try unpause instead")
     if container.running:
         return
-    wait_for_monitor(container)
+    if container.state.get("Monitor"):
+        from hyperbox.engine.containers import wait_for_monitor
+
+        wait_for_monitor(container)
     try:
         with container.lock() as lock:
             container = read_container(roots, container.id)
@@ -66,7 +67,10 @@ def container_run(
     from hyperbox.engine.creation import create
     from hyperbox.engine.events import emit_all, of_container
 
-    keys = key_bytes(detach_keys)
+    if detach_keys:
+        from hyperbox.engine.attach import key_bytes
+
+        key_bytes(detach_keys)  # bad ones are told before there is a container
     container, warnings = create(roots, spec, starts=True)
     emit_all(roots, [of_container("create", container), of_container("attach", container)])
     if on_created is not None:
@@ -74,6 +78,9 @@ def container_run(
     with container.lock() as lock:
         channel, data = start_monitor(roots, container, lock.descriptor, ahead, attached=True, stdin=stdin)
         roots.reached("monitor-forked")
+        bundle.preload("attached")  # while the monitor is at work
+        from hyperbox.engine.attach import StreamAttachment, key_bytes
+
         try:
             receive_start(container, channel)
         except EngineError as error:
@@ -89,7 +96,7 @@ def container_run(
         return code
 
     tty = bool(container.config.get("Tty"))
-    return container.id, StreamAttachment(data, channel, tty=tty, fallback=last_code, keys=keys)
+    return container.id, StreamAttachment(data, channel, tty=tty, fallback=last_code, keys=key_bytes(detach_keys))
 
 
 def allow_restarts(container: Container) -> None:

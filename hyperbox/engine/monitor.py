@@ -81,14 +81,14 @@ class Monitor:
     # --- start ---
     def start(self) -> None:
         """Wait until the container's process runs, and record that. Raises HyperBoxError or OSError; nothing but the container is left then."""
-        container, starting = self._container, self._begun.starting
+        container, starting = self._container, self._begun.prepared.starting
         try:
             self._loop.catch_children()
             self._loop.watch(self._begun.listener.fileno(), READ, self._accept)
             self._resolve()
             self._relay()
             self._take_waiting()
-            self._begin(starting.finish(), {"NetworkSettings": container.state["NetworkSettings"]})
+            self._begin(self._begun.prepared.finish(), {"NetworkSettings": container.state["NetworkSettings"]})
             self._begun.outside()
         except BaseException:
             starting.abandon()
@@ -129,7 +129,7 @@ class Monitor:
 
     def _resolve(self) -> None:
         """Answer the container's DNS questions where it is on a network of the user's."""
-        resolver = self._begun.resolver
+        resolver = self._begun.prepared.resolver
         if resolver is None:
             return
         for descriptor in resolver.descriptors():

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 # what a monitor of a container on a network of its own imports until its process runs
 MODULES = (
     *("_blake2", "_ctypes", "errno", "fcntl"),
-    *(f"hyperbox.engine.{name}" for name in ("dns", "launch", "monitor", "network", "network_files", "network_setup")),
-    *(f"hyperbox.engine.{name}" for name in ("project_groups", "rootfs", "spec", "spec_host", "volumes")),
+    *(f"hyperbox.engine.{name}" for name in ("dns", "launch", "monitor", "monitor_start", "network", "network_files")),
+    *(
+        f"hyperbox.engine.{name}"
+        for name in ("network_setup", "project_groups", "rootfs", "spec", "spec_host", "volumes")
+    ),
     *(f"hyperbox.kernel.{name}" for name in ("cgroups", "links", "netlink", "nftables")),
 )
 

@@ -15,7 +15,8 @@ from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hyperbox.engine.monitor_process import Starting
+    from hyperbox.engine.dns import Resolver
+    from hyperbox.engine.monitor_process import Starting, Stdio
     from hyperbox.runtime.adapters import Adapter
 
     Json = dict[str, object]
@@ -83,23 +84,31 @@ def load_modules() -> None:
 
 
 class Prepared:
-    """A container that is ready to start: the descriptor of its network namespace (-1: the host's), its process, whose runtime waits,
-    and the runtime's configuration (OCI)."""
+    """A container that is starting: its process, whose runtime is at work where that can hold it, and is to be started with `config`
+    where not; and what answers its questions for names, if anything does."""
 
-    __slots__ = ("config", "netns", "starting")
+    __slots__ = ("config", "resolver", "starting")
 
-    def __init__(self, netns: int, starting: Starting, config: Json) -> None:
-        self.netns = netns
+    def __init__(self, starting: Starting, config: Json, resolver: Resolver | None) -> None:
         self.starting = starting
         self.config = config
+        self.resolver = resolver
+
+    def finish(self) -> tuple[int, Stdio]:
+        """Let the process run; returns its pid and our ends of its streams. Raises EngineError with docker's words."""
+        if not self.starting.start.holds:
+            self.starting.start.configure(self.config)
+        return self.starting.finish()
 
 
 def set_up(roots: Roots, container: Container, ground: Ground | None) -> Prepared:
-    """Mount, join networks and describe the bundle, with the runtime's program loading meanwhile.
+    """Mount, join networks and let the runtime make the container, which then waits for `starting.finish`.
 
-    The state gets its NetworkSettings in memory only: they are written when the process runs. Raises HyperBoxError with docker's words, or OSError.
+    The runtime's program loads while the root file system is mounted; it works while the network is made, where it can hold the container.
+    The state gets its NetworkSettings in memory only: they are written when the process runs. Raises HyperBoxError with docker's words,
+    or OSError; the caller owes `take_down` then.
     """
-    from hyperbox.engine import monitor_process
+    from hyperbox.engine import monitor_process, network_files
 
     runtime = monitor_process.runtime_of(roots, container)
     held: dict[str, int] = {}
@@ -109,25 +118,43 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> Prepare
     ground = ground or Ground(roots)
     ground.shield(runtime)
     starting = monitor_process.Starting(roots, container)
+    start = starting.start
     try:
-        starting.start.spawn_waiting()
+        start.spawn_waiting()
         netns = network_namespace(roots, container, ground)
-        return Prepared(netns, starting, make_bundle(roots, container, netns, held))
+        # sysctls of an interface want it to be there
+        meanwhile = start.holds and joins_networks(container) and not container.host_config.get("Sysctls")
+        if not meanwhile:
+            connect(roots, container, netns)
+        network_files.prepare_files(roots, container)
+        config = make_bundle(roots, container, netns, held)
+        if start.holds:
+            start.configure(config)
+        roots.reached("bundled")
+        if meanwhile:
+            connect(roots, container, netns)
+            network_files.complete_files(roots, container)
+        return Prepared(starting, config, resolver_of(roots, container, netns))
     except BaseException:
         starting.abandon()
         raise
 
 
-def make_bundle(roots: Roots, container: Container, netns: int, held: dict[str, int]) -> Json:
-    """Make all that a container's process needs around it, and return its configuration (OCI). `held`: see `propagation`."""
-    from hyperbox.engine import network, project_groups, spec, spec_host
+def connect(roots: Roots, container: Container, netns: int) -> None:
+    """Set the container's network up and put its NetworkSettings into the state."""
+    from hyperbox.engine import network
 
-    project_groups.create(roots, container.project)
-    target = mount_root(roots, container)
     settings = network.setup(roots, container, netns) if joins_networks(container) else {}
     container.state = {**container.state, "NetworkSettings": settings}
     roots.reached("networked")
-    network.prepare_files(roots, container, settings)
+
+
+def make_bundle(roots: Roots, container: Container, netns: int, held: dict[str, int]) -> Json:
+    """Make what a container's process needs around it, and return the runtime's configuration (OCI). `held`: see `propagation`."""
+    from hyperbox.engine import project_groups, spec, spec_host
+
+    project_groups.create(roots, container.project)
+    target = mount_root(roots, container)
     mounts = prepare_mounts(roots, container)
     if held:
         from hyperbox.engine import propagation
@@ -142,6 +169,18 @@ def make_bundle(roots: Roots, container: Container, netns: int, held: dict[str, 
         cgroup_path=cgroup_path(roots, container),
         host=spec_host.read_host(container, target),
     )
+
+
+def resolver_of(roots: Roots, container: Container, netns: int) -> Resolver | None:
+    """Return what answers the container's DNS questions, bound already, where it is on a network of the user's."""
+    from hyperbox.engine.network_files import on_user_network
+
+    settings = container.state.get("NetworkSettings")
+    if netns < 0 or not isinstance(settings, dict) or not on_user_network(settings):
+        return None
+    from hyperbox.engine.dns import Resolver
+
+    return Resolver(roots, container.id, netns)
 
 
 def mount_root(roots: Roots, container: Container) -> str:

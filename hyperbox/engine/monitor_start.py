@@ -19,32 +19,22 @@ if TYPE_CHECKING:
     import _socket
     from collections.abc import Callable
 
-    from hyperbox.engine.dns import Resolver
-    from hyperbox.engine.monitor_process import Starting
+    from hyperbox.engine.monitor import Monitor
     from hyperbox.engine.monitor_setup import Ground
 
     Json = dict[str, object]
 
 
 class Begun:
-    """A container whose runtime is at work, and what its monitor holds already: the listening socket, the network namespace (-1: the
-    host's), the resolver of a container on a network of the user's."""
+    """A container that its runtime is making, the socket on which its monitor listens, and what waits until the monitor has left the
+    cgroup of the command (`project_groups.leave_caller`)."""
 
-    __slots__ = ("listener", "netns", "outside", "resolver", "starting")
+    __slots__ = ("listener", "outside", "prepared")
 
-    def __init__(
-        self,
-        listener: _socket.socket,
-        netns: int,
-        resolver: Resolver | None,
-        starting: Starting,
-        outside: Callable[[], object],
-    ) -> None:
+    def __init__(self, listener: _socket.socket, outside: Callable[[], object], prepared: Prepared) -> None:
         self.listener = listener
         self.outside = outside
-        self.netns = netns
-        self.resolver = resolver
-        self.starting = starting
+        self.prepared = prepared
 
 
 def run_monitor(
@@ -73,9 +63,7 @@ def be_monitor(
     try:
         begun = begin(roots, container, ground)
         bundle.preload("monitor-serve")
-        from hyperbox.engine.monitor import Monitor
-
-        monitor = Monitor(roots, container, starter, lock, begun)
+        monitor = new_monitor(roots, container, starter, lock, begun)
         if data is not None:
             monitor.add_client(data, stdin=stdin)
         monitor.start()
@@ -84,6 +72,18 @@ def be_monitor(
         report_failure(roots, container, starter, error)
         return
     monitor.serve()
+
+
+def new_monitor(roots: Roots, container: Container, starter: control.Channel, lock: int, begun: Begun) -> Monitor:
+    """Return what serves the container. Raises EngineError where its log can't be begun; nothing but the container is left then."""
+    from hyperbox.engine.monitor import Monitor
+
+    try:
+        return Monitor(roots, container, starter, lock, begun)
+    except BaseException:
+        begun.prepared.starting.abandon()
+        take_down(roots, container)
+        raise
 
 
 def begin(roots: Roots, container: Container, ground: Ground | None) -> Begun:
@@ -97,18 +97,10 @@ def begin(roots: Roots, container: Container, ground: Ground | None) -> Begun:
     try:
         listener = listen(folder)  # first: the socket says that something may be held, see `state.holds_something`
         outside = project_groups.leave_caller(roots)
-        prepared = set_up(roots, container, ground)
-        try:
-            resolver = resolver_of(roots, container, prepared)
-            prepared.starting.start.configure(prepared.config)
-        except BaseException:
-            prepared.starting.abandon()
-            raise
+        return Begun(listener, outside, set_up(roots, container, ground))
     except BaseException:
         take_down(roots, container)
         raise
-    roots.reached("bundled")
-    return Begun(listener, prepared.netns, resolver, prepared.starting, outside)
 
 
 def listen(folder: str) -> _socket.socket:
@@ -118,18 +110,6 @@ def listen(folder: str) -> _socket.socket:
     except FileNotFoundError:
         pass
     return control.listen(folder, "monitor.sock")
-
-
-def resolver_of(roots: Roots, container: Container, prepared: Prepared) -> Resolver | None:
-    """Return what answers the container's DNS questions, bound already, where it is on a network of the user's."""
-    from hyperbox.engine.network_files import on_user_network
-
-    settings = container.state.get("NetworkSettings")
-    if prepared.netns < 0 or not isinstance(settings, dict) or not on_user_network(settings):
-        return None
-    from hyperbox.engine.dns import Resolver
-
-    return Resolver(roots, container.id, prepared.netns)
 
 
 def report_failure(roots: Roots, container: Container, starter: control.Channel, error: Exception) -> None:

@@ -1,6 +1,6 @@
 """A container's network, and the API's requests about networks: the entrance to this room's files.
 
-`setup`, `teardown` and `prepare_files` are the monitor's; each call imports only the file that does it.
+`setup` and `teardown` are the monitor's; each call imports only the file that does it.
 
     network_store   records, names, addresses      network_rules   the nftables table      network_bridge   links
     network_setup   a container's start and end    network_ports   host ports              network_files    hosts, resolv.conf, hostname
@@ -32,13 +32,6 @@ def teardown(roots: Roots, container_id: str) -> None:
     from hyperbox.engine import network_setup
 
     network_setup.teardown(roots, container_id)
-
-
-def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
-    """Write the container's hosts, resolv.conf and hostname. See `network_files.prepare_files`."""
-    from hyperbox.engine import network_files
-
-    network_files.prepare_files(roots, container, settings)
 
 
 def sweep(roots: Roots, alive_ids: Collection[str] = ()) -> list[str]:

@@ -140,8 +140,8 @@ def hosts(container: Container, settings: Json, linked: list[tuple[str, str]]) -
     return "".join(lines)
 
 
-def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
-    """Write hosts, resolv.conf and hostname into the container's folder; see spec.mounts."""
+def prepare_files(roots: Roots, container: Container) -> None:
+    """Write hosts, resolv.conf and hostname into the container's folder, as far as its NetworkSettings tell; see spec.mounts."""
     mode = str(container.host_config.get("NetworkMode") or "")
     folder = container.folder()
     if mode.startswith("container:"):
@@ -152,7 +152,24 @@ def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
             files.write_atomic(f"{folder}/{name}", files.read_text(f"{other}/{name}"), mode=0o644)
         return
     hostname = str(container.config.get("Hostname") or container.id[:12])
-    if mode == "host":
+    files.write_atomic(f"{folder}/hostname", hostname + "\n", mode=0o644)
+    for name, text in addressed_files(roots, container).items():
+        files.write_atomic(f"{folder}/{name}", text, mode=0o644)
+
+
+def complete_files(roots: Roots, container: Container) -> None:
+    """Write what depends on NetworkSettings into the files that are there, which may be mounted in the container already."""
+    for name, text in addressed_files(roots, container).items():
+        with open(f"{container.folder()}/{name}", "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+
+
+def addressed_files(roots: Roots, container: Container) -> dict[str, str]:
+    """Return hosts and resolv.conf of a container that has its own."""
+    found = container.state.get("NetworkSettings")
+    settings = found if isinstance(found, dict) else {}
+    host_network = str(container.host_config.get("NetworkMode") or "") == "host"
+    if host_network:
         text = files.read_text("/etc/hosts")
         text += "".join(f"{address}\t{name}\n" for address, name in extra_hosts(container, settings))
     else:
@@ -162,7 +179,5 @@ def prepare_files(roots: Roots, container: Container, settings: Json) -> None:
 
             linked = legacy_links.hosts(roots, container)
         text = hosts(container, settings, linked)
-    files.write_atomic(f"{folder}/hosts", text, mode=0o644)
-    resolver = resolv_conf(container, embedded=on_user_network(settings), host_network=mode == "host")
-    files.write_atomic(f"{folder}/resolv.conf", resolver, mode=0o644)
-    files.write_atomic(f"{folder}/hostname", hostname + "\n", mode=0o644)
+    resolver = resolv_conf(container, embedded=on_user_network(settings), host_network=host_network)
+    return {"hosts": text, "resolv.conf": resolver}

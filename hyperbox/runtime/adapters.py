@@ -27,9 +27,9 @@ CONFIG = 3
 
 class Kind:
     """What is particular to one runtime: its program, its options before the verb, the option of `update` that takes limits, the
-    annotation in which it takes a compiled seccomp filter ("" for none), and whether it may read its configuration from a pipe."""
+    annotation in which it takes a compiled seccomp filter ("" for none), and whether a start can be done in steps (see `Start`)."""
 
-    __slots__ = ("filter_annotation", "options", "program", "reads_pipe", "update_option")
+    __slots__ = ("filter_annotation", "in_steps", "options", "program", "update_option")
 
     def __init__(
         self,
@@ -38,13 +38,13 @@ class Kind:
         update_option: str,
         *,
         filter_annotation: str = "",
-        reads_pipe: bool = False,
+        in_steps: bool = False,
     ) -> None:
         self.program = program
         self.options = options
         self.update_option = update_option
         self.filter_annotation = filter_annotation
-        self.reads_pipe = reads_pipe
+        self.in_steps = in_steps
 
 
 KINDS = {
@@ -53,7 +53,7 @@ KINDS = {
         ("--cgroup-manager=cgroupfs", "--log-format=text"),
         "--resources",
         filter_annotation="run.oci.seccomp_bpf_data",
-        reads_pipe=True,
+        in_steps=True,
     ),
     "runc": Kind("runc", ("--log-format=text",), "--resources"),
 }
@@ -249,14 +249,15 @@ class Adapter:
 
 
 class Start:
-    """A container that a runtime is starting, detached. In order: `spawn`, `configure`, `finish`; `abandon` at any time before `finish`.
+    """A container that a runtime is starting, detached. In order: `spawn_waiting`, `configure`, `finish`; `abandon` at any time before
+    `finish`. Where the bundle is written already, `spawn` and `finish`.
 
-    Where the runtime takes its configuration from a pipe, its program is loaded by `spawn` and waits for `configure`, which takes 3 ms
-    off every start; where not, it runs from `configure` on. A bundle that is written already needs no `configure`. Whoever dies with the
-    pipe in hand leaves a runtime that reads an end of file and goes.
+    With a runtime whose start can be done in steps, each happens while we do something else: its program is loaded while the configuration
+    is made, which it gets through a pipe; and it `holds` the container, made but for the last execve(2), until `finish` releases it. With
+    another one everything happens from `configure` on. Whoever dies with the pipe in hand leaves a runtime that reads an end of file and goes.
     """
 
-    __slots__ = ("_argv", "_bundle", "_id", "_pid", "_pipe", "_runtime", "_streams")
+    __slots__ = ("_bundle", "_console", "_id", "_pid", "_pipe", "_runtime", "_streams", "holds")
 
     def __init__(
         self, runtime: Adapter, bundle: str, container_id: str, streams: Streams, console_socket: str = ""
@@ -265,33 +266,37 @@ class Start:
         self._bundle = bundle
         self._id = container_id
         self._streams = streams
-        words = ["run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid"]
-        if console_socket:
-            words += ["--console-socket", console_socket]
-        self._argv = [*runtime.command(log=f"{bundle}/runtime.log"), *words, container_id]
+        self._console = console_socket
         self._pid = 0
         self._pipe = -1
+        self.holds = False
 
-    def spawn(self, given: Sequence[tuple[int, int]] = ()) -> None:
+    def spawn(self, verb: tuple[str, ...] = ("run", "--detach"), given: Sequence[tuple[int, int]] = ()) -> None:
         """Start the runtime's program on the bundle as it is."""
-        _forget(f"{self._bundle}/runtime.log", f"{self._bundle}/pid")
-        self._pid = self._runtime._spawn(self._argv, self._streams, given)
+        bundle = self._bundle
+        _forget(f"{bundle}/runtime.log", f"{bundle}/pid")
+        words = [*verb, "--bundle", bundle, "--pid-file", f"{bundle}/pid"]
+        if self._console:
+            words += ["--console-socket", self._console]
+        argv = [*self._runtime.command(log=f"{bundle}/runtime.log"), *words, self._id]
+        self._pid = self._runtime._spawn(argv, self._streams, given)
 
     def spawn_waiting(self) -> None:
         """Start the runtime's program, which waits for `configure`; where it could not, nothing is done yet."""
-        if not self._runtime.kind.reads_pipe:
+        if not self._runtime.kind.in_steps:
             return
         _forget(f"{self._bundle}/config.json")
         os.symlink(f"/proc/self/fd/{CONFIG}", f"{self._bundle}/config.json")
         reader, self._pipe = os.pipe()
         try:
-            self.spawn([(reader, CONFIG)])
+            self.spawn(("create",), [(reader, CONFIG)])
         finally:
             os.close(reader)
+        self.holds = True
 
     def configure(self, config: Json) -> None:
         """Write the bundle's configuration (OCI), and let the runtime go on with it."""
-        if not self._pid:
+        if not self.holds:
             self._runtime.write_bundle(self._bundle, config)
             self.spawn()
             return
@@ -307,7 +312,7 @@ class Start:
         self._close_pipe()
 
     def finish(self) -> int:
-        """Wait until the container's first process runs and return its pid. Raises EngineError; see `Adapter.run`."""
+        """Let the container's first process run and return its pid. Raises EngineError; see `Adapter.run`."""
         bundle, runtime = self._bundle, self._runtime
         code = process.wait(self._pid)
         self._pid = 0
@@ -315,7 +320,21 @@ class Start:
             runtime.delete(self._id, force=True)
             raise start_failure(_read(f"{bundle}/runtime.log"), _arguments(f"{bundle}/config.json"))
         runtime._keep_filter(bundle, self._id)
+        if self.holds:
+            self._release()
         return int(files.read_text(f"{bundle}/pid"))
+
+    def _release(self) -> None:
+        """Do what `crun start` does, in two calls instead of a process. Raises EngineError where the container has died meanwhile."""
+        path = f"{self._runtime.state_folder}/{self._id}/exec.fifo"
+        try:
+            fifo = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:  # ENXIO: nobody reads it any more
+            self._runtime.delete(self._id, force=True)
+            raise EngineError(f"the container ended before it was started: {error.strerror}") from None
+        os.unlink(path)
+        os.write(fifo, b"\0")
+        os.close(fifo)
 
     def abandon(self) -> None:
         """Let nothing come of it, whether the runtime waits still or works already."""

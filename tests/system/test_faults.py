@@ -231,7 +231,9 @@ def test_a_container_whose_monitor_was_killed_ends_with_the_next_command(hyperbo
 def test_a_killed_runtime_fails_the_start_and_leaves_nothing(hyperbox: Command, busybox: str) -> None:
     """crun is killed at its first act: a crun of our own, which kills itself, stands before it in PATH."""
     fake = hyperbox.folder / "crun"
-    fake.write_text('#!/bin/sh\nfor word; do [ "$word" = run ] && kill -9 $$; done\nexec /usr/bin/crun "$@"\n')
+    fake.write_text(
+        '#!/bin/sh\nfor word; do case "$word" in run|create) kill -9 $$;; esac; done\nexec /usr/bin/crun "$@"\n'
+    )
     fake.chmod(0o755)
     path = f"{hyperbox.folder}:{hyperbox.environment['PATH']}"
     result = hyperbox("run", "--rm", busybox, "true", env={"PATH": path}, code=125)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hyperbox import bundle
+from hyperbox import bundle, bundle_making
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,20 +44,20 @@ def started(place: Path, program: str) -> str:
 
 def test_modules_come_from_the_bundle(tmp_path: Path) -> None:
     place = package(tmp_path)
-    bundle.write(str(place))
+    bundle_making.write(str(place))
     assert value(place) == f"bundled Finder Finder {place}/room/thing.py"
 
 
 def test_a_changed_source_is_what_is_imported(tmp_path: Path) -> None:
     place = package(tmp_path)
-    bundle.write(str(place))
+    bundle_making.write(str(place))
     (place / "room" / "thing.py").write_text("VALUE = 'changed'\n")
     assert value(place).startswith("changed SourceFileLoader Finder ")
 
 
 def test_a_bundle_of_another_interpreter_is_left_alone(tmp_path: Path) -> None:
     place = package(tmp_path)
-    bundle.write(str(place))
+    bundle_making.write(str(place))
     path = place / bundle.NAME
     path.write_bytes(b"\0\0\0\0" + path.read_bytes()[4:])
     assert value(place).startswith("bundled SourceFileLoader ")
@@ -65,18 +65,18 @@ def test_a_bundle_of_another_interpreter_is_left_alone(tmp_path: Path) -> None:
 
 def test_groups_name_modules_that_are_there() -> None:
     """A name that is none would be left out without a word."""
-    there = {name for name, _, _ in bundle.sources(str(ROOT / "hyperbox"))}
-    for group, (before, entries) in bundle.GROUPS.items():
-        assert set(before) <= set(bundle.GROUPS), group
+    there = {name for name, _, _ in bundle_making.sources(str(ROOT / "hyperbox"))}
+    for group, (before, entries) in bundle_making.GROUPS.items():
+        assert set(before) <= set(bundle_making.GROUPS), group
         assert set(entries) <= there, (group, set(entries) - there)
 
 
 def test_a_group_has_each_module_after_what_it_imports() -> None:
-    texts = {name: Path(path).read_text() for name, _, path in bundle.sources(str(ROOT / "hyperbox"))}
-    for group, (before, _) in bundle.GROUPS.items():
-        there = {name for each in before for name in bundle.members(each, texts)}
-        for name in bundle.members(group, texts):
-            needs = {each for each in bundle.imported(texts[name]) if each in texts}
+    texts = {name: Path(path).read_text() for name, _, path in bundle_making.sources(str(ROOT / "hyperbox"))}
+    for group, (before, _) in bundle_making.GROUPS.items():
+        there = {name for each in before for name in bundle_making.members(each, texts)}
+        for name in bundle_making.members(group, texts):
+            needs = {each for each in bundle_making.imported(texts[name]) if each in texts}
             assert needs <= there, (group, name, needs - there)
             there.add(name)
 
@@ -84,11 +84,11 @@ def test_a_group_has_each_module_after_what_it_imports() -> None:
 def test_a_group_is_loaded_at_once_but_for_changed_sources(tmp_path: Path) -> None:
     place = package(tmp_path)
     (place / "room" / "other.py").write_text("VALUE = 'bundled'\n")
-    bundle.GROUPS["test"] = ((), ("hyperbox.room.thing", "hyperbox.room.other"))
+    bundle_making.GROUPS["test"] = ((), ("hyperbox.room.thing", "hyperbox.room.other"))
     try:
-        bundle.write(str(place))
+        bundle_making.write(str(place))
     finally:
-        del bundle.GROUPS["test"]
+        del bundle_making.GROUPS["test"]
     (place / "room" / "other.py").write_text("VALUE = 'changed'\n")
     program = (
         "sys.modules['hyperbox.bundle'].preload('test')\n"

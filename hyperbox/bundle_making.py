@@ -1,0 +1,187 @@
+"""Making the file of modules that `bundle` reads, and the groups in it. Run as a program by `setup install`."""
+
+from __future__ import annotations
+
+import ast
+import marshal
+import os
+from importlib.util import MAGIC_NUMBER
+from types import CodeType
+
+from hyperbox.bundle import FOREIGN, HEAD, NAME
+from hyperbox.files import write_atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from hyperbox.bundle import Source
+
+
+def _below(package: str, names: str) -> tuple[str, ...]:
+    return tuple(f"hyperbox.{package}.{name}" for name in names.split())
+
+
+_GRAMMAR = (*_below("cli", "dispatch connect"), *_below("grammar", "flags parse tables values"))
+_ENGINE = (*_GRAMMAR, *_below("cli", "configuration_file"), *_below("engine", "control events native state"))
+_ENGINE_FOR = (*_ENGINE, "hyperbox.cli.context_store")
+_LAUNCH = _below("engine", "attach containers launch signals")
+_PROCESS = (*_below("engine", "monitor_process spec spec_host"), "hyperbox.runtime.adapters")
+# group -> the groups that are there before it, and the modules that it is for, with what these import as they are loaded
+GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "main": ((), ("hyperbox.__main__",)),
+    # before a command forks its monitor, and then what each of the two goes on with
+    "fork": (("main",), ("hyperbox.cli.connect", *_below("engine", "ahead state"))),
+    "monitor": (
+        ("main", "fork"),
+        (*_PROCESS, *_below("engine", "monitor_start network network_files network_setup project_groups rootfs")),
+    ),
+    # what it needs while its container runs
+    "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor removal")),
+    "exec-monitor": (("main", "fork"), (*_PROCESS, "hyperbox.engine.exec_monitor")),
+    "run": (
+        ("main", "fork"),
+        (
+            *_ENGINE,
+            *_below("cli", "run container_spec"),
+            *_below("engine", "container_spec create_checks creation launch log_options merge_config names recovery"),
+            *_below("image", "reference store"),
+        ),
+    ),
+    # what a command in the foreground needs once its monitor is at work
+    "attached": (("main", "fork", "run"), ("hyperbox.cli.attached", *_below("engine", "attach containers signals"))),
+    "exec": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, *_below("cli", "attached streams"), "hyperbox.engine.exec")),
+    "start": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, "hyperbox.cli.lifecycle")),
+    "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers signals"))),
+    "rm": (
+        ("main",),
+        (*_ENGINE_FOR, "hyperbox.cli.lifecycle", *_below("engine", "containers recovery removal signals")),
+    ),
+    "ps": (("main",), (*_ENGINE_FOR, *_below("cli", "container_list output"), *_below("engine", "inspect listing"))),
+    "images": (("main",), (*_ENGINE_FOR, *_below("cli", "image_list output"), *_below("image", "listing store"))),
+    "inspect": (("main",), (*_ENGINE_FOR, *_below("cli", "inspect output"), *_below("engine", "inspect spec volumes"))),
+    "logs": (
+        ("main",),
+        (*_ENGINE_FOR, *_below("cli", "moments streams attached"), *_below("engine", "log_options logs")),
+    ),
+    "__complete": (
+        ("main",),
+        (*_GRAMMAR, "hyperbox.cli.complete", *_below("grammar", "complete complete_table help tables_help")),
+    ),
+}
+
+
+def sources(package: str) -> Iterator[tuple[str, bool, str]]:
+    """Yield (module, is a package, path) of every module below the folder of a package, and of those of the standard library."""
+    for folder, folders, names in os.walk(package):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(names):
+            path = f"{folder}/{name}"
+            if name.endswith(".py"):
+                words = os.path.relpath(path, os.path.dirname(package))[:-3].split("/")
+                is_package = words[-1] == "__init__"
+                yield ".".join(words[:-1] if is_package else words), is_package, path
+    for name in FOREIGN:
+        yield name, False, str(__import__(name).__file__)
+
+
+def imported(text: str) -> Iterator[str]:
+    """Yield what a module's source imports as it is loaded: names of modules, and of what may be modules. Pure."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def in_order(entries: Iterable[str], texts: Mapping[str, str]) -> list[str]:
+    """Return `entries` (those that are in `texts`) and all that they import, each after what it needs itself. Pure."""
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in found or name in visiting or name not in texts:
+            return
+        visiting.add(name)
+        visit(name.rpartition(".")[0])
+        for each in imported(texts[name]):
+            visit(each)
+        found.append(name)
+
+    visiting: set[str] = set()
+    for entry in entries:
+        visit(entry)
+    return found
+
+
+def members(group: str, texts: Mapping[str, str]) -> list[str]:
+    """Return the modules of a group in order, without those of the groups before it. Pure."""
+    before, entries = GROUPS[group]
+    there = {name for each in before for name in (*members(each, texts),)}
+    return [name for name in in_order(entries, texts) if name not in there]
+
+
+class _Lean(ast.NodeTransformer):
+    """Takes from functions and classes what nobody reads on hot paths: annotations of functions, docstrings."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        for part in ast.walk(node.args):
+            if isinstance(part, ast.arg):
+                part.annotation = None
+        self._without_docstring(node)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self._without_docstring(node)
+        return node
+
+    def _without_docstring(self, node: ast.FunctionDef | ast.ClassDef) -> None:
+        self.generic_visit(node)
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+
+
+def lean_code(text: str, path: str) -> CodeType:
+    """Return the code of a module of a group: a tenth less to load than `compile` gives. Pure."""
+    code: CodeType = compile(_Lean().visit(ast.parse(text)), path, "exec", dont_inherit=True)
+    return code
+
+
+def write(package: str) -> None:
+    """Make the bundle of the package in the folder `package`, in one step. Raises OSError, SyntaxError."""
+    places: dict[str, Source] = {}
+    texts: dict[str, str] = {}
+    codes: dict[str, CodeType] = {}
+    for name, is_package, path in sources(os.path.abspath(package)):
+        status = os.stat(path)
+        places[name] = (is_package, path, status.st_size, status.st_mtime_ns)
+        with open(path, encoding="utf-8") as file:
+            texts[name] = file.read()
+        codes[name] = compile(texts[name], path, "exec", dont_inherit=True)
+    loader = marshal.dumps(codes["hyperbox.bundle"])
+    blobs = {name: marshal.dumps(code) for name, code in codes.items()}
+    joined = {}
+    for group in GROUPS:
+        entries = [(name, places[name], lean_code(texts[name], places[name][1])) for name in members(group, texts)]
+        joined[group] = marshal.dumps(tuple(entries))
+    # offsets are written with their final width whatever their value, so the length of the indexes is known before they are
+    wide = 1 << 30
+    groups = len(marshal.dumps(dict.fromkeys(joined, (wide, wide)), 2))
+    length = len(marshal.dumps({name: (*source, wide, wide) for name, source in places.items()}, 2))
+    offset = HEAD + len(loader) + groups + length
+    offsets = {}
+    for key, blob in (*blobs.items(), *joined.items()):
+        offsets[key] = (offset, len(blob))
+        offset += len(blob)
+    lengths = b"".join(number.to_bytes(4, "little") for number in (len(loader), groups, length))
+    indexes = (
+        marshal.dumps({group: offsets[group] for group in joined}, 2),
+        marshal.dumps({name: (*source, *offsets[name]) for name, source in places.items()}, 2),
+    )
+    content = b"".join((MAGIC_NUMBER, bytes(4), lengths, loader, *indexes, *blobs.values(), *joined.values()))
+    write_atomic(f"{package}/{NAME}", content, mode=0o644)
+
+
+if __name__ == "__main__":
+    write(os.path.dirname(os.path.abspath(__file__)))

@@ -153,10 +153,10 @@ def copy_out(engine: Engine, invocation: Invocation, container: str, path: str, 
     if target != "-" and not os.path.isdir(os.path.dirname(os.path.abspath(target.rstrip("/") or "/"))):
         folder = os.path.dirname(os.path.abspath(target))
         raise HyperBoxError(f'invalid output path: directory "{folder}" does not exist')
+    if flags["follow-link"]:
+        described = engine.container_archive_stat(container, path)
+        path = str(described["linkTarget"]) if _mode(described) & GO_SYMLINK else path
     described, chunks = engine.container_archive_get(container, path)
-    if flags["follow-link"] and _mode(described) & GO_SYMLINK:
-        path = str(described["linkTarget"])
-        described, chunks = engine.container_archive_get(container, path)
     if target == "-":
         write_chunks(chunks, "")
         return 0
@@ -235,13 +235,11 @@ def rebased(name: str, old: str, new: str) -> str:
 
 def _container_stat(engine: Engine, container: str, path: str) -> Json | None:
     try:
-        described, chunks = engine.container_archive_get(container, path)
+        return engine.container_archive_stat(container, path)
     except NotFound as error:
         if "No such container" in error.message:
             raise
         return None
-    close_chunks(chunks)
-    return described
 
 
 def close_chunks(chunks: Iterator[bytes]) -> None:

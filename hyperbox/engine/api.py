@@ -178,6 +178,9 @@ class Engine(Protocol):
     def container_archive_get(self, reference: str, path: str) -> tuple[Json, Iterator[bytes]]:
         """`GET /containers/{id}/archive`: the stat of `path` and a tar of it."""
 
+    def container_archive_stat(self, reference: str, path: str) -> Json:
+        """`HEAD /containers/{id}/archive`: the stat of `path`."""
+
     def container_archive_put(
         self, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
     ) -> None:

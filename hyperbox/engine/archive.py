@@ -12,10 +12,10 @@ import stat
 import sys
 
 from hyperbox import files, process
-from hyperbox.engine import rootfs
-from hyperbox.engine.events import emit
+from hyperbox.engine import life_events, rootfs
+from hyperbox.engine.events import Happening, emit, emit_all, of_container
 from hyperbox.engine.state import find_container
-from hyperbox.errors import EngineError, InvalidParameter, NotFound
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -136,21 +136,30 @@ def enter_root(roots: Roots, container: Container) -> None:
 
 
 def _mount_volumes(roots: Roots, container: Container, root: int) -> None:
-    from hyperbox.engine import volumes
+    """Mount the container's volumes and binds into its root, as they are when it runs; what can't be there is left out."""
+    from hyperbox.engine import mounts, volumes
 
-    for point in volumes.points(container):
+    for point in sorted(volumes.points(container), key=lambda point: str(point["Destination"])):
         if point["Type"] not in ("volume", "bind"):
             continue
         try:
-            target = rootfs.open_in_root(root, str(point["Destination"]), os.O_PATH)
-        except OSError:
+            source = str(mounts.oci_mount(roots, container, point)["source"])
+            target = _mount_target(root, str(point["Destination"]), folder=os.path.isdir(source))
+        except (HyperBoxError, OSError):
             continue
-        source = volumes.mountpoint(roots, str(point["Name"])) if point["Type"] == "volume" else str(point["Source"])
         try:
             syscalls.mount(source, f"/proc/self/fd/{target}", "", syscalls.MS_BIND | syscalls.MS_REC)
+            if not point["RW"]:
+                flags = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY
+                syscalls.mount("", f"/proc/self/fd/{target}", "", flags)
         except OSError:
             pass
         os.close(target)
+
+
+def _mount_target(root: int, path: str, *, folder: bool) -> int:
+    """Return a descriptor of the place of a mount in the container's root; a folder is made where it is missing. Raises OSError."""
+    return rootfs.make_folder(root, path) if folder else rootfs.open_in_root(root, path, os.O_PATH)
 
 
 class Refused(Exception):
@@ -236,6 +245,25 @@ def _read_on(pid: int, reader: int, rest: bytes, owner: int) -> Iterator[bytes]:
 # --- out ----------------------------------------------------------------------------------------------------------------------
 def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json, Iterator[bytes]]:
     """See `engine.api.Engine.container_archive_get`."""
+    container, described, pid, reader, rest = begin_reading(roots, reference, path, whole=True)
+    emit_all(roots, life_events.while_mounted(container, of_container("archive-path", container)))
+    return described, stream(pid, reader, rest)
+
+
+def container_archive_stat(roots: Roots, reference: str, path: str) -> Json:
+    """See `engine.api.Engine.container_archive_stat`."""
+    container, described, pid, reader, _ = begin_reading(roots, reference, path, whole=False)
+    os.close(reader)
+    process.wait(pid)
+    emit_all(roots, life_events.while_mounted(container))
+    return described
+
+
+def begin_reading(roots: Roots, reference: str, path: str, *, whole: bool) -> tuple[Container, Json, int, int, bytes]:
+    """Have a child read `path` in a container's files: its stat first, then (`whole`) a tar of it. Raises EngineError.
+
+    Returns the container, the stat, the child's pid, the pipe from it and what was read from there beyond the stat.
+    """
     container = find_container(roots, reference)
     if not path:
         raise InvalidParameter("bad parameter: pathcannot be empty")
@@ -251,7 +279,8 @@ def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json
             raise Refused(400, f"lstat {path}: not a directory")
         name = os.path.basename(clean) or "/"
         os.write(writer, (files.dumps(path_stat(name, real, status)) + "\n").encode())
-        write_tree(writer, real, "." if path.endswith("/.") or name == "/" else name)
+        if whole:
+            write_tree(writer, real, "." if path.endswith("/.") or name == "/" else name)
 
     pid, reader = in_child(roots, container, action)
     try:
@@ -259,9 +288,9 @@ def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json
     except BaseException:
         os.close(reader)
         process.wait(pid)
+        emit_all(roots, life_events.while_mounted(container))
         raise
-    emit(roots, "archive-path", container)
-    return described, stream(pid, reader, rest)
+    return container, described, pid, reader, rest
 
 
 def path_stat(name: str, path: str, status: os.stat_result) -> Json:
@@ -410,7 +439,30 @@ def container_archive_put(
 ) -> None:
     """See `engine.api.Engine.container_archive_put`."""
     container = find_container(roots, reference)
-    unpack_into(roots, container, path, source, no_overwrite=no_overwrite, copy_owner=copy_owner, reference=reference)
+    done: list[Happening] = []
+    try:
+        refuse_read_only(container, path)
+        unpack_into(
+            roots, container, path, source, no_overwrite=no_overwrite, copy_owner=copy_owner, reference=reference
+        )
+        done.append(of_container("extract-to-dir", container))
+    finally:
+        emit_all(roots, life_events.while_mounted(container, *done))
+
+
+def refuse_read_only(container: Container, path: str) -> None:
+    """Raise InvalidParameter with docker's words for a path in a mount that the container may not write to."""
+    from hyperbox.engine import volumes
+
+    clean = os.path.normpath("/" + path.lstrip("/"))
+    found: Json | None = None
+    for point in volumes.points(container):
+        place = str(point["Destination"]).rstrip("/")
+        inside = clean == place or clean.startswith(f"{place}/")
+        if inside and (found is None or len(place) > len(str(found["Destination"]))):
+            found = point
+    if found is not None and not found["RW"]:
+        raise InvalidParameter("mounted volume is marked read-only")
 
 
 def enter_folder(path: str, reference: str) -> None:
@@ -469,7 +521,6 @@ def unpack_into(
     finally:
         os.close(reader)
         process.wait(pid)
-    emit(roots, "extract-to-dir", container)
 
 
 # --- commit -------------------------------------------------------------------------------------------------------------------

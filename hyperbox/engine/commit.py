@@ -144,7 +144,6 @@ def commit(
         finally:
             if frozen:
                 freezing.thaw_after_reading(roots, entry)
-                emit(roots, "unpause", container)
         record = store.record(str(container.record["ImageID"]))
         digests = record["LayerDigests"]
         assert isinstance(digests, list)
@@ -158,4 +157,6 @@ def commit(
         life_events.images(roots, [("tag", image_id, str(name))], config.get("Labels"))
     about = {"comment": comment, "imageID": image_id, "imageRef": str(name or "")}
     emit(roots, "commit", container, about)
+    if frozen:  # docker's is frozen, and tells so, until here
+        emit(roots, "unpause", container)
     return image_id

@@ -193,9 +193,9 @@ def container_kill(roots: Roots, reference: str, signal: str = "SIGKILL") -> Non
         want_stopped(container)
     if number == SIGKILL and container.status == "paused":
         container_unpause(roots, container.id)
+    emit(roots, "kill", container, {"signal": str(number)})  # first: its monitor tells of its end at once
     if not send_signal(container, number):
         raise Conflict(f"{lead}container {container.id} is not running")
-    emit(roots, "kill", container, {"signal": str(number)})
     if number == SIGKILL:
         wait_for_end(container, 10.0)
 

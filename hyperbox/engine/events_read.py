@@ -157,8 +157,8 @@ def passes(event: Json, filters: Filters) -> bool:
                 attributes.get("image", "") if key == "image" else "",
             )
             matches = any(value and any(name.startswith(value) for name in names) for value in values)
-            if not matches or (kind != key and not (key == "image" and kind == "container")):
-                return False
+            if not matches or (key == "image" and kind not in ("image", "container")):
+                return False  # an event of another kind passes by its name, as docker has it
     return True  # a key that there is not is passed over, as docker does
 
 

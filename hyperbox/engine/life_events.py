@@ -53,6 +53,11 @@ def volumes(container: Container, *, mounted: bool) -> list[Happening]:
     return found
 
 
+def while_mounted(container: Container, *between: Happening) -> list[Happening]:
+    """Return events that happen while the volumes of a container are mounted for looking into its files."""
+    return [*volumes(container, mounted=True), *between, *volumes(container, mounted=False)]
+
+
 def volume(roots: Roots, action: str, name: str) -> None:
     """Record that a volume was made or removed."""
     emit_any(roots, "volume", action, name, {"driver": "local"})

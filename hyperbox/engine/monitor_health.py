@@ -7,10 +7,10 @@ import time
 
 from hyperbox import files, process
 from hyperbox.engine import health
-from hyperbox.engine.events import emit
+from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
 from hyperbox.engine.monitor_process import start_exec
-from hyperbox.engine.state import Container, Roots, now, update_state
+from hyperbox.engine.state import Container, Roots, new_id, now, update_state
 from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ class Prober:
         "_container",
         "_early",
         "_early_failed",
+        "_exec",
         "_exit_code",
         "_hurried",
         "_loop",
@@ -50,6 +51,7 @@ class Prober:
         self._next: Timer | None = None
         self._timeout: Timer | None = None
         self._begun = ""
+        self._exec = ""
         self._child = 0
         self._pipes: list[int] = []
         self._output = b""
@@ -115,8 +117,15 @@ class Prober:
 
     def _start_probe(self, *, unofficial: bool) -> None:
         """Start one probe; its output and its end come through the loop."""
+        if is_paused(self._container):
+            self._plan()
+            return
+        take_name(self._container)
         self._unofficial = unofficial
         self._begun, self._output, self._exit_code = now(), b"", None
+        self._exec = new_id()
+        command = " ".join(self._check.command)
+        self._tell(f"exec_create: {command}", f"exec_start: {command}")
         try:
             self._child, stdio = start_exec(self._roots, self._container, self._described(), stdin=False)
         except HyperBoxError as error:
@@ -128,6 +137,11 @@ class Prober:
             self._loop.watch(descriptor, READ, lambda _events, source=descriptor: self._readable(source))  # type: ignore[misc]
         self._loop.on_exit(self._child, self._child_ended)
         self._timeout = self._loop.after(self._check.timeout, self._timed_out)
+
+    def _tell(self, *actions: str, **attributes: str) -> None:
+        """Record events of the present probe, which is an exec."""
+        about = {"execID": self._exec, **attributes}
+        emit_all(self._roots, [of_container(action, self._container, about) for action in actions])
 
     def _described(self) -> str:
         """Return the path of the OCI process of a probe; the same for all probes of one run."""
@@ -166,6 +180,7 @@ class Prober:
         if self._exit_code is None or self._pipes:
             return
         code, self._exit_code = self._exit_code, None
+        self._tell("exec_die", exitCode=str(code))
         self._end_probe()
         self._record(code, self._output)
 
@@ -184,6 +199,7 @@ class Prober:
         self._exit_code = None
         if self._child:
             os.kill(self._child, 9)  # not reaped yet, so the pid is still its own
+            self._tell("exec_die", exitCode="137")
             self._loop.on_exit(self._child, lambda _status: None)
             self._child = 0
 
@@ -203,6 +219,9 @@ class Prober:
             return
         if self._next is not None:
             self._next.cancel()
+        if code and is_paused(self._container):  # frozen with its container: that says nothing
+            self._plan()
+            return
         before = self.health["Status"]
         result = health.probe_result(self._begun, now(), code, output)
         self.health = health.with_result(self.health, result, self._check, self._age())
@@ -214,6 +233,25 @@ class Prober:
             emit(self._roots, f"health_status: {self.health['Status']}", self._container)
         self._plan()
         self._plan_early()
+
+
+def take_name(container: Container) -> None:
+    """Learn of a new name that `rename` has given the container."""
+    try:
+        record = files.read_json(f"{container.folder()}/container.json")
+    except (OSError, ValueError):
+        return
+    if isinstance(record, dict):
+        container.record["Name"] = record["Name"]
+
+
+def is_paused(container: Container) -> bool:
+    """Return whether a container is paused now."""
+    try:
+        state = files.read_json(f"{container.folder()}/state.json")
+    except (OSError, ValueError):
+        return False
+    return isinstance(state, dict) and state.get("Status") == "paused"
 
 
 def duration(seconds: float) -> str:

@@ -218,6 +218,11 @@ class NativeEngine:
 
         return container_archive_get(self.roots, reference, path)
 
+    def container_archive_stat(self, reference: str, path: str) -> Json:
+        from hyperbox.engine.archive import container_archive_stat
+
+        return container_archive_stat(self.roots, reference, path)
+
     def container_archive_put(
         self, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
     ) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.api import Engine
 
+FEW = 3  # looking at each costs less than listing all
 LABEL = "com.docker.compose.project"
 
 
@@ -25,11 +26,13 @@ def _folder() -> str:
 
 
 def projects_of(engine: Engine, containers: Iterable[str]) -> set[str]:
-    """Return the recorded projects whose containers these are; what is no container is nobody's."""
-    folder, found = _folder(), set()
+    """Return the recorded projects whose containers these are; what is no container is nobody's. Of many, all projects that have containers."""
+    folder, found, names = _folder(), set(), list(containers)
     if not os.path.isdir(folder):
         return set()
-    for name in containers:
+    if len(names) > FEW:
+        return projects_with_containers(engine)
+    for name in names:
         try:
             config = engine.container_inspect(name.lstrip("/"))["Config"]
         except HyperBoxError:
@@ -42,7 +45,7 @@ def projects_of(engine: Engine, containers: Iterable[str]) -> set[str]:
 
 
 def projects_with_containers(engine: Engine) -> set[str]:
-    """Return the recorded projects that have containers."""
+    """Return the projects that have containers; none where none is recorded."""
     if not os.path.isdir(_folder()):
         return set()
     rows = engine.container_list(all=True, filters={"label": [LABEL]})
@@ -50,10 +53,11 @@ def projects_with_containers(engine: Engine) -> set[str]:
     return {str(each[LABEL]) for each in labels if isinstance(each, dict) and LABEL in each}
 
 
-def give_back(engine: Engine, projects: Iterable[str]) -> None:
+def give_back(engine: Engine, projects: set[str]) -> None:
     """Give back what these projects claim, of those that have no container any more."""
+    if not projects:
+        return
     from hyperbox.project import ports
 
-    for project in projects:
-        if not engine.container_list(all=True, filters={"label": [f"{LABEL}={project}"]}):
-            ports.release(_folder(), project)
+    for project in projects - projects_with_containers(engine):
+        ports.release(_folder(), project)

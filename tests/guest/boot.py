@@ -208,17 +208,12 @@ def run(checks: list[str]) -> subprocess.CompletedProcess[str]:
         disk.unlink(missing_ok=True)
 
 
-def boot(
-    kernel: Path, initrd: Path, drives: list[str], words: str, *, reboots: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Run a virtual machine to its end: `drives` are values of qemu's -drive, `words` more for the kernel.
-
-    A reboot is the end as well, unless `reboots`.
-    """
+def boot(kernel: Path, initrd: Path, drives: list[str], words: str) -> subprocess.CompletedProcess[str]:
+    """Run a virtual machine to its end, which a reboot is as well: `drives` are values of qemu's -drive, `words` more for the kernel."""
     (image_file,) = kernel.glob("boot/vmlinuz-*")
     line = f"console=ttyS0 quiet panic=-1 psi=1 mitigations=off random.trust_cpu=on {words}"
     argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(MEMORY)]
-    argv += ["-kernel", str(image_file), "-initrd", str(initrd), "-append", line, *([] if reboots else ["-no-reboot"])]
+    argv += ["-kernel", str(image_file), "-initrd", str(initrd), "-append", line, "-no-reboot"]
     argv += ["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none"]
     for drive in drives:
         argv += ["-drive", drive]

@@ -18,7 +18,7 @@ from hyperbox.engine.state import Roots
 UPTIME = "cut -d' ' -f1 /proc/uptime"
 BUSY = "while :; do :; done"
 GROW = "dd if=/dev/zero of=/dev/null bs=%dM count=1 2>/dev/null; echo $?"
-FORKS = "n=0; for i in $(seq 25); do sleep 1 & n=$((n+1)); done; echo $n"
+FORKS = "n=0; for i in $(seq 25); do sleep 60 & n=$((n+1)); done; echo $n"
 DISK = "/dev/vda"
 RATE = 2 << 20  # bytes a second
 
@@ -26,8 +26,8 @@ RATE = 2 << 20  # bytes a second
 class Machine:
     """The engine of the guest, and containers made for one check."""
 
-    def __init__(self, *, fresh: bool = True) -> None:
-        roots = Roots("/var/lib/hyperbox", "/run/hyperbox", "hyperbox")
+    def __init__(self, *, fresh: bool = True, name: str = "hyperbox") -> None:
+        roots = Roots(f"/var/lib/{name}", f"/run/{name}", name)
         roots.prepare()
         self.engine = NativeEngine(roots)
         self.restored = self.engine.restore()

@@ -150,6 +150,20 @@ def check_many_first_starts_at_once_make_one_scope(machine: Machine) -> None:
         machine.engine.project_remove(f"p{number}")
 
 
+def check_a_start_costs_in_the_scope_what_it_costs_beside_it(machine: Machine) -> None:
+    plain = Machine(name="plain")
+    os.symlink("/plain", "/run/plain/cgroup")  # as where systemd can't be asked
+    times: dict[Machine, list[float]] = {machine: [], plain: []}
+    for _ in range(6):
+        for each, found in times.items():
+            started = time.monotonic()
+            expect(each.run("p", "true") == (0, ""), "it runs")
+            found.append(time.monotonic() - started)
+    ratio = min(times[machine]) / min(times[plain])
+    print(f"FIGURE a start in the scope takes {ratio:.2f} times one beside it: {times.values()}", flush=True)
+    expect(ratio < 1.5, "times as long", ratio)
+
+
 def check_nothing_is_left_of_projects_that_are_removed(machine: Machine) -> None:
     for project in ("p", "shop", "other", "slow", "load", "served"):
         machine.engine.project_remove(project)

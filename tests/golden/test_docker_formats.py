@@ -10,6 +10,7 @@ import io
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,8 @@ def normal(text: str) -> str:
 def test_docker_prints_the_same(
     case: Json, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)  # what is 5 seconds old stays so on a busy machine
     monkeypatch.setattr(connect, "native_engine", lambda _ahead: FixedEngine())
     monkeypatch.setattr("hyperbox.cli.container_stats.SAMPLE_SECONDS", 0.0)
     monkeypatch.setattr(sys, "stdin", io.StringIO())

@@ -205,30 +205,48 @@ def copy_content(
         os.close(incoming)
 
 
+# longer paths than this (characters, of four bytes at most) come near PATH_MAX: what lies deeper is moved up before it is removed
+LONGEST_PATH = 900
+
+
 def remove_tree(path: str) -> None:
-    """Remove a file or a folder with all in it, never following a link; nothing there is no error."""
-    try:
-        entries = list(os.scandir(path)) if not os.path.islink(path) else None
-    except NotADirectoryError:
-        entries = None
-    except FileNotFoundError:
+    """Remove a file or a folder with all in it, however deep, never following a link; nothing there is no error."""
+    if os.path.islink(path):
+        _unlink(path)
         return
-    if entries is None:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            remove_tree(entry.path)
-        else:
+    stack = [(path, False)]
+    moved = 0
+    while stack:
+        folder, emptied = stack.pop()
+        if emptied:
             try:
-                os.unlink(entry.path)
+                os.rmdir(folder)
             except FileNotFoundError:
                 pass
+            continue
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            _unlink(folder)
+            continue
+        stack.append((folder, True))
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                _unlink(entry.path)
+            elif len(entry.path) < LONGEST_PATH or folder == path:
+                stack.append((entry.path, False))
+            else:
+                moved += 1
+                above = f"{path}/.deep.{os.getpid()}.{moved}"
+                os.rename(entry.path, above)
+                stack.append((above, False))
+
+
+def _unlink(path: str) -> None:
     try:
-        os.rmdir(path)
+        os.unlink(path)
     except FileNotFoundError:
         pass
 

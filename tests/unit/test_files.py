@@ -72,6 +72,23 @@ def test_removing_a_tree_follows_no_link(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "file").exists()
 
 
+@pytest.mark.parametrize("name", ["d", "n" * 255, "\U0001f600" * 63])
+def test_a_tree_of_any_depth_is_removed(tmp_path: Path, name: str) -> None:
+    top = tmp_path / "tree"
+    top.mkdir()
+    (tmp_path / "outside").mkdir()
+    folder = os.open(top, os.O_RDONLY)
+    for _ in range(5000):
+        os.mkdir(name, dir_fd=folder)
+        os.symlink("/../../outside", "link", dir_fd=folder)
+        below = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    files.remove_tree(str(top))
+    assert os.listdir(tmp_path) == ["outside"]
+
+
 def test_a_lock_is_free_again_after_the_block(tmp_path: Path) -> None:
     path = str(tmp_path / "lock")
     with files.Lock(path):

@@ -15,7 +15,7 @@ from hyperbox import files, process
 from hyperbox.engine import life_events, rootfs
 from hyperbox.engine.events import Happening, emit, emit_all, of_container
 from hyperbox.engine.state import find_container
-from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, disk_error
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def container_changes(roots: Roots, reference: str) -> list[Json]:
     layers = container.record["Layers"]
     assert isinstance(layers, list)
     found: dict[str, int] = {}
-    _changes_in(f"{container.folder()}/upper", [str(layer) for layer in layers], "", found)
+    _changes_in(f"{container.folder()}/upper", [str(layer) for layer in layers], found)
     return [{"Path": path, "Kind": found[path]} for path in sorted(found)]
 
 
@@ -84,32 +84,42 @@ def is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
-def _changes_in(upper: str, layers: list[str], folder: str, found: dict[str, int]) -> bool:
-    """Note the changes below one folder; returns whether there were any."""
-    changed = False
-    try:
-        entries = sorted(os.scandir(upper + folder), key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return False
-    for entry in entries:
-        path = f"{folder}/{entry.name}"
-        status = entry.stat(follow_symlinks=False)
-        below = _below(layers, path)
-        inner = entry.is_dir(follow_symlinks=False) and _changes_in(upper, layers, path, found)
-        if path in MADE and not inner:
+def _changes_in(upper: str, layers: list[str], found: dict[str, int]) -> None:
+    """Note what an upper folder of any depth changes. Raises EngineError for a path that is too long to be looked at."""
+    seen: list[tuple[str, os.stat_result]] = []
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(upper + folder))
+        except FileNotFoundError:
             continue
-        if is_whiteout(status):
-            if below is None:
-                continue
-            found[path] = 2
-        elif below is None:
-            found[path] = 1
-        elif inner or not entry.is_dir(follow_symlinks=False) or _differs(status, below):
-            found[path] = 0
-        else:
-            continue
-        changed = True
-    return changed
+        except OSError as error:
+            raise disk_error(error) from None
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            seen.append((path, entry.stat(follow_symlinks=False)))
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+    with_changes: set[str] = set()
+    for path, status in reversed(seen):  # what a folder holds comes before the folder
+        kind = _kind_of_change(status, _below(layers, path), path, path in with_changes)
+        if kind is not None:
+            found[path] = kind
+            with_changes.add(path.rpartition("/")[0])
+
+
+def _kind_of_change(status: os.stat_result, below: os.stat_result | None, path: str, inner: bool) -> int | None:
+    """Return docker's number for how a path differs from the image's, or None; `inner`: something in it does."""
+    if path in MADE and not inner:
+        return None
+    if is_whiteout(status):
+        return None if below is None else 2
+    if below is None:
+        return 1
+    if inner or not stat.S_ISDIR(status.st_mode) or _differs(status, below):
+        return 0
+    return None
 
 
 def _differs(status: os.stat_result, below: os.stat_result) -> bool:

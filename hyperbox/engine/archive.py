@@ -16,6 +16,7 @@ from hyperbox.engine import life_events, rootfs
 from hyperbox.engine.events import Happening, emit, emit_all, of_container
 from hyperbox.engine.state import find_container
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, disk_error
+from hyperbox.image.layer import is_opaque, is_whiteout
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -68,7 +69,7 @@ def container_changes(roots: Roots, reference: str) -> list[Json]:
     return [{"Path": path, "Kind": found[path]} for path in sorted(found)]
 
 
-def _below(layers: list[str], path: str) -> os.stat_result | None:
+def _below(layers: Sequence[str], path: str) -> os.stat_result | None:
     """Return what an image has at a path, or None; whiteouts count."""
     for layer in layers:
         try:
@@ -77,11 +78,6 @@ def _below(layers: list[str], path: str) -> os.stat_result | None:
             continue
         return None if is_whiteout(status) else status
     return None
-
-
-def is_whiteout(status: os.stat_result) -> bool:
-    """Return whether a file is overlayfs's mark of a removed one."""
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def _changes_in(upper: str, layers: list[str], found: dict[str, int]) -> None:
@@ -101,7 +97,10 @@ def _changes_in(upper: str, layers: list[str], found: dict[str, int]) -> None:
             seen.append((path, entry.stat(follow_symlinks=False)))
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
-    with_changes: set[str] = set()
+                if is_opaque(entry.path):
+                    for name in _hidden_by(upper, layers, path):
+                        found[f"{path}/{name}"] = 2
+    with_changes = {path.rpartition("/")[0] for path in found}
     for path, status in reversed(seen):  # what a folder holds comes before the folder
         kind = _kind_of_change(status, _below(layers, path), path, path in with_changes)
         if kind is not None:
@@ -109,17 +108,41 @@ def _changes_in(upper: str, layers: list[str], found: dict[str, int]) -> None:
             with_changes.add(path.rpartition("/")[0])
 
 
+def _hidden_by(upper: str, layers: Sequence[str], folder: str) -> set[str]:
+    """Return what an image has in a folder that was made anew and has it no more."""
+    names: set[str] = set()
+    for layer in layers:
+        try:
+            names.update(os.listdir(layer + folder))
+        except (FileNotFoundError, NotADirectoryError):
+            if os.path.lexists(layer + folder):
+                break
+            continue
+        if is_opaque(layer + folder):
+            break
+    gone = names.difference(os.listdir(upper + folder))
+    return {name for name in gone if _below(layers, f"{folder}/{name}") is not None}
+
+
 def _kind_of_change(status: os.stat_result, below: os.stat_result | None, path: str, inner: bool) -> int | None:
     """Return docker's number for how a path differs from the image's, or None; `inner`: something in it does."""
-    if path in MADE and not inner:
+    if not inner and (path in MADE or (path == "/etc" and below is None)):
         return None
     if is_whiteout(status):
         return None if below is None else 2
     if below is None:
         return 1
-    if inner or not stat.S_ISDIR(status.st_mode) or _differs(status, below):
+    if inner or _differs(status, below):
         return 0
-    return None
+    # a file that was brought up and not written, as by ln(1), is none of docker's changes
+    same = (status.st_size, status.st_mtime_ns, status.st_rdev) == (below.st_size, below.st_mtime_ns, below.st_rdev)
+    return None if same or stat.S_ISDIR(status.st_mode) else 0
+
+
+def changes(layers: Sequence[str], path: str, status: os.stat_result) -> bool:
+    """Return whether an upper folder's own folder is another than the image's; one that the image has not is none."""
+    below = _below(layers, path)
+    return below is not None and _differs(status, below)
 
 
 def _differs(status: os.stat_result, below: os.stat_result) -> bool:

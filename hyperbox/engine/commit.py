@@ -6,10 +6,11 @@ import os
 import stat
 
 from hyperbox.engine import life_events
-from hyperbox.engine.archive import MADE, _write_content, header, is_whiteout, write_all
+from hyperbox.engine.archive import MADE, _write_content, changes, header, write_all
 from hyperbox.engine.events import emit
 from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
+from hyperbox.image.layer import is_opaque, is_whiteout
 from hyperbox.image.reference import parse_reference
 from hyperbox.image.store import ImageStore
 
@@ -30,8 +31,8 @@ OWN = frozenset(
 )
 
 
-def write_layer(writer: int, upper: str) -> None:
-    """Write a layer tar of an overlay's upper folder: its marks of removed files become whiteouts."""
+def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
+    """Write a layer tar of an overlay's upper folder: its marks of removed files become whiteouts. `layers`: what lies below, top first."""
     import tarfile
 
     links: dict[tuple[int, int], str] = {}
@@ -48,32 +49,27 @@ def write_layer(writer: int, upper: str) -> None:
         entries = sorted(os.listdir(here), reverse=True) if folder_here else []
         if "/" + name in MADE and not entries:
             continue
+        if name == "etc" and all(f"/etc/{entry}" in MADE for entry in entries) and not changes(layers, "/etc", status):
+            continue  # there for what the engine puts into it
         member = header(here, name, status, links) if name else None
         if member is not None:
             write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
             if member.isreg():
                 _write_content(writer, here, member.size)
-        if folder_here and name and _is_opaque(here):
+        if folder_here and name and is_opaque(here):
             entry = tarfile.TarInfo(f"{name}/.wh..wh..opq")
             write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
         pending.extend((f"{here}/{entry}", f"{name}/{entry}" if name else entry) for entry in entries)
     write_all(writer, bytes(1024))
 
 
-def _is_opaque(path: str) -> bool:
-    try:
-        return os.getxattr(path, "trusted.overlay.opaque") == b"y"
-    except OSError:
-        return False
-
-
-def add_layer(store: ImageStore, upper: str) -> tuple[str, str]:
+def add_layer(store: ImageStore, upper: str, layers: Sequence[str]) -> tuple[str, str]:
     """Store an upper folder as a layer and return (blob digest, diff id); nothing in it gives ("", EMPTY_LAYER)."""
     path = store.staging(f"commit-{os.getpid()}")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            write_layer(descriptor, upper)
+            write_layer(descriptor, upper, layers)
         finally:
             os.close(descriptor)
         if os.path.getsize(path) == EMPTY_LENGTH:
@@ -133,6 +129,7 @@ def commit(
     config = apply_changes({key: value for key, value in container.config.items() if key not in OWN}, changes)
     store = ImageStore(f"{roots.data}/images")
     frozen = pause and container.status == "running"
+    layers = [str(layer) for layer in container.record["Layers"]]  # type: ignore[attr-defined]
     with store.shared_lock():
         if frozen:
             from hyperbox.engine import freezing
@@ -140,7 +137,7 @@ def commit(
             entry = freezing.freeze_while_reading(roots, container)
             emit(roots, "pause", container)
         try:
-            digest, diff_id = add_layer(store, f"{container.folder()}/upper")
+            digest, diff_id = add_layer(store, f"{container.folder()}/upper", layers)
         finally:
             if frozen:
                 freezing.thaw_after_reading(roots, entry)

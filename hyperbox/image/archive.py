@@ -35,6 +35,7 @@ MAXIMUM_MEMBERS = 100_000
 MAXIMUM_JSON = 16 << 20
 OCI_TITLE = "org.opencontainers.image.ref.name"
 FULL_NAME = "io.containerd.image.name"
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 class Unpacked:
@@ -309,7 +310,9 @@ def image_save(store: ImageStore, references: Sequence[str], *, platform: str = 
 
 
 def _save(store: ImageStore, named: dict[str, list[str]]) -> Iterator[bytes]:
-    docker, descriptors, written = [], [], set()
+    docker: list[Json] = []
+    descriptors: list[Json] = []
+    written: set[str] = set()
     yield folder_header("blobs") + folder_header("blobs/sha256")
     for image_id, tags in named.items():
         record = store.record(image_id)
@@ -328,18 +331,44 @@ def _save(store: ImageStore, named: dict[str, list[str]]) -> Iterator[bytes]:
             if name not in written:
                 written.add(name)
                 yield from _member(f"blobs/sha256/{name[7:]}", len(data), [data])
-        layers = [f"blobs/sha256/{diff_id[7:]}" for diff_id in diff_ids]
-        docker.append({"Config": f"blobs/sha256/{image_id[7:]}", "RepoTags": tags or None, "Layers": layers})
+        docker.append(_docker_entry(image_id, tags, sizes, diff_ids))
         descriptors.extend(_descriptors(digest, len(manifest), tags))
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": descriptors}
-    for name, value in (
-        ("index.json", index),
-        ("manifest.json", docker),
-        ("oci-layout", {"imageLayoutVersion": "1.0.0"}),
-    ):
-        data = files.dumps(value).encode()
-        yield from _member(name, len(data), [data])
+    yield from _documents(docker, descriptors)
     yield b"\0" * 1024
+
+
+def _docker_entry(image_id: str, tags: list[str], sizes: dict[str, int], diff_ids: list[str]) -> Json:
+    """Return an image's entry in docker's manifest.json."""
+    entry: Json = {
+        "Config": f"blobs/sha256/{image_id[7:]}",
+        "RepoTags": tags or None,
+        "Layers": [f"blobs/sha256/{diff_id[7:]}" for diff_id in diff_ids],
+    }
+    if sizes:
+        entry["LayerSources"] = {
+            diff_id: {"mediaType": OCI_LAYER, "size": sizes[diff_id], "digest": diff_id} for diff_id in sorted(sizes)
+        }
+    return entry
+
+
+def _documents(docker: list[Json], descriptors: list[Json]) -> Iterator[bytes]:
+    """Yield the members that say what the archive holds: OCI's index and docker's two tables."""
+    repositories: dict[str, dict[str, str]] = {}
+    for entry in docker:
+        layers, tags = entry["Layers"], entry["RepoTags"]
+        for tag in tags if layers and isinstance(tags, list) else ():
+            reference = parse_reference(tag)
+            repositories.setdefault(reference.familiar, {})[reference.tag] = str(layers[-1]).rpartition("/")[2]  # type: ignore[index]
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": descriptors}
+    documents = [
+        ("index.json", files.dumps(index)),
+        ("manifest.json", files.dumps(docker)),
+        ("oci-layout", '{"imageLayoutVersion": "1.0.0"}'),  # with docker's space
+    ]
+    if repositories:
+        documents.append(("repositories", files.dumps(repositories, sort_keys=True) + "\n"))
+    for name, text in documents:
+        yield from _member(name, len(text.encode()), [text.encode()])
 
 
 def _descriptors(digest: str, size: int, tags: Sequence[str]) -> list[Json]:
@@ -363,10 +392,7 @@ def oci_manifest(config_digest: str, config_size: int, layers: Sequence[tuple[st
             "digest": config_digest,
             "size": config_size,
         },
-        "layers": [
-            {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size}
-            for digest, size in layers
-        ],
+        "layers": [{"mediaType": OCI_LAYER, "digest": digest, "size": size} for digest, size in layers],
     }
     return files.dumps(manifest).encode()
 

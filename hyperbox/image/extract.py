@@ -165,15 +165,17 @@ class Unpacker:
         _clear(path)
         if kind == "1":
             os.link(os.path.normpath("/" + entry.linkname), path, follow_symlinks=False)
-            return
-        if kind == "2":
+            if os.path.islink(path):
+                return
+        elif kind == "2":
             os.symlink(entry.linkname, path)
         elif kind == "6":
             os.mkfifo(path, entry.mode & 0o777)
         else:
             format_bits = 0o020000 if kind == "3" else 0o060000
             os.mknod(path, (entry.mode & 0o777) | format_bits, os.makedev(*entry.device))
-        self._attributes(entry, path)
+        # a further name of a file says anew what the file is like, as with docker
+        self._attributes(entry, path, there=kind == "1")
         os.utime(path, ns=(entry.mtime, entry.mtime), follow_symlinks=False)
 
     def _attributes(self, entry: Entry, target: str | int, *, there: bool = False) -> None:

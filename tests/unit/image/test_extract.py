@@ -56,7 +56,7 @@ def test_files_have_their_content_owner_mode_time_and_attributes(tmp_path: Path)
                 pax_headers={"SCHILY.xattr.user.color": "blue", "SCHILY.xattr.trusted.overlay.opaque": "y"},
             ),
             member("bin/link", type=tarfile.SYMTYPE, linkname="/etc/passwd", uid=5, gid=6, mtime=11),
-            member("bin/same", type=tarfile.LNKTYPE, linkname="bin/su"),
+            member("bin/same", type=tarfile.LNKTYPE, linkname="bin/su", mode=0o4711, mtime=6),  # says it anew
             member("tmp", type=tarfile.DIRTYPE, mode=0o1777),
         ),
     )
@@ -67,7 +67,7 @@ def test_files_have_their_content_owner_mode_time_and_attributes(tmp_path: Path)
         return stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns
 
     assert shown("bin") == (0o2775, 3, 4, 1000 * 10**9)
-    assert shown("bin/su") == (0o4711, 0, 0, 5 * 10**9)
+    assert shown("bin/su") == (0o4711, 0, 0, 6 * 10**9)
     assert shown("bin/owned") == (0o6750, 8, 9, 7_000_000_009)
     assert shown("bin/x")[:3] == (0o644, 0, 0)
     assert shown("bin/link")[1:] == (5, 6, 11 * 10**9)

@@ -77,7 +77,7 @@ def exchange(source: Run, target: Run, busybox: str, way: str) -> list[str]:
         for name in names:
             compare(f"inspect of {name}", described(source, name), described(target, name))
         compare("files of one", root(source, names[1]), root(target, names[1]))
-        again = target("save", names[1])
+        again = target("save", *names[1:])
         clean(source)
         source("load", stdin=again)
         compare("saved again, inspect", described(source, names[1]), described(target, names[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from hyperbox.engine.log_options import LogOptions
+from hyperbox.engine.monitor_log import LogWriter
 from tests.conftest import Command
+from tests.machine import Roots, assert_clean, leftovers
 
 SERVICES = 4
 
@@ -108,3 +112,39 @@ def test_every_layer_is_unpacked_once_whichever_way_it_comes(hyperbox: Command, 
     finally:
         server.shutdown()
         hyperbox("rmi", "-f", pulled, f"{bench_image.REPOSITORY}:loaded")
+
+
+def test_much_output_arrives_whole_is_logged_as_docker_logs_it_and_leaves_no_process(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    """Enough bytes that are no text for a second process to write the log, one line end among them and one long line."""
+    roots = Roots.of_environment()
+    before = leftovers(roots)
+    output = random.Random(6).randbytes(12 << 20) + b"\nend\n" + b"x" * 300_000
+    (tmp_path / "output").write_bytes(output)
+    run = [
+        os.environ["HYPERBOX_COMMAND"],
+        "run",
+        "--name",
+        "bulk-output",
+        "-v",
+        f"{tmp_path}:/d:ro",
+        busybox,
+        "cat",
+        "/d/output",
+    ]
+    try:
+        finished = subprocess.run(run, capture_output=True, check=True, timeout=120)
+        assert finished.stdout == output
+        alone = LogWriter(str(tmp_path / "alone"), LogOptions("json-file", 0, 1, False))
+        alone.write(1, output[: 2 << 20])
+        time_of = re.compile(rb'"time":"[^"]*"')
+        with open(hyperbox("inspect", "-f", "{{.LogPath}}", "bulk-output").out.strip(), "rb") as file:
+            logged = file.read()
+        begun = time_of.sub(b"", (tmp_path / "alone").read_bytes())
+        assert time_of.sub(b"", logged).startswith(begun)
+        tails = [line[-150:] for line in logged.splitlines()[-2:]]
+        assert [b'xxx","stream":"stdout"' in tail for tail in tails] == [True, True]
+    finally:
+        hyperbox("rm", "-f", "bulk-output")
+    assert_clean(roots, before=before)

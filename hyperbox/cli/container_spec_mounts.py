@@ -20,7 +20,7 @@ def volumes(words: list[str]) -> tuple[list[str], dict[str, object]]:
     """Return Binds and the anonymous Volumes of -v's words; a source that begins with "." is made absolute."""
     binds: list[str] = []
     anonymous: dict[str, object] = {}
-    for word in words:
+    for word in dict.fromkeys(words):  # the same twice is once
         parts = word.split(":")
         if "" in parts:
             raise HyperBoxError(f"invalid spec: {word}: empty section between colons")

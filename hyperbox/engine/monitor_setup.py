@@ -268,7 +268,21 @@ def take_down(roots: Roots, container: Container) -> None:
     cgroups.remove_group(cgroup_path(roots, container))
     forget_runtime_state(roots, container)
     forget_execs(roots, container.id)
+    unmount_images(roots, container)
     files.remove_tree(roots.container_run(container.id))
+
+
+def unmount_images(roots: Roots, container: Container) -> None:
+    """Unmount the images that are mounted into the container (`mounts._image_source`): their files can't be removed, nor may they."""
+    if not container.record.get("Mounts"):
+        return
+    folder = roots.container_run(container.id)
+    for name in files.subfolders(folder):
+        if name.startswith("image-"):
+            try:
+                syscalls.umount(f"{folder}/{name}")
+            except OSError:  # not mounted in this mount namespace
+                continue
 
 
 def unmount_root(roots: Roots, container: Container) -> None:

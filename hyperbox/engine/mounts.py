@@ -59,6 +59,9 @@ def settle(roots: Roots, container: Container) -> list[Json]:
             raise InvalidParameter(f"Duplicate mount point: {target}")
         own.add(target)
         found[target] = point
+    for target in map(os.path.normpath, _dict(host.get("Tmpfs"))):
+        if target in own:
+            raise InvalidParameter(f"Duplicate mount point: {target}")
     for target in _dict(container.config.get("Volumes")):
         clean = os.path.normpath(target)
         if clean not in found and clean not in _dict(host.get("Tmpfs")):
@@ -117,6 +120,10 @@ def bind_point(text: str) -> Json:
             "invalid specification: destination can't be '/'"
         )
     writable = "ro" not in words
+    if kind == "bind" and "nocopy" in words:
+        raise InvalidParameter(
+            f"invalid volume specification: '{text}': invalid mount config for type \"bind\": field VolumeOptions must not be specified"
+        )
     if kind == "volume":
         volumes.check_name(source)
         return {**volume_point(source, clean, mode or "z", writable=writable), "NoCopy": "nocopy" in words}
@@ -151,12 +158,16 @@ def mount_point(mount: Json) -> Json:
         options = _dict(mount.get("VolumeOptions"))
         if source:
             volumes.check_name(source)
+        subpath = str(options.get("Subpath") or "")
+        check_subpath(prefix, subpath)
+        if subpath and not source:
+            raise InvalidParameter(f"{prefix}must not set Subpath when using anonymous volumes")
         point = volume_point(source, target, "z", writable=writable)
         driver = _dict(options.get("DriverConfig"))
         return {
             **point,
             "NoCopy": bool(options.get("NoCopy")),
-            "Subpath": str(options.get("Subpath") or ""),
+            "Subpath": subpath,
             "Create": {
                 "Labels": options.get("Labels"),
                 "Driver": driver.get("Name"),
@@ -167,8 +178,7 @@ def mount_point(mount: Json) -> Json:
         if not source:
             raise InvalidParameter(prefix + "field Source must not be empty")
         subpath = str(_dict(mount.get("ImageOptions")).get("Subpath") or "")
-        if subpath and (subpath.startswith("/") or ".." in subpath.split("/")):
-            raise InvalidParameter(f"{prefix}subpath must be a relative path within the volume")
+        check_subpath(prefix, subpath)
         point = _tmpfs_point(target, False)
         return {**point, "Type": "image", "Name": source, "Propagation": "rprivate", "Subpath": subpath}
     if kind == "tmpfs":
@@ -176,6 +186,12 @@ def mount_point(mount: Json) -> Json:
             raise InvalidParameter(prefix + "field Source must not be specified")
         return {**_tmpfs_point(target, writable), "Options": _tmpfs_mount_options(_dict(mount.get("TmpfsOptions")))}
     return _bind_mount(mount, prefix, source, target, writable=writable)
+
+
+def check_subpath(prefix: str, subpath: str) -> None:
+    """Raise InvalidParameter with docker's words for a path that is not inside."""
+    if subpath.startswith("/") or os.path.normpath(subpath).split("/")[0] == "..":
+        raise InvalidParameter(f"{prefix}subpath must be a relative path within the volume")
 
 
 def _bind_mount(mount: Json, prefix: str, source: str, target: str, *, writable: bool) -> Json:
@@ -377,7 +393,8 @@ def _mount_driver_options(name: str, target: str, options: dict[str, str]) -> No
     try:
         syscalls.mount(device, target, kind, flags, ",".join(data))
     except OSError as error:
+        about = f"mount {device}:{target}" + (f", flags: {flags:#x}" if flags else "")
+        about += f", data: {','.join(data)}" if data else ""
         raise EngineError(
-            f"error while mounting volume '{target}': failed to mount local volume: mount {device}:{target}, "
-            f"flags: {flags:#x}: {(error.strerror or str(error)).lower()}"
+            f"error while mounting volume '{target}': failed to mount local volume: {about}: {(error.strerror or str(error)).lower()}"
         ) from None

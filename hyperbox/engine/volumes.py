@@ -15,7 +15,7 @@ import errno
 import os
 
 from hyperbox import files, process
-from hyperbox.engine import life_events
+from hyperbox.engine import life_events, log_options
 from hyperbox.errors import Conflict, EmptyName, InvalidParameter, NotFound, unknown_filter
 
 TYPE_CHECKING = False
@@ -111,14 +111,24 @@ def volume_create(roots: Roots, config: Json, *, made_for: str = "") -> Json:
     for key in options or {}:
         if key not in OPTIONS:
             raise InvalidParameter(f'create {name}: invalid option: "{key}"')
-    if options and "size" in options:
-        raise InvalidParameter(f"create {name}: quota size requested but no quota support")
     try:
         return describe(roots, read(roots, name))
     except NotFound:
+        check_required(name, options or {})
+        if options and "size" in options:
+            raise InvalidParameter(f"create {name}: quota size requested but no quota support") from None
         made = make(roots, name, labels, options, made_for)
     life_events.volume(roots, "create", name)
     return made
+
+
+def check_required(name: str, options: dict[str, str]) -> None:
+    """Raise InvalidParameter with docker's words where a mount is described in part only."""
+    if not options.keys() & {"type", "o", "device"}:
+        return
+    for key in ("device", "type"):
+        if not options.get(key):
+            raise InvalidParameter(f'create {name}: missing required option: "{key}"') from None
 
 
 def make(
@@ -302,7 +312,10 @@ def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
     for key in wanted:
         if key not in ("all", "label", "label!"):
             raise unknown_filter(key)
-    everything = wanted.pop("all", ["false"])[0].lower() in ("1", "true")
+    text = wanted.pop("all", ["false"])[0]
+    if text not in log_options.TRUE + log_options.FALSE:
+        raise InvalidParameter(f"invalid filter 'all': strconv.ParseBool: parsing \"{text}\": invalid syntax")
+    everything = text in log_options.TRUE
     unwanted = wanted.pop("label!", [])
     deleted: list[str] = []
     freed = 0

@@ -81,6 +81,10 @@ def load_modules() -> None:
         spec,
         spec_host,
     )
+    from hyperbox.kernel import cgroups
+
+    if cgroups.is_v2():
+        from hyperbox.kernel import systemd  # noqa: F401
 
 
 class Prepared:

@@ -26,8 +26,8 @@ RATE = 2 << 20  # bytes a second
 class Machine:
     """The engine of the guest, and containers made for one check."""
 
-    def __init__(self, *, fresh: bool = True, name: str = "hyperbox") -> None:
-        roots = Roots(f"/var/lib/{name}", f"/run/{name}", name)
+    def __init__(self, *, fresh: bool = True) -> None:
+        roots = Roots("/var/lib/hyperbox", "/run/hyperbox", "hyperbox")
         roots.prepare()
         self.engine = NativeEngine(roots)
         self.restored = self.engine.restore()

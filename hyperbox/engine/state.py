@@ -93,6 +93,9 @@ class Roots:
         for name in ("making", "containers", "removing", "names", "images"):
             os.makedirs(f"{self.data}/{name}", 0o711, exist_ok=True)
         os.makedirs(f"{self.run}/containers", 0o711, exist_ok=True)
+        from hyperbox.kernel.inode_flags import spread_folders
+
+        spread_folders(f"{self.data}/making")
         return False
 
 

@@ -10,13 +10,13 @@ from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warner
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.plan.execute import Context, StepEvent, execute
-from hyperbox.plan.operations import Plan, Prepared
+from hyperbox.plan.operations import CreateContainer, Plan, Prepared
 from hyperbox.plan.order import selected
 from hyperbox.plan.ownership import tell_foreign
 from hyperbox.plan.reconcile import UpOptions, reconcile_up, volume_diverged
 from hyperbox.plan.removal import orphans
 from hyperbox.project.desired_mounts import ignored_owners
-from hyperbox.project.desired_spec import service_to_spec
+from hyperbox.project.desired_spec import check_keys, service_to_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hyperbox.engine.api import ContainerSpec, Json
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import Observed
+    from hyperbox.project.desired import ServiceWish
 
 
 PULL = ("always", "missing", "never", "build", "policy", "if_not_present")
@@ -87,6 +88,7 @@ def preparer(
 
     def prepare(service: str, ordinal: int, replaced: str) -> Prepared:
         wish = session.desired.services[service]
+        warn_of_secrets(session, wish)
         inherited = anonymous_volumes(session, replaced) if replaced else {}
         rows = session.containers() if names_others(wish.definition) else []
         ids = {row.service: row.container_id for row in reversed(rows)}
@@ -137,9 +139,33 @@ def carry_out(
         for word, state in zip(words_of(node), ("working", "done"), strict=True):
             if word:
                 context.on_event(StepEvent(node.name, word, state))
+            if state == "working" and isinstance(node.operation, CreateContainer):
+                _check_container(session, node.operation, node.name, context)
     if progress_mode(session.invocation) not in ("json", "quiet"):
         for line in plan.text().splitlines():  # stdout stays as docker compose leaves it
             sys.stderr.write(f" DRY-RUN MODE -  {line}\n")
+
+
+def _check_container(session: Session, step: CreateContainer, name: str, context: Context) -> None:
+    """Raise what making a container would meet before the engine is asked: a --dry-run fails at it too."""
+    wish = session.desired.services[step.service]
+    warn_of_secrets(session, wish)
+    ids = dict.fromkeys(session.desired.services, "")
+    try:
+        spec, _ = service_to_spec(session.desired, wish, step.ordinal, "", asked_port, container_ids=ids)
+        settle_security(session, spec)
+    except HyperBoxError as error:
+        context.on_event(StepEvent(name, error.message, "error"))
+        raise
+
+
+def warn_of_secrets(session: Session, wish: ServiceWish) -> None:
+    """Warn of a service's secrets whose files are not there, before a container is made."""
+    project, rows = session.desired.project, wish.definition.get("secrets")
+    for row in rows if isinstance(rows, list) and project is not None else []:
+        secret = project.secrets.get(str(row.get("source")), {}) if project is not None else {}
+        if secret.get("file") and not os.path.exists(str(secret["file"])):
+            warner(session.invocation)(f"secret file {secret.get('name')} does not exist")
 
 
 def parse_scale(values: tuple[str, ...], *, flag: bool = True) -> dict[str, int]:
@@ -246,15 +272,24 @@ def up_options(invocation: Invocation, image_ids: Mapping[str, str], *, start: b
     )
 
 
-def converge(invocation: Invocation, *, start: bool, counts: dict[str, int] | None = None) -> Session:
-    """Bring the project to what its files want; returns the session for what follows. `counts` scales in place of --scale."""
+def converge(
+    invocation: Invocation, *, start: bool, counts: dict[str, int] | None = None, may_be_empty: bool = False
+) -> Session:
+    """Bring the project to what its files want; returns the session for what follows. `counts` scales in place of --scale.
+
+    Raises ComposeError where no service is selected, unless the project `may_be_empty`.
+    """
     scale = parse_scale(strings(invocation.flags.get("scale"))) if counts is None else counts
     found = session(invocation, scale=scale, services=invocation.arguments)
     if not found.desired.services:
+        if may_be_empty:
+            return found
         raise ComposeError("no service selected")
     check_services(found)
     check_models(found)
     services = selected(found.desired, invocation.arguments, no_deps=bool(invocation.flags.get("no-deps")))
+    for name in services:
+        check_keys(found.desired.services[name])
     image_ids = ensure_images(
         found,
         services,
@@ -318,7 +353,7 @@ def _start(found: Session, on_hook: Callable[[str, bytes], None]) -> None:
 def create(invocation: Invocation) -> int:
     """`docker compose create`."""
     check_up_flags(invocation)
-    converge(invocation, start=False)
+    converge(invocation, start=False, may_be_empty=True)
     return 0
 
 

@@ -270,7 +270,8 @@ def security_options(
             try:
                 value = dumps(loads(read_text(path)))
             except OSError as error:
-                reason = f"open {path}: {(error.strerror or str(error)).lower()}"
+                verb = "read" if isinstance(error, IsADirectoryError) else "open"
+                reason = f"{verb} {path}: {(error.strerror or str(error)).lower()}"
                 raise HyperBoxError(f"opening seccomp profile ({value}) failed: {reason}") from None
             except ValueError as error:
                 raise HyperBoxError(f"compacting json for seccomp profile ({value}) failed: {error}") from None

@@ -49,7 +49,8 @@ def merged_config(user: Json, image: Json, container_id: str) -> Json:
             config[key] = {**object_at(image, key), **object_at(config, key)}
     if not config.get("Shell") and image.get("Shell"):
         config["Shell"] = image["Shell"]
-    config["Env"] = merged_environment(list_at(config, "Env"), list_at(image, "Env"))
+    environment = merged_environment(list_at(config, "Env"), list_at(image, "Env"))
+    config["Env"] = environment or config.get("Env", [])
     merge_command(config, image)
     health = merged_health(config.get("Healthcheck"), image.get("Healthcheck"))
     if health is not None:

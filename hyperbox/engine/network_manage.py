@@ -149,11 +149,12 @@ def network_create(roots: Roots, config: Json) -> Json:
     check_scope(driver, config)
     config = with_configuration(roots, config)
     options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
+    ipv4, ipv6 = (network_options.family_enabled(config, options, family) for family in (4, 6))
     if config.get("ConfigOnly"):
         driver = "null"
     else:
         network_options.check(driver, options, internal=bool(config.get("Internal")))
-    if config.get("EnableIPv4") is False and not config.get("EnableIPv6"):
+    if not ipv4 and not ipv6:
         raise InvalidParameter("IPv4 or IPv6 must be enabled")
     with files.Lock(f"{network_store.folder(roots)}/lock"):
         network_store.forget_nameless(roots)
@@ -162,8 +163,8 @@ def network_create(roots: Roots, config: Json) -> Json:
         record = network_store.new_record(
             name,
             driver,
-            EnableIPv4=config.get("EnableIPv4") is not False,
-            EnableIPv6=bool(config.get("EnableIPv6")),
+            EnableIPv4=ipv4,
+            EnableIPv6=ipv6,
             Internal=bool(config.get("Internal")),
             Attachable=bool(config.get("Attachable")),
             Options=options,
@@ -277,7 +278,7 @@ def choose_ipam(roots: Roots, record: Json, given: object) -> Json:
     if record["EnableIPv6"] and True not in families:
         network = local_subnet(str(record["Id"]))
         chosen.append({"Subnet": f"{network}/64", "Gateway": first_address(network)})
-    return ipam(chosen, ipam_config.get("Options") or {})
+    return ipam(chosen, ipam_config.get("Options", {}))
 
 
 def local_subnet(network_id: str) -> str:

@@ -17,7 +17,7 @@ SWITCHES = frozenset(
 )
 BRIDGE = SWITCHES | {
     *("bridge.name", "bridge.host_binding_ipv4", "driver.mtu", "container_iface_prefix"),
-    *("bridge.gateway_mode_ipv4", "bridge.gateway_mode_ipv6"),
+    *("bridge.gateway_mode_ipv4", "bridge.gateway_mode_ipv6", "enable_ipv4", "enable_ipv6"),
 }
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
 TRUTHS = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
@@ -36,6 +36,23 @@ def check(driver: str, options: dict[str, str], *, internal: bool) -> None:
         check_value(key, short, value, internal=internal)
     if driver in MODES:
         check_modes(driver, options)
+
+
+def family_enabled(config: Json, options: dict[str, str], family: int) -> bool:
+    """Return whether a network is to have addresses of a family, 4 or 6: as EnableIPv… says, else as the driver option of that name.
+
+    An option that does not count is taken out of `options`. Raises InvalidParameter.
+    """
+    given, key = config.get(f"EnableIPv{family}"), f"{PREFIX}enable_ipv{family}"
+    if given is not None:
+        options.pop(key, None)
+        return bool(given)
+    value = options.get(key)
+    if value is None:
+        return family == 4
+    if value not in TRUTHS:
+        raise InvalidParameter(f'driver-opt "{key}" is not a valid bool')
+    return value in ("1", "t", "T", "TRUE", "true", "True")
 
 
 def own_options(driver: str) -> tuple[str, ...]:

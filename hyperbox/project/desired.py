@@ -242,16 +242,19 @@ def network_wish(project: Project, real_name: str, key: str, names: Mapping[str,
         "Driver": definition.get("driver") or "bridge",
         "Internal": definition.get("internal") is True,
         "Attachable": definition.get("attachable") is True,
-        "EnableIPv6": definition.get("enable_ipv6") is True,
         "Options": definition.get("driver_opts") or {},
         "Labels": _labels(definition, real_name, "network", key, config_hash),
     }
+    for family in ("4", "6"):
+        if isinstance(definition.get(f"enable_ipv{family}"), bool):
+            body[f"EnableIPv{family}"] = definition[f"enable_ipv{family}"]
     ipam = definition.get("ipam")
-    if isinstance(ipam, dict) and (ipam.get("config") or ipam.get("driver")):
-        body["IPAM"] = {
-            "Driver": ipam.get("driver") or "default",
-            "Config": [_ipam(row) for row in ipam.get("config") or ()],
-        }
+    given = ipam if isinstance(ipam, dict) else {}
+    body["IPAM"] = {
+        "Driver": given.get("driver") or "default",
+        "Config": [_ipam(row) for row in given.get("config") or ()],
+        "Options": given.get("options") or None,
+    }
     return NetworkWish(key, name, body, config_hash, external)
 
 

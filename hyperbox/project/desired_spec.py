@@ -31,11 +31,18 @@ def _whole(value: object) -> int:
 
 
 def _nano_cpus(value: object) -> int:
-    return round(float(str(value)) * 10**9)
+    """Return billionths of a processor, reckoned as docker compose does: in 32 bits."""
+    return int(_float32(_float32(float(str(value))) * 10**9))
+
+
+def _float32(value: float) -> float:
+    import struct
+
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def _seconds(value: object) -> int:
-    return -(-to_duration(str(value)) // 10**9)
+    return to_duration(str(value)) // 10**9
 
 
 def _list(value: object) -> list[str]:
@@ -67,6 +74,8 @@ def _ports_exposed(value: object) -> Json:
 
 def _healthcheck(value: object) -> Json:
     assert isinstance(value, dict)
+    if value.get("start_interval") and "start_period" not in value:
+        raise ComposeError("healthcheck.start_interval requires healthcheck.start_period to be set")
     if value.get("disable"):
         return {"Test": ["NONE"]}
     check: Json = {"Test": value["test"]} if value.get("test") else {}
@@ -291,7 +300,7 @@ def service_to_spec(
     check_keys(service)
     definition = service.definition
     config: Json = {"Image": service.image, "Labels": container_labels(desired, service, index, image_id, slug=slug)}
-    config.update(AttachStdin=False, AttachStdout=True, AttachStderr=True)
+    config.update(AttachStdin=False, AttachStdout=True, AttachStderr=True, Env=None)
     host: Json = dict(UNSET)
     for key, (name, convert) in CONFIG.items():
         if key in definition and definition[key] is not None:
@@ -437,9 +446,10 @@ def _links(desired: Desired, service: ServiceWish) -> list[str]:
     for link in _list(service.definition.get("links") or []):
         other, _, alias = link.partition(":")
         wish = desired.services.get(other)
-        if wish is not None:
-            target = container_name(desired, wish, 1)
-            rows += [f"{target}:{alias or other}", f"{target}:{other}-1", f"{target}:{target}"]
+        for index in range(1, wish.scale + 1) if wish is not None else ():
+            target = container_name(desired, wish, index)  # type: ignore[arg-type]
+            full = f"{desired.name}-{other}-{index}"
+            rows += [f"{target}:{alias or other}", f"{target}:{other}-{index}", f"{target}:{full}"]
     return rows
 
 

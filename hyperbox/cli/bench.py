@@ -22,7 +22,7 @@ from hyperbox.cli.bench_cases import CASES, Case
 from hyperbox.cli.bench_image import REPOSITORY, make_image
 from hyperbox.cli.bench_memory import kept, memory_note
 from hyperbox.cli.bench_registry import serve
-from hyperbox.cli.bench_report import Row, rows_to_json, rows_to_svg, rows_to_table
+from hyperbox.cli.bench_report import Row, row_to_line, rows_to_json, rows_to_svg, rows_to_table
 from hyperbox.errors import HyperBoxError
 
 
@@ -113,6 +113,7 @@ class Bench:
         # the shared setup that stands, and why programs failed at the last setup
         self.standing = ""
         self.failed: dict[str, str] = {}
+        self.interrupted = False
 
     def words(self, text: str, case: Case, program: Program, folder: str) -> list[str]:
         """Return the argv of one of a case's command lines."""
@@ -151,24 +152,30 @@ class Bench:
             if case.dockerfile:
                 with open(f"{folder}/Dockerfile", "w") as file:
                     file.write(case.dockerfile.replace("{image}", self.image))
-            if not case.shared or case.shared != self.standing:
-                self.failed = {
-                    program.label: failure
-                    for program in self.programs
-                    if (failure := self.quietly(case.setup, case, program, folder))
-                }
-            missing |= self.failed
-            for number in range((case.runs or self.runs) + 1):
-                for program in self.programs:
-                    if program.label not in missing:
-                        if pause:
+            try:
+                self.set_up(case, folder, missing)
+                for number in range((case.runs or self.runs) + 1):
+                    for program in self.programs:
+                        if program.label not in missing:
                             time.sleep(pause)
-                        self.once(case, program, folder, number, times, peaks, missing)
+                            self.once(case, program, folder, number, times, peaks, missing)
+            except KeyboardInterrupt:
+                self.interrupted, lasts = True, False
+                missing |= {label: "interrupted" for label, measured in times.items() if not measured}
             self.standing = case.shared if lasts else ""
             for program in self.programs if not lasts else ():
                 self.quietly(case.teardown, case, program, folder)
         name, what = (f"{case.name}-paused", f"{case.what}, after pauses") if pause else (case.name, case.what)
         return Row(name, what, case.goal, times, peaks if case.memory else {}, missing)
+
+    def set_up(self, case: Case, folder: str, missing: dict[str, str]) -> None:
+        """Make what a case needs, unless it stands; `missing` gets why a program can't be measured."""
+        if not case.shared or case.shared != self.standing:
+            self.failed = {}
+            for program in self.programs:
+                if failure := self.quietly(case.setup, case, program, folder):
+                    self.failed[program.label] = failure
+        missing |= self.failed
 
     def once(
         self,
@@ -271,19 +278,24 @@ def bench(
     as_json: str | None,
     plot: str | None,
 ) -> None:
-    """Measure and print the table on stdout; progress on stderr."""
+    """Measure and print the table on stdout; progress on stderr. An interrupt ends it after the present case, with what there is."""
     programs = find_programs(against)
     unknown = set(only) - {case.name for case in CASES} - {case.shared for case in CASES} - {"memory"}
     if unknown:
         raise HyperBoxError(f"bench: no such case: {', '.join(sorted(unknown))}")
-    rows, notes = [], []
+    rows: list[Row] = []
+    notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="hyperbox-bench-image-") as folder:
         runner = Bench(programs, image, runs, Large(folder, registry))
         for case, pause, lasts in wanted_cases(only, pauses):
             print(f"bench: {case.what}{', after pauses' if pause else ''}", file=sys.stderr)
             rows.append(runner.case(case, pause, lasts=lasts))
-    if not only or "memory" in only:
-        notes = [memory_note(program.label, program.words, image) for program in programs]
+            print(f"bench:   {row_to_line(rows[-1])}", file=sys.stderr)
+            if runner.interrupted:
+                notes.append("not measured: the cases that would have followed: interrupted")
+                break
+    if (not only or "memory" in only) and not runner.interrupted:
+        notes += [memory_note(program.label, program.words, image) for program in programs]
     labels = [program.label for program in programs]
     print("\n".join([rows_to_table(rows, labels), *notes]))
     if as_json:

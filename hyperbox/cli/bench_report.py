@@ -33,6 +33,13 @@ def quartiles(times: list[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
+def row_to_line(row: Row) -> str:
+    """Return the medians of one case in short."""
+    return ", ".join(
+        f"{label} {median(times) * 1e3:.1f} ms" if times else f"{label} -" for label, times in row.times.items()
+    )
+
+
 def rows_to_table(rows: list[Row], labels: list[str]) -> str:
     """Return the report as aligned text: median and quartiles in milliseconds, the ratio to each peer, and what could not be measured."""
     header = ["CASE", *(f"{label} ms (quartiles)" for label in labels), *(f"/ {peer}" for peer in labels[1:]), "GOAL"]

@@ -47,3 +47,19 @@ def test_a_group_is_chosen_by_its_name_and_only_its_last_case_ends_it() -> None:
     scale = [lasts for case, _, lasts in chosen if case.shared == "scale"]
     assert scale == [True] * (len(scale) - 1) + [False]
     assert [pause for case, pause, _ in chosen if case.name == "exec"] == [0.0, 0.02]
+
+
+def test_an_interrupt_takes_away_what_was_made_and_keeps_what_was_measured(tmp_path: Path) -> None:
+    class Interrupted(Bench):
+        def once(self, case, program, folder, number, times, peaks, missing):  # type: ignore[no-untyped-def]
+            super().once(case, program, folder, number, times, peaks, missing)
+            if number:
+                raise KeyboardInterrupt
+
+    runner = Interrupted([Program("one", ("true",)), Program("two", ("true",))], "i", 3, Large(str(tmp_path), ""))
+    case = Case("case", "what", "{cli}", None, teardown=(f"touch {tmp_path}/gone",), runs=3, shared="group")
+    row = runner.case(case, 0.0, lasts=True)
+    assert [len(times) for times in row.times.values()] == [1, 0]
+    assert row.missing == {"two": "interrupted"}
+    assert runner.interrupted
+    assert (tmp_path / "gone").exists()

@@ -9,6 +9,7 @@
       leases/PID-START-N/   layers (empty files named KEY) that a running command is about to use, with or without an image
       records/HEX.json      one image, HEX its id (the configuration's digest): {"Manifest", "Layers", "Launch", …}
       names/NAME            a symbolic link to an image's id; NAME is the full reference with "/" as "%"
+      needed.json           what all records need, remembered: see `needed`
       staging/NAME.PID      what a running command is making; its maker's pid is in the name
       lock                  shared while an image is being added, exclusive while garbage is collected
 
@@ -34,7 +35,14 @@ if TYPE_CHECKING:
 
 KEY_LENGTH = 24
 # folder -> what comes before ".PID" in the names of temporary files (None: nothing at all)
-STAGED = {"staging": "", "records": ".tmp", "layers": ".json.tmp", "blobs/sha256": ".tmp", "names": None}
+STAGED = {
+    "staging": "",
+    "records": ".tmp",
+    "layers": ".json.tmp",
+    "blobs/sha256": ".tmp",
+    "names": None,
+    ".": "needed.json.tmp",
+}
 
 
 class Launch:
@@ -290,14 +298,10 @@ class ImageStore:
         with files.Lock(f"{self.path}/lock", wait=wait) as lock:
             if lock.descriptor < 0:
                 return 0
-            keys: set[str] = set()
-            blobs: set[str] = set()
-            for image_id in self.image_ids():
-                record = self.record(image_id)
-                keys.update(map(str, record["Keys"]))  # type: ignore[call-overload]
-                blobs.update((image_id, str(record["Manifest"])))
-                blobs.update(map(str, record["LayerDigests"]))  # type: ignore[call-overload]
-            freed = self._sweep_layers(keys | self._cached_keys() | self._leased_keys())
+            from hyperbox.image.needed import needed
+
+            keys, blobs = needed(self.path, layer_key)
+            freed = self._sweep_layers(keys | self._leased_keys())
             for name in os.listdir(f"{self.path}/blobs/sha256"):
                 if f"sha256:{name}" not in blobs:
                     freed += os.path.getsize(self.blob(name))
@@ -321,19 +325,6 @@ class ImageStore:
             if pid.isdigit() and not process.is_alive(int(pid)):
                 files.remove_tree(f"{self.path}/staging/{name}")
         self._leased_keys()
-
-    def _cached_keys(self) -> set[str]:
-        """Return the keys of the layers that the build cache keeps."""
-        keys: set[str] = set()
-        for name in os.listdir(f"{self.path}/cache"):
-            if name.endswith(".json"):
-                try:
-                    record = files.read_json(f"{self.path}/cache/{name}")
-                except FileNotFoundError:  # pruned meanwhile
-                    continue
-                diff_ids = record.get("DiffIds") if isinstance(record, dict) else None
-                keys.update(layer_key(str(diff_id)) for diff_id in (diff_ids or ()))
-        return keys
 
     def _leased_keys(self) -> set[str]:
         """Return the keys of the layers that running commands hold; the leases of dead ones go."""

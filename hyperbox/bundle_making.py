@@ -55,9 +55,22 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers signals"))),
     "rm": (
         ("main",),
-        (*_ENGINE_FOR, "hyperbox.cli.lifecycle", *_below("engine", "containers recovery removal signals")),
+        (
+            *_ENGINE_FOR,
+            *_below("cli", "lifecycle project_claims"),
+            *_below("engine", "containers inspect recovery removal signals"),
+            "hyperbox.project.ports",
+        ),
     ),
-    "ps": (("main",), (*_ENGINE_FOR, *_below("cli", "container_list output"), *_below("engine", "inspect listing"))),
+    "ps": (
+        ("main",),
+        (
+            *_ENGINE_FOR,
+            *_below("cli", "container_list output templates_lexer"),
+            *_below("engine", "inspect life_events listing volumes"),
+            "hyperbox.image.store",
+        ),
+    ),
     "images": (("main",), (*_ENGINE_FOR, *_below("cli", "image_list output"), *_below("image", "listing store"))),
     "inspect": (("main",), (*_ENGINE_FOR, *_below("cli", "inspect output"), *_below("engine", "inspect spec volumes"))),
     "logs": (

@@ -67,3 +67,46 @@ def test_a_shared_mount_still_reaches_the_host(hyperbox: Command, busybox: str, 
     finally:
         # the container's own mounts go a moment after the command
         wait_until(lambda: subprocess.run(["umount", "--recursive", tmp_path], check=False).returncode == 0)
+
+
+@pytest.mark.parametrize("network", ["bridge", "hot-path"])
+def test_the_first_thing_a_container_does_finds_its_network_whole(
+    hyperbox: Command, busybox: str, network: str
+) -> None:
+    """It is made while the runtime makes the container, which may not run before."""
+    if network != "bridge":
+        hyperbox("network", "create", network)
+    look = "cat /etc/hosts; ip -4 -o addr show eth0; ip route; cat /etc/resolv.conf; nslookup -type=a $(hostname) 127.0.0.11"
+    try:
+        for _ in range(5):
+            seen = hyperbox(
+                "run", "--rm", "--network", network, "--name", "first", busybox, "sh", "-c", look, code=None
+            ).out
+            address = seen.partition(" inet ")[2].partition("/")[0]
+            assert address, seen
+            assert f"{address}\t" in seen.partition("inet")[0], seen  # in /etc/hosts
+            assert "default via" in seen, seen
+            assert ("nameserver 127.0.0.11" in seen) == (network != "bridge"), seen
+            assert (f"Address: {address}" in seen) == (network != "bridge"), seen
+    finally:
+        if network != "bridge":
+            hyperbox("network", "rm", network)
+
+
+def test_a_start_that_fails_while_the_runtime_holds_the_container_never_runs_it(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    """The port is found to be taken, and the log not to be possible, when the runtime has made the container already."""
+    holder = hyperbox("run", "-d", "-p", "18084:80", busybox, "sleep", "60").out.strip()
+    try:
+        for words in (
+            ("-p", "18084:80"),
+            ("--log-driver", "syslog", "--log-opt", "syslog-address=tcp://127.0.0.1:1"),
+        ):
+            for runtime in ("crun", "runc"):
+                ran = ["-v", f"{tmp_path}:/ran", "--runtime", runtime, *words, busybox, "touch", f"/ran/{runtime}"]
+                hyperbox("run", "--rm", *ran, code=125)
+    finally:
+        hyperbox("rm", "-f", holder)
+    assert not list(tmp_path.iterdir())
+    assert_clean(Roots.of_environment())

@@ -325,10 +325,13 @@ class Start:
         return int(files.read_text(f"{bundle}/pid"))
 
     def _release(self) -> None:
-        """Do what `crun start` does, in two calls instead of a process. Raises EngineError where the container has died meanwhile."""
+        """Do what `crun start` does, in three calls instead of a process. Raises EngineError where the container has died meanwhile."""
         path = f"{self._runtime.state_folder}/{self._id}/exec.fifo"
         try:
             fifo = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:  # a version that holds its containers in another way
+            self._runtime._checked(["start", self._id], f"cannot start container {self._id}")
+            return
         except OSError as error:  # ENXIO: nobody reads it any more
             self._runtime.delete(self._id, force=True)
             raise EngineError(f"the container ended before it was started: {error.strerror}") from None

@@ -110,3 +110,26 @@ def test_a_start_that_fails_while_the_runtime_holds_the_container_never_runs_it(
         hyperbox("rm", "-f", holder)
     assert not list(tmp_path.iterdir())
     assert_clean(Roots.of_environment())
+
+
+def test_a_runtime_that_holds_containers_in_its_own_way_is_asked_to_start_them(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    """A crun of our own, before the real one in PATH, hides the pipe by which we release a container ourselves."""
+    state = f"{hyperbox.environment['HYPERBOX_RUN']}/runtime/crun"
+    asked = tmp_path / "asked"
+    script = f"""#!/bin/sh
+for word; do id=$word; done
+case " $* " in
+*" create "*) /usr/bin/crun "$@" && mv {state}/$id/exec.fifo {state}/$id/hidden;;
+*" start "*) mv {state}/$id/hidden {state}/$id/exec.fifo; echo start >>{asked}; exec /usr/bin/crun "$@";;
+*) exec /usr/bin/crun "$@";;
+esac
+"""
+    fake = hyperbox.folder / "crun"
+    fake.write_text(script)
+    fake.chmod(0o755)
+    path = f"{hyperbox.folder}:{hyperbox.environment['PATH']}"
+    assert hyperbox("run", "--rm", busybox, "echo", "ran", env={"PATH": path}).out == "ran\n"
+    assert asked.read_text() == "start\n"
+    assert_clean(Roots.of_environment())

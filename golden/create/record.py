@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = "spec-cases"
 CONFIG = ("AttachStderr", "AttachStdout", "Cmd", "Env", "ExposedPorts", "Healthcheck", "StopTimeout", "Tty")
 HOST_CONFIG = (
-    "Binds", "BlkioDeviceReadBps", "CapAdd", "CapDrop", "Devices", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Init", "Memory",
+    "Binds", "BlkioDeviceReadBps", "CapAdd", "CapDrop", "Devices", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Init", "Links", "Memory",
     "MemoryReservation", "Mounts", "NanoCpus", "PidsLimit", "RestartPolicy", "SecurityOpt", "ShmSize", "Sysctls", "Tmpfs", "Ulimits",
 )  # fmt: skip
 SCRIPT = """

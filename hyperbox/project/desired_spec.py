@@ -391,7 +391,10 @@ def _ports(service: ServiceWish, index: int, config: Json, host: Json, real_port
 
 
 def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, one_off: bool) -> Json:
+    links = [*_links(desired, service), *_external_links(desired, service)]
     if host.get("NetworkMode"):
+        if links:
+            host["Links"] = links
         return {}
     networks = service.definition.get("networks")
     rows = networks if isinstance(networks, dict) else {}
@@ -408,7 +411,6 @@ def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, 
         if service.container_name and service.container_name != name and not one_off:
             own.insert(0, service.container_name)  # the others in the project know it by the name in the file
         endpoint = _endpoint(rows[key], [name, *own])
-        links = [*_links(desired, service), *_external_links(desired, service)]
         if links:
             endpoint["Links"] = links
         endpoints[wish.name] = endpoint

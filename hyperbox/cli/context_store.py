@@ -42,6 +42,7 @@ def check_endpoint(invocation: Invocation) -> None:
     from hyperbox.errors import UnsupportedError
 
     name = current_name(invocation)
+    check_tls(invocation)
     if name == DEFAULT:
         address = str(invocation.globals.get("host") or os.environ.get("DOCKER_HOST") or "")
     else:
@@ -54,6 +55,21 @@ def check_endpoint(invocation: Invocation) -> None:
             f"HyperBox runs containers on this machine only, and {address} is another engine",
             hint="unset DOCKER_HOST and use the context default",
         )
+
+
+def check_tls(invocation: Invocation) -> None:
+    """Raise where TLS is asked for and what it needs is not there: docker reads that before it looks at the address."""
+    wanted = invocation.globals.get("tls") or invocation.globals.get("tlsverify") or os.environ.get("DOCKER_TLS_VERIFY")
+    if not wanted:
+        return
+    certificates = os.environ.get("DOCKER_CERT_PATH") or folder(invocation)
+    for flag, name in (("tlscacert", "ca.pem"), ("tlscert", "cert.pem"), ("tlskey", "key.pem")):
+        given = flag in invocation.globals_given
+        path = str(invocation.globals[flag]) if given else f"{certificates}/{name}"
+        if (given or name == "ca.pem") and not os.path.exists(path):
+            raise HyperBoxError(
+                f"Failed to initialize: unable to resolve docker endpoint: open {path}: no such file or directory"
+            )
 
 
 def key_of(name: str) -> str:

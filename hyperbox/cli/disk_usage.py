@@ -121,6 +121,15 @@ def _build_cache(usage: Json) -> dict[str, str]:
     return _line("Build Cache", len(records), active, size, human_size(size - used, precision=4))
 
 
+RAW = (
+    ("type", "Type"),
+    ("total", "TotalCount"),
+    ("active", "Active"),
+    ("size", "Size"),
+    ("reclaimable", "Reclaimable"),
+)
+
+
 def disk_usage(invocation: Invocation) -> int:
     """docker system df"""
     template = str(invocation.flags["format"])
@@ -132,7 +141,7 @@ def disk_usage(invocation: Invocation) -> int:
     if invocation.flags["verbose"]:
         return _verbose(usage, template)
     methods: dict[str, Callable[..., object]] = {key: (lambda row, key=key: row[key]) for key in HEADERS}
-    listing = Listing("*formatter.diskUsageImagesContext", methods, HEADERS, tuple(HEADERS))
+    listing = Listing("*formatter.diskUsageImagesContext", methods, HEADERS, tuple(HEADERS), raw=RAW)
     show(listing, summary(usage), template)
     return 0
 
@@ -221,7 +230,7 @@ def _verbose(usage: Json, template: str) -> int:
         ("BuildCache", cache_listing(now), list(objects(usage, "BuildCache")), tuple(CACHE_HEADERS)),
     ]
     if template:
-        sys.stdout.write(_by_template(parts, template))
+        sys.stdout.write(_by_template(parts, template.removeprefix("table").lstrip()))
         return 0
     titles = {
         "Images": "Images space usage:",
@@ -238,14 +247,16 @@ def _verbose(usage: Json, template: str) -> int:
 def _by_template(parts: Sequence[tuple[str, Listing, list[object], Sequence[str]]], template: str) -> str:
     from hyperbox.cli import templates
     from hyperbox.cli.output import go_json
-    from hyperbox.cli.templates_values import plain
+    from hyperbox.cli.templates_values import Record, plain
 
     value: Json = {key: [record(listing, item) for item in items] for key, listing, items, _ in parts}
     if template == "json":
         return go_json({key: plain(items) for key, items in value.items()})
+    methods = {key: (lambda _usage, key=key: value[key]) for key in value}
+    usage = Record("*formatter.diskUsageContext", value, methods, {})
     try:
-        return templates.render(template.replace("\\t", "\t").replace("\\n", "\n"), value)
+        return templates.render(template.replace("\\t", "\t").replace("\\n", "\n"), usage)
     except templates.ParseError as error:
-        raise HyperBoxError(f"failed to parse template: {error}") from None
+        raise HyperBoxError(f"template parsing error: {error}") from None
     except templates.ExecuteError as error:
-        raise HyperBoxError(f"failed to execute template: {error}") from None
+        raise HyperBoxError(str(error)) from None

@@ -67,6 +67,7 @@ VERBS: dict[str, str] = {
     "context update": "context:update",
     "context export": "context:export",
     "context import": "context:import_context",
+    "plugin ls": "plugin:list_plugins",
     "system df": "disk_usage:disk_usage",
     "system prune": "system:prune",
     "system info": "system:info",

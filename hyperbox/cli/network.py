@@ -80,14 +80,14 @@ def _words(value: object) -> list[str]:
 
 
 def _inside(subnet: str, address: str) -> bool:
-    """Return whether an address or a smaller range lies in a subnet. Raises HyperBoxError where one is malformed."""
+    """Return whether an address or a smaller range lies in a subnet. Nothing is inside of, or is, what is malformed."""
     from ipaddress import ip_address, ip_network
 
     try:
         outer = ip_network(subnet, strict=False)
         inner = ip_network(address, strict=False).network_address if "/" in address else ip_address(address)
-    except ValueError as error:
-        raise HyperBoxError(f"invalid subnet or address: {error}") from None
+    except ValueError:
+        return False  # what is wrong with a subnet, the engine says
     return inner.version == outer.version and inner in outer
 
 
@@ -107,6 +107,8 @@ def ipam_configurations(
         ("Gateway", gateways, "gateway", "gateways", "for"),
     ):
         for value in values:
+            if kind == "range":
+                _check_range(value)
             subnet = _home(subnets, value, kind)
             if key in table[subnet]:
                 raise HyperBoxError(
@@ -118,6 +120,17 @@ def ipam_configurations(
         assert isinstance(entries, dict)
         entries[name] = address
     return list(table.values())
+
+
+def _check_range(text: str) -> None:
+    from ipaddress import ip_network
+
+    try:
+        if "/" not in text:
+            raise ValueError(text)
+        ip_network(text, strict=False)
+    except ValueError:
+        raise HyperBoxError(f"invalid CIDR address: {text}") from None
 
 
 def _home(subnets: Sequence[str], address: str, kind: str) -> str:
@@ -194,8 +207,7 @@ def connect(invocation: Invocation) -> int:
             addresses[key] = str(flags[flag])
     if flags["link-local-ip"]:
         addresses["LinkLocalIPs"] = _words(flags["link-local-ip"])
-    if addresses:
-        endpoint["IPAMConfig"] = addresses
+    endpoint["IPAMConfig"] = addresses
     if flags["driver-opt"]:
         if any("=" not in word for word in _list(flags["driver-opt"])):
             raise HyperBoxError("invalid key/value pair format in driver options")

@@ -99,7 +99,7 @@ def check_options(invocation: Invocation) -> None:
     flags = invocation.flags
     if flags["rm"] and str(flags["restart"]) not in ("", "no"):
         raise HyperBoxError("conflicting options: cannot specify both --restart and --rm")
-    if platform := str(flags["platform"]):
+    if platform := str(flags["platform"]) or os.environ.get("DOCKER_DEFAULT_PLATFORM", ""):
         from hyperbox.image.platform import parse_platform
 
         try:
@@ -150,8 +150,11 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
     if policy != "always":
         try:
             found = engine.store.resolve(text)
-            if spec.platform and not has_platform(engine.store.record(found), spec.platform):
-                raise NotFound(f"No such image: {familiar(text)}")
+            record = engine.store.record(found)
+            if spec.platform and not has_platform(record, spec.platform):
+                from hyperbox.image.platform import mismatch
+
+                raise NotFound(mismatch(text, record, spec.platform))
         except InvalidParameter as error:
             raise HyperBoxError(error.message) from None
         except NotFound:

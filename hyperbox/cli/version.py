@@ -50,7 +50,7 @@ def client_version(invocation: Invocation) -> Json:
 
     return {
         "Version": CLIENT_VERSION,
-        "ApiVersion": API_VERSION,
+        "ApiVersion": os.environ.get("DOCKER_API_VERSION", "").removeprefix("v") or API_VERSION,
         "DefaultAPIVersion": API_VERSION,
         "GitCommit": GIT_COMMIT,
         "GoVersion": "",

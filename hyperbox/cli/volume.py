@@ -46,8 +46,9 @@ def pairs(words: object) -> dict[str, str]:
 def list_volumes(invocation: Invocation) -> int:
     """docker volume ls"""
     flags = invocation.flags
-    if flags.get("cluster"):
-        raise UnsupportedError("docker volume ls --cluster: HyperBox has no swarm")
+    if flags.get("cluster"):  # there are none, which docker without a swarm says in the same way
+        sys.stdout.write("" if flags["quiet"] else "VOLUME NAME   GROUP     DRIVER    AVAILABILITY   STATUS\n")
+        return 0
     template = configured_format("volumesFormat", str(flags["format"]), quiet=bool(flags["quiet"]))
     answer = engine_for(invocation).volume_list(parse_filters(flags["filter"]))
     found = answer.get("Volumes")
@@ -66,7 +67,7 @@ def create(invocation: Invocation) -> int:
     if invocation.arguments:
         if name:
             raise HyperBoxError(
-                "conflicting options: cannot specify a volume name through both --name and as a positional arg"
+                "conflicting options: cannot specify a volume-name through both --name and as a positional arg"
             )
         name = invocation.arguments[0]
     config: Json = {

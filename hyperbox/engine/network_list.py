@@ -63,7 +63,9 @@ def network_list(roots: Roots, filters: Filters | None = None) -> list[Json]:
             raise InvalidParameter(f"invalid filter: 'type'='{value}'")
     for value in filters.get("dangling", ()):
         if value not in (*TRUE, *FALSE):
-            raise InvalidParameter(f"invalid filter 'dangling=[{value}]'")
+            raise InvalidParameter(
+                'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")'
+            )
     records = network_store.all_networks(roots)
     used = used_networks(roots, records) if "dangling" in filters else set()
     found = [{**network_manage.shown(record), "Containers": {}} for record in records if matches(record, filters, used)]

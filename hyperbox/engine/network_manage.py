@@ -129,14 +129,17 @@ def _span(subnet: tuple[str, int]) -> tuple[int, int]:
     return start, start + (1 << shift) - 1
 
 
+LONGEST_NAME = 250  # bytes: names are names of files
+
+
 def check_name(name: str) -> None:
     """Raise InvalidParameter or Forbidden for a name that no network can have."""
-    if not name or not (
-        name[0].isalnum() and all(letter.isalnum() or letter in "_.-" for letter in name) and name.isascii()
-    ):
-        raise InvalidParameter(f"invalid network name: {name!r}" if name else "invalid name: name is empty")
+    if not name.strip():
+        raise InvalidParameter("invalid name: name is empty")
+    if "/" in name or not name.isprintable() or name in (".", "..") or len(name.encode()) > LONGEST_NAME:
+        raise InvalidParameter(f"invalid network name: {name!r}")
     if name in (*network_store.PREDEFINED, "default", "container"):
-        raise Forbidden(f"operation is not permitted on predefined {name} network ")
+        raise Forbidden(f"operation is not permitted on predefined {name} network")
 
 
 def network_create(roots: Roots, config: Json) -> Json:
@@ -147,6 +150,13 @@ def network_create(roots: Roots, config: Json) -> Json:
     if driver in ("host", "null", "none"):
         raise Forbidden(f'only one instance of "{driver}" network is allowed')
     check_scope(driver, config)
+    if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
+        raise Conflict(f"network with name {name} already exists")
+    if config.get("ConfigOnly") and any(config.get(key) for key in ("Internal", "Attachable", "Ingress")):
+        raise Forbidden(
+            "configuration network can only contain network specific fields. Network operator fields like "
+            "[ ingress | internal | attachable | scope ] are not supported."
+        )
     config = with_configuration(roots, config)
     options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
     ipv4, ipv6 = (network_options.family_enabled(config, options, family) for family in (4, 6))
@@ -167,6 +177,7 @@ def network_create(roots: Roots, config: Json) -> Json:
             EnableIPv6=ipv6,
             Internal=bool(config.get("Internal")),
             Attachable=bool(config.get("Attachable")),
+            Scope=str(config.get("Scope") or "local"),
             Options=options,
             Labels=config.get("Labels") or {},
             ConfigFrom=config.get("ConfigFrom") or {"Network": ""},
@@ -304,7 +315,7 @@ def checked_subnet(entry: Json, used: list[tuple[str, int]]) -> Json:
     subnet = (address, int(length))
     for other in used:
         if overlaps(subnet, other):
-            raise Forbidden("Pool overlaps with other one on this address space")
+            raise Forbidden("invalid pool request: Pool overlaps with other one on this address space")
     whole = (*subnet, "", entry)
     gateway = str(entry.get("Gateway") or "") or first_address(address)
     auxiliary = entry.get("AuxiliaryAddresses")

@@ -8,7 +8,7 @@ from hyperbox import files
 from hyperbox.engine import network_bridge, network_interfaces, network_rules, network_setup, network_store
 from hyperbox.engine.events import emit_any
 from hyperbox.engine.state import Container, find_container, update_state
-from hyperbox.errors import Conflict, EngineError, Forbidden
+from hyperbox.errors import Conflict, EngineError, Forbidden, NotFound
 from hyperbox.kernel import links, netlink, syscalls
 from hyperbox.kernel.nftables import Rules
 
@@ -28,6 +28,8 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
         target = find_container(roots, target.id)
         wanted = network_setup.wanted_endpoints(target)
         check_connect(target, name, wanted)
+        if record.get("ConfigOnly"):
+            raise Forbidden("cannot create endpoint on configuration-only network")
         config = dict(endpoint or {})
         fixed = config.get("IPAMConfig")
         if isinstance(fixed, dict) and any(fixed.values()):
@@ -112,10 +114,14 @@ def _route_again(roots: Roots, inner: netlink.Socket, networks: dict[str, Json])
 
 
 def network_disconnect(roots: Roots, reference: str, container: str, *, force: bool = False) -> None:
-    """See `engine.api.Engine.network_disconnect`. `force` has no meaning here: there is no endpoint without its container."""
-    del force
+    """See `engine.api.Engine.network_disconnect`. `force` only words an error: there is no endpoint without its container."""
     record = network_store.find(roots, reference)
-    target = find_container(roots, container)
+    try:
+        target = find_container(roots, container)
+    except NotFound:
+        if force:
+            raise NotFound(f"endpoint {container} not found") from None
+        raise
     name = str(record["Name"])
     with target.lock():
         target = find_container(roots, target.id)
@@ -125,7 +131,8 @@ def network_disconnect(roots: Roots, reference: str, container: str, *, force: b
                 "cannot disconnect container from host network - container was created in host network mode"
             )
         if name not in wanted:
-            raise Forbidden(f"container {target.id} is not connected to network {name}")
+            which = "network" if target.running else "the network"
+            raise Forbidden(f"container {target.id} is not connected to {which} {name}")
         if target.running and target.pid:
             _unplug(roots, target, record)
         record_endpoints(target, {key: value for key, value in wanted.items() if key != name})

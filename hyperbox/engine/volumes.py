@@ -321,12 +321,14 @@ def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
     freed = 0
     with lock(roots, shared=False):
         used = users(roots)
-        for name in list(names(roots)):
+        for name in sorted(names(roots)):
             try:
                 record = read(roots, name)
             except (NotFound, ValueError):
                 continue
             anonymous = has_label(record, ANONYMOUS)
+            if record.get("Options"):  # what lies elsewhere is never pruned
+                continue
             if name in used or not (everything or anonymous) or not matches(record, wanted, in_use=False):
                 continue
             if any(has_label(record, label) for label in unwanted):

@@ -22,7 +22,7 @@ class FlagSet:
     values   long name -> value; defaults first. A flag that is another word for one ("same") sets that one
     given    the names that were given
     refused  (name, why) of given flags that HyperBox does not honour
-    typed    the names as they were written
+    typed    the names as they were written, and how often
     help     whether --help or its deprecated short -h was given
     """
 
@@ -40,7 +40,7 @@ class FlagSet:
         self.notices = notices
         self.values: dict[str, object] = {}
         self.given: dict[str, bool] = {}
-        self.typed: dict[str, bool] = {}
+        self.typed: dict[str, int] = {}
         self.refused: list[tuple[str, str]] = []
         self.help = False
         self.long: dict[str, Flag] = {}
@@ -145,7 +145,8 @@ class FlagSet:
             self.help = bool(value)
             return
         self.values[target] = value
-        self.given[target] = self.typed[name] = True
+        self.given[target] = True
+        self.typed[name] = self.typed.get(name, 0) + 1
         if notes is not None:
             if "deprecated" in notes:
                 self.notices.append(f"Flag --{name} has been deprecated, {notes['deprecated']}")

@@ -143,6 +143,8 @@ def _check_globals(root: FlagSet) -> None:
     assert isinstance(level, str)
     if level and level.lower() not in LOG_LEVELS:
         raise UsageError(f"Unable to parse logging level: {level}", exit_code=1)
+    if root.typed.get("host", 0) > 1:
+        raise root.error(f'invalid argument "{root.values["host"]}" for "-H, --host" flag: specify only one -H')
     if root.values["context"] and root.values["host"]:
         raise UsageError("conflicting options: cannot specify both --host and --context", exit_code=1)
 
@@ -234,7 +236,7 @@ def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> I
         if parser.help or not rest or place:
             return parser.wanted_help(typed)
         return parser.wanted_help(typed, error=f'unknown docker command: "{typed} {rest[0]}"')
-    usage = f"docker {place}" if place else "docker [OPTIONS] COMMAND [ARG...]"
+    usage = f"docker {place}{' COMMAND' if place == 'volume' else ''}" if place else "docker [OPTIONS] COMMAND [ARG...]"
     rest = _group_flags(parser, table, place, words, lambda message: docker_error(message, usage, place))
     if parser.help:
         return parser.wanted_help(place)

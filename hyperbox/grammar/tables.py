@@ -1433,7 +1433,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'plugin ls': (
-        'plugin ls', 0, 0, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin ls', 0, 0, 'docker', True, 'native', '',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1560,7 +1560,7 @@ COMMANDS: dict[str, Command] = {
     'volume ls': (
         'volume ls', 0, 0, 'docker', True, 'native', '',
         (
-            ('cluster', '', 'bool', False, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('cluster', '', 'bool', False, {'hidden': 'yes'}),
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
             ('quiet', 'q', 'bool', False, None),

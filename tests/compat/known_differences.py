@@ -9,7 +9,14 @@ CHECKPOINT = "refused with our own words: there are no checkpoints here, with ex
 KEYS = "docker names only the HTTP status of its engine's answer; we say what is wrong"
 PAGE = "docker's words are those of its HTTP router"
 KEPT = "the image of a container stays, without a name, until the container goes"
-OTHER_CODE = {("flags-copy", "cp {DIR}/src/a hb-cc:/proc/x")}
+OTHER_CODE = {
+    ("flags-copy", "cp {DIR}/src/a hb-cc:/proc/x"),
+    ("flags-networks", "network connect --ip 10.98.3.44 hb-nj hb-nidle"),
+}
+CLUSTER = "refused with our own words: there are no cluster volumes here, with a swarm or without"
+SWARM = "refused with our own words: there is no swarm mode, nor could there be one"
+PLUGINS = "refused with our own words: there are no engine plugins"
+ENGINE = "refused with our own words: HyperBox is the only engine it speaks with"
 KNOWN = {
     (
         "run",
@@ -40,4 +47,24 @@ KNOWN = {
         "flags-copy",
         "cp {DIR}/src/a hb-cc:/proc/x",
     ): "docker writes below the mount, where nobody sees it, and ends with 0; we fail",
+    ("flags-volumes", "volume create --availability pause hb-vl"): CLUSTER,
+    ("flags-volumes", "volume create --group g hb-vl"): CLUSTER,
+    ("flags-volumes", "volume update hb-va"): CLUSTER,
+    ("flags-volumes", "volume update --availability pause hb-va"): CLUSTER,
+    (
+        "flags-networks",
+        "network connect --ip 10.98.3.44 hb-nj hb-nidle",
+    ): "docker looks for the network of a container that does not run at its start only",
+    **{
+        ("flags-system", command): SWARM
+        for command in ("node ls", "swarm leave", "service ls", "stack ls", "secret ls", "config ls")
+    },
+    ("flags-system", "plugin inspect x"): PLUGINS,
+    ("flags-system", "plugin rm x"): PLUGINS,
+    ("flags-system", "checkpoint ls x"): CHECKPOINT,
+    ("flags-system", "--version"): "the version is another",
+    ("flags-system", "-H unix:///nonexistent.sock ps"): ENGINE,
+    ("flags-system", "-H tcp://127.0.0.1:1 ps"): ENGINE,
+    ("flags-system", "-H bogus://x ps"): ENGINE,
+    ("flags-system", "ps"): ENGINE,
 }

@@ -218,7 +218,7 @@ def list_containers(invocation: Invocation) -> int:
     from hyperbox.cli.connect import engine_for
 
     flags = invocation.flags
-    template = configured_format("psFormat", str(flags["format"]), quiet=bool(flags["quiet"]))
+    template = configured_format(invocation, "psFormat", quiet=bool(flags["quiet"]))
     quiet = bool(flags["quiet"])
     last = flags["last"] if "last" in invocation.given else 1 if flags["latest"] else -1
     limit = last if isinstance(last, int) else -1

@@ -180,7 +180,7 @@ def _first_name(container: Json) -> str:
 def stats(invocation: Invocation) -> int:
     """docker stats [CONTAINER…]"""
     flags = invocation.flags
-    template = configured_format("statsFormat", str(flags["format"]))
+    template = configured_format(invocation, "statsFormat")
     shown = listing(short=not flags["no-trunc"])
     watch = Watch(engine_for(invocation), invocation.arguments, every=bool(flags["all"]))
     first = watch.sample()

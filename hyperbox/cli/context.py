@@ -158,7 +158,11 @@ def _endpoint(invocation: Invocation, given: object) -> tuple[Json, dict[str, st
         )
     skip = options.get("skip-tls-verify", "false").lower() in ("1", "t", "true")
     endpoint: Json = {"Host": address, "SkipTLSVerify": skip} if address else {"SkipTLSVerify": skip}
-    return endpoint, {TLS_NAMES[key]: options[key] for key in TLS_NAMES if key in options}
+    files = {TLS_NAMES[key]: options[key] for key in TLS_NAMES if key in options}
+    for path in files.values():
+        if not os.path.exists(path):
+            raise HyperBoxError(f"unable to create docker endpoint config: open {path}: no such file or directory")
+    return endpoint, files
 
 
 def _write_tls(invocation: Invocation, name: str, files: dict[str, str]) -> None:
@@ -248,12 +252,12 @@ def use(invocation: Invocation) -> int:
     _set_current(invocation, "" if name == store.DEFAULT else name)
     sys.stdout.write(f"{name}\n")
     sys.stdout.flush()
+    sys.stderr.write(f'Current context is now "{name}"\n')
     if name != store.DEFAULT and os.environ.get("DOCKER_HOST"):
         sys.stderr.write(
             f'Warning: DOCKER_HOST environment variable overrides the active context. To use "{name}", either set the global '
             "--context flag, or unset DOCKER_HOST environment variable.\n"
         )
-    sys.stderr.write(f'Current context is now "{name}"\n')
     return 0
 
 
@@ -398,7 +402,8 @@ def _archive_files(stream: object) -> dict[str, bytes]:
                     if content is not None:
                         entries.append((member.name, content.read()))
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise HyperBoxError(f"invalid context: {error}") from None
+        reason = "unexpected EOF" if "truncated" in str(error) else f"invalid context: {error}"
+        raise HyperBoxError(reason) from None
     for name, data in entries:
         parts = name.split("/")
         good = name == "meta.json" or (len(parts) == 3 and parts[0] == "tls" and not {"", ".", ".."} & set(parts))

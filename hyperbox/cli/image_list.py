@@ -129,7 +129,7 @@ def list_images(invocation: Invocation) -> int:
     from hyperbox.cli.connect import engine_for
 
     flags = invocation.flags
-    template = configured_format("imagesFormat", str(flags["format"]), quiet=bool(flags["quiet"]))
+    template = configured_format(invocation, "imagesFormat", quiet=bool(flags["quiet"]))
     quiet = bool(flags["quiet"])
     filters = parse_filters(flags["filter"])
     if invocation.arguments:

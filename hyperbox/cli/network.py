@@ -66,7 +66,7 @@ def listing(*, short: bool) -> Listing:
 def list_networks(invocation: Invocation) -> int:
     """docker network ls"""
     flags = invocation.flags
-    template = configured_format("networksFormat", str(flags["format"]), quiet=bool(flags["quiet"]))
+    template = configured_format(invocation, "networksFormat", quiet=bool(flags["quiet"]))
     networks = engine_for(invocation).network_list(parse_filters(flags["filter"]))
     networks = sorted(networks, key=lambda network: natural_key(str(network["Name"])))
     show(listing(short=not flags["no-trunc"]), networks, template, quiet=bool(flags["quiet"]))

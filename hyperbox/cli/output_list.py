@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hyperbox.cli.templates_values import Record
+    from hyperbox.grammar.parse import Invocation
 
 
 class Listing:
@@ -163,10 +164,11 @@ def _constant(text: str) -> Callable[[object], str]:
     return lambda _item: text
 
 
-def configured_format(key: str, given: str, *, quiet: bool = False) -> str:
+def configured_format(invocation: Invocation, key: str, *, quiet: bool = False) -> str:
     """Return the format that was given, or, unless --quiet was, the one that config.json has under `key` ("psFormat"), or ""."""
+    given = str(invocation.flags["format"])
     if given or quiet:
         return given
     from hyperbox.cli.configuration_file import setting
 
-    return setting(key)
+    return setting(key, invocation)

@@ -27,5 +27,5 @@ def list_plugins(invocation: Invocation) -> int:
     quiet = bool(flags["quiet"])
     methods: dict[str, Callable[..., object]] = {name: (lambda _plugin: "") for name in (*HEADERS, "PluginReference")}
     listing = Listing("*plugin.pluginContext", methods, HEADERS, tuple(HEADERS))
-    show(listing, [], configured_format("pluginsFormat", str(flags["format"]), quiet=quiet), quiet=quiet)
+    show(listing, [], configured_format(invocation, "pluginsFormat", quiet=quiet), quiet=quiet)
     return 0

@@ -49,7 +49,7 @@ def list_volumes(invocation: Invocation) -> int:
     if flags.get("cluster"):  # there are none, which docker without a swarm says in the same way
         sys.stdout.write("" if flags["quiet"] else "VOLUME NAME   GROUP     DRIVER    AVAILABILITY   STATUS\n")
         return 0
-    template = configured_format("volumesFormat", str(flags["format"]), quiet=bool(flags["quiet"]))
+    template = configured_format(invocation, "volumesFormat", quiet=bool(flags["quiet"]))
     answer = engine_for(invocation).volume_list(parse_filters(flags["filter"]))
     found = answer.get("Volumes")
     volumes = sorted(found if isinstance(found, list) else [], key=lambda volume: natural_key(str(volume["Name"])))

@@ -152,11 +152,7 @@ def network_create(roots: Roots, config: Json) -> Json:
     check_scope(driver, config)
     if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
         raise Conflict(f"network with name {name} already exists")
-    if config.get("ConfigOnly") and any(config.get(key) for key in ("Internal", "Attachable", "Ingress")):
-        raise Forbidden(
-            "configuration network can only contain network specific fields. Network operator fields like "
-            "[ ingress | internal | attachable | scope ] are not supported."
-        )
+    check_configuration(config)
     config = with_configuration(roots, config)
     options = {str(key): str(value) for key, value in dict(config.get("Options") or {}).items()}  # type: ignore[call-overload]
     ipv4, ipv6 = (network_options.family_enabled(config, options, family) for family in (4, 6))
@@ -197,6 +193,15 @@ def network_create(roots: Roots, config: Json) -> Json:
             network_store.write(roots, record)
     emit_any(roots, "network", "create", str(record["Id"]), {"name": name, "type": driver})
     return {"Id": record["Id"], "Warning": ""}
+
+
+def check_configuration(config: Json) -> None:
+    """Raise Forbidden for a configuration network with more in it than a network's own fields."""
+    if config.get("ConfigOnly") and any(config.get(key) for key in ("Internal", "Attachable", "Ingress")):
+        raise Forbidden(
+            "configuration network can only contain network specific fields. Network operator fields like "
+            "[ ingress | internal | attachable | scope ] are not supported."
+        )
 
 
 def check_scope(driver: str, config: Json) -> None:

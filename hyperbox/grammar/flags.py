@@ -172,10 +172,13 @@ class FlagSet:
         if kind in MAPS:
             known = self.values[target] if target in self.given else {}
             assert isinstance(known, dict)
-            key, equals, value = text.partition("=")
-            if kind == "stringToString" and not equals:
-                raise ValueError(f"{text} must be formatted as key=value")
-            return {**known, key: value}
+            pairs = {}
+            for part in split_commas(text) if kind == "stringToString" else [text]:
+                key, equals, value = part.partition("=")
+                if kind == "stringToString" and not equals:
+                    raise ValueError(f"{part} must be formatted as key=value")
+                pairs[key] = value
+            return {**known, **pairs}
         convert = CONVERTERS.get(kind)
         return text if convert is None else convert(text)
 

@@ -147,8 +147,6 @@ def network_create(roots: Roots, config: Json) -> Json:
     network_store.prepare(roots)
     name, driver = str(config.get("Name") or ""), str(config.get("Driver") or "bridge")
     check_name(name)
-    if driver in ("host", "null", "none"):
-        raise Forbidden(f'only one instance of "{driver}" network is allowed')
     check_scope(driver, config)
     if os.path.islink(f"{network_store.folder(roots)}/names/{name}"):
         raise Conflict(f"network with name {name} already exists")
@@ -206,6 +204,8 @@ def check_configuration(config: Json) -> None:
 
 def check_scope(driver: str, config: Json) -> None:
     """Raise for networks that only a swarm has, and drivers that there are not, in docker's words."""
+    if driver in ("host", "null", "none"):
+        raise Forbidden(f'only one instance of "{driver}" network is allowed')
     if config.get("Ingress"):
         raise Forbidden("Ingress network can only be global scope network")
     if str(config.get("Scope") or "local") == "swarm":

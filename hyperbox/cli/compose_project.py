@@ -89,6 +89,20 @@ def strings(value: object) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
+def given_environment() -> dict[str, str]:
+    """Return the environment as it was given: without the LC_CTYPE that Python sets where there is no locale (PEP 538)."""
+    environment = dict(os.environ)
+    if environment.get("LC_CTYPE") == "C.UTF-8":
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                given = file.read()
+        except OSError:
+            return environment
+        if b"LC_CTYPE=" not in given:
+            del environment["LC_CTYPE"]
+    return environment
+
+
 def load_options(invocation: Invocation, services: Sequence[str] = ()) -> LoadOptions:
     """Return what the command line and the environment say about the project."""
     given = invocation.globals
@@ -100,7 +114,7 @@ def load_options(invocation: Invocation, services: Sequence[str] = ()) -> LoadOp
         env_files=strings(given.get("env-file")),
         profiles=strings(given.get("profile")),
         working_dir=os.getcwd(),
-        environment=dict(os.environ),
+        environment=given_environment(),
         stdin=sys.stdin.buffer.read() if "-" in files else "",
         services=tuple(services),
         warn=warner(invocation),

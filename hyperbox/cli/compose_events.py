@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import session_by_name
 from hyperbox.cli.output import go_json
+from hyperbox.errors import ComposeError
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False
@@ -43,9 +45,24 @@ def _stamp(event: Json, form: str, digits: int) -> str:
     ]
 
 
+def check_moments(since: str, until: str) -> None:
+    """Raise ComposeError for moments that can't be read, or that are in the wrong order."""
+    from hyperbox.engine.moments import to_moment
+
+    present = time.time()
+    try:
+        first, last = (int(to_moment(text, present)) if text else 0 for text in (since, until))
+    except ValueError as error:
+        raise ComposeError(str(error)) from None
+    if since and until and first > last:
+        said = f"`since` time ({first}) cannot be after `until` time ({last})"
+        raise ComposeError(f"Error response from daemon: {said}")
+
+
 def events(invocation: Invocation) -> int:
     """docker compose events [SERVICE…]"""
     flags = invocation.flags
+    check_moments(str(flags["since"]), str(flags["until"]))
     found = session_by_name(invocation)
     filters = {"type": ["container"], "label": [f"{LABEL}project={found.desired.name}"]}
     for event in found.engine.events(str(flags["since"]), str(flags["until"]), filters):
@@ -77,9 +94,14 @@ def export(invocation: Invocation) -> int:
     row = _of_service(invocation)
     invocation.arguments[:] = [row.container_id]
     target = str(invocation.flags["output"])
-    if target:
-        tell = step_progress(invocation).event
-        tell(StepEvent(row.name, "Exporting", "working", f"export {row.name} to {target}"))
+    tell = step_progress(invocation).event
+    said = f"export {row.name} to {target}"
+    if invocation.globals.get("dry-run"):
+        tell(StepEvent(row.name, "Exporting", "working", said))
+        tell(StepEvent(row.name, "Exported", "done", said))
+        return 0
+    if target and os.path.isdir(os.path.dirname(target) or "."):
+        tell(StepEvent(row.name, "Exporting", "working", said))
     return copy.export(invocation)
 
 
@@ -91,6 +113,9 @@ def commit(invocation: Invocation) -> int:
     invocation.arguments[0] = row.container_id
     tell = step_progress(invocation).event
     tell(StepEvent(row.name, "Committing", "working", f"Commit {row.name}"))
+    if invocation.globals.get("dry-run"):
+        tell(StepEvent(row.name, "Committed", "done", f"Commit {row.name}"))
+        return 0
     image_id = copy.commit_container(invocation)
     tell(StepEvent(row.name, f"Committed as {image_id}", "done", f"Commit {row.name}"))
     return 0

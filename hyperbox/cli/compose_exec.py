@@ -51,6 +51,8 @@ def execute(invocation: Invocation) -> int:
     if found.desired.known_services and service not in found.desired.known_services:
         raise ComposeError(f'service "{service}" is not running')
     row = found.container(service, _index(invocation))
+    if invocation.globals.get("dry-run"):
+        raise ComposeError("interactive exec is not supported in dry-run mode")
     detach = bool(flags["detach"])
     tty = wants_tty(invocation, "no-tty") and not detach
     interactive = bool(flags["interactive"]) and not detach
@@ -104,17 +106,23 @@ def copy(invocation: Invocation) -> int:
         raise ComposeError(f'service "{service}" is not running container #{number}')
     if not rows:
         raise ComposeError(f'no container found for service "{service}"')
-    if from_service or not invocation.flags["all"]:
+    if from_service:
         rows = rows[:1]
+    from hyperbox.cli.compose_progress import step_progress
+    from hyperbox.plan.execute import StepEvent
+
+    tell = step_progress(invocation).event
     invocation.flags["quiet"] = True
     for row in rows:
         said = f"copy {row.name}:{from_path} to {target}" if from_service else f"copy {source} to {row.name}:{to_path}"
-        sys.stderr.write(f" {row.name} {said} Copying\n")
-        if from_service:
+        tell(StepEvent(row.name, "Copying", "working", said))
+        if invocation.globals.get("dry-run"):
+            pass
+        elif from_service:
             containers.copy_out(found.engine, invocation, row.container_id, from_path, to_path)
         else:
             containers.copy_in(found.engine, invocation, from_path, row.container_id, to_path)
-        sys.stderr.write(f" {row.name} {said} Copied\n")
+        tell(StepEvent(row.name, "Copied", "done", said))
     return 0
 
 
@@ -135,6 +143,9 @@ def run(invocation: Invocation) -> int:
     from hyperbox.project.desired_mounts import ignored_owners
 
     engine = found.engine
+    if invocation.globals.get("dry-run"):
+        sys.stdout.write(f"{spec.name}\n")
+        return 0
     settle_security(found, spec)
     prepared = Prepared(spec, tuple(files), ignored_owners(found.desired, wish))
     container_id = create(preparer(found, image_ids), prepared).container_id
@@ -166,11 +177,11 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
         check_terminal(interactive=stdin, tty=True)
     try:
         engine.container_start(container_id)
-    except EngineError:
+    except EngineError as error:
         if spec.host_config.get("AutoRemove"):
             with suppress(NotFound):
                 engine.container_remove(container_id, force=True, volumes=True)
-        raise
+        raise EngineError(error.message, hint=error.hint, exit_code=1) from None
 
     def forward(signal: str) -> None:
         try:
@@ -207,14 +218,17 @@ def prepare(found: Session, service: str) -> dict[str, str]:
         if healthy:
             from hyperbox.cli.compose_wait import wait_until_up
 
-            wait_until_up(found, healthy, 0)
+            try:
+                wait_until_up(found, healthy, 0, show=False)
+            except ComposeError as error:
+                raise ComposeError(f"dependency failed to start: {error.message}") from None
     observed = found.observe()
     tell_foreign(found.desired, observed, warner(found.invocation))
     up = Up(found.desired, observed, UpOptions())
     up.networks([service])
     up.volumes([service])
     carry_out(found, up.builder.plan(), image_ids, show=not flags["quiet"])
-    if found.invocation.globals.get("dry-run"):
+    if found.invocation.globals.get("dry-run") and not flags["detach"]:
         raise ComposeError("interactive run is not supported in dry-run mode")
     return image_ids
 
@@ -245,15 +259,15 @@ def one_off(
     )
     config, host = dict(spec.config), dict(spec.host_config)
     tty = wants_tty(invocation, "no-TTY") and not flags["detach"]
-    interactive = bool(flags["interactive"]) and not flags["detach"]
+    interactive = bool(flags["interactive"])
     config.update(
         {
             "Tty": tty,
             "OpenStdin": interactive,
             "StdinOnce": interactive,
             "AttachStdin": interactive,
-            "AttachStdout": not flags["detach"],
-            "AttachStderr": not flags["detach"],
+            "AttachStdout": True,
+            "AttachStderr": True,
         }
     )
     change_config(invocation, config, words)
@@ -261,8 +275,17 @@ def one_off(
     host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
     host["AutoRemove"] = bool(flags["rm"])
     name = str(flags["name"]) or spec.name
+    set_aliases(spec, name, wish, use=bool(flags["use-aliases"]))
     changed = ContainerSpec(name, config, host, spec.networking_config, project=spec.project, platform=spec.platform)
     return changed, list(files)
+
+
+def set_aliases(spec: ContainerSpec, name: str, wish: ServiceWish, *, use: bool) -> None:
+    """Have a container of `run` known by its own name alone, or (`use`) by the service's names as well."""
+    endpoints = spec.networking_config.get("EndpointsConfig")
+    for endpoint in endpoints.values() if isinstance(endpoints, dict) else ():
+        given = endpoint["Aliases"][1:]  # the first is the name that the plan would give it
+        endpoint["Aliases"] = [name, *([wish.name, *given] if use else [])]
 
 
 def change_config(invocation: Invocation, config: Json, words: list[str]) -> None:
@@ -273,34 +296,47 @@ def change_config(invocation: Invocation, config: Json, words: list[str]) -> Non
     if words:
         config["Cmd"] = words
     if "entrypoint" in invocation.given:
-        config["Entrypoint"] = shlex.split(str(flags["entrypoint"])) or [""]
+        try:
+            config["Entrypoint"] = shlex.split(str(flags["entrypoint"])) or [""]
+        except ValueError:
+            raise ComposeError("invalid command line string") from None
         if not words:
-            config.pop("Cmd", None)
+            config["Cmd"] = []
     if flags["user"]:
         config["User"] = str(flags["user"])
     if flags["workdir"]:
         config["WorkingDir"] = str(flags["workdir"])
     from hyperbox.cli.container_spec import environment_list
 
-    given = environment_list(strings(flags["env"]), strings(flags.get("env-from-file")))
+    words_given = environment_list(strings(flags["env"]), strings(flags.get("env-from-file")))
+    # the last one counts, and one that has no value here is none
+    given = list({word.partition("=")[0]: word for word in words_given if "=" in word}.values())
     if given:
         names = {word.partition("=")[0] for word in given}
         held = config.get("Env")
         kept = [word for word in (held if isinstance(held, list) else []) if word.partition("=")[0] not in names]
         config["Env"] = [*kept, *given]
+    if any(word.startswith("=") for word in given):
+        raise EngineError(
+            f"invalid environment variable: {next(word for word in given if word.startswith('='))}", exit_code=1
+        )
     labels = config.get("Labels")
+    if any("=" not in word for word in strings(flags["label"])):
+        raise ComposeError("label must be set as KEY=VALUE")
     extra = dict(word.partition("=")[::2] for word in strings(flags["label"]))
     config["Labels"] = {**(labels if isinstance(labels, dict) else {}), **extra}
 
 
 def change_host(invocation: Invocation, config: Json, host: Json) -> None:
     """Apply the flags of `run` that change the host configuration: volumes, ports, capabilities."""
+    from hyperbox.grammar.values import to_capabilities
+
     flags = invocation.flags
     for flag, key in (("cap-add", "CapAdd"), ("cap-drop", "CapDrop")):
         given = strings(flags[flag])
         if given:
             held = host.get(key)
-            host[key] = [*(held if isinstance(held, list) else []), *given]
+            host[key] = to_capabilities([*(held if isinstance(held, list) else []), *given])
     if flags["volume"]:
         from hyperbox.cli.container_spec_mounts import volumes
 

@@ -43,6 +43,7 @@ class Foreground:
         self.stop_on_failure = bool(flags.get("abort-on-container-failure"))
         self.color = not flags.get("no-color") and use_color(found.invocation, sys.stdout)
         self.options = LogOptions(
+            apart=True,
             follow=True,
             timestamps=bool(flags.get("timestamps")),
             prefix=not flags.get("no-log-prefix"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from hyperbox.cli.compose_progress import step_progress
@@ -213,25 +212,42 @@ def pull(invocation: Invocation) -> int:
     """`docker compose pull`."""
     found = session(invocation, services=invocation.arguments)
     flags = invocation.flags
-    failures = []
-    done = set()
+    progress = step_progress(invocation)
+    by_image: dict[str, str] = {}
     for wish in chosen(found, invocation.arguments, dependencies=bool(flags.get("include-deps"))):
-        if wish.image in done or (
-            wish.definition.get("build") and (flags.get("ignore-buildable") or not wish.definition.get("image"))
-        ):
+        reason = reason_to_skip(found, wish, by_image)
+        if reason:
+            progress.event(StepEvent(wish.name, "", "done", f"Skipped - {reason}"))
             continue
-        done.add(wish.image)
-        if flags.get("policy") == "missing" and image_id_of(found, wish.image):
+        by_image[wish.image] = wish.name
+        if invocation.globals.get("dry-run"):
+            for word, state in (("Pulling", "working"), ("Pulled", "done")):
+                progress.event(StepEvent(wish.name, "", state, word))
             continue
         try:
             pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""))
-        except EngineError as error:
-            failures.append(error)
+        except EngineError:
             if not flags.get("ignore-pull-failures"):
                 raise
-    for failure in failures:
-        print(failure.message, file=sys.stderr)
     return 0
+
+
+def reason_to_skip(found: Session, wish: ServiceWish, by_image: dict[str, str]) -> str:
+    """Return why `pull` leaves a service's image alone, or ""; `by_image` has the services whose images are pulled."""
+    from hyperbox.image.reference import parse_reference
+
+    flags = found.invocation.flags
+    if not wish.definition.get("image"):
+        return "No image to be pulled"
+    if wish.definition.get("build") and flags.get("ignore-buildable"):
+        return "Image can be built"
+    if flags.get("policy") == "missing":
+        newest = str(parse_reference(wish.image).with_tag()).endswith(":latest")
+        if not newest and image_id_of(found, wish.image):
+            return "Image is already present locally"
+    if wish.image in by_image:
+        return f"Image is already being pulled by {by_image[wish.image]}"
+    return ""
 
 
 def push(invocation: Invocation) -> int:
@@ -239,16 +255,21 @@ def push(invocation: Invocation) -> int:
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
     found = session(invocation, services=invocation.arguments)
-    progress = step_progress(invocation)
+    tell = (lambda event: None) if invocation.flags.get("quiet") else step_progress(invocation).event
     for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
         if not wish.definition.get("build"):
-            progress.event(StepEvent(wish.name, "", "done", "Skipped"))
+            tell(StepEvent(wish.name, "", "done", "Skipped"))
             continue
-        progress.event(StepEvent(wish.image, "Pushing", "working"))
+        if not image_id_of(found, wish.image) and not invocation.flags.get("ignore-push-failures"):
+            raise ComposeError(f"An image does not exist locally with the tag: {user_reference(wish.image).familiar}")
+        tell(StepEvent(wish.image, "Pushing", "working"))
+        if invocation.globals.get("dry-run"):
+            tell(StepEvent(wish.image, "Pushed", "done"))
+            continue
         try:
             found.engine.image_push(wish.image, auth=auth_for(invocation, user_reference(wish.image).domain))
         except EngineError:
             if not invocation.flags.get("ignore-push-failures"):
                 raise
-        progress.event(StepEvent(wish.image, "Pushed", "done"))
+        tell(StepEvent(wish.image, "Pushed", "done"))
     return 0

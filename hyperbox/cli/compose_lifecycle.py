@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from hyperbox.cli.compose_progress import step_progress
+from hyperbox.cli.compose_progress import is_true, step_progress
 from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, warner
 from hyperbox.cli.compose_up import carry_out, confirm
 from hyperbox.errors import ComposeError, EngineError
@@ -61,12 +60,12 @@ def bring_down(found: Session, invocation: Invocation) -> None:
     observed = found.observe()
     mode = str(flags.get("rmi") or "")
     images = tuple(dict.fromkeys(present_images(found, mode, invocation.arguments)))
-    remove_orphans = bool(flags.get("remove-orphans") or os.environ.get("COMPOSE_REMOVE_ORPHANS") in ("1", "true"))
+    remove_orphans = bool(flags.get("remove-orphans") or is_true("COMPOSE_REMOVE_ORPHANS"))
     options = DownOptions(
         tuple(invocation.arguments), bool(flags.get("volumes")), remove_orphans, timeout_of(invocation), images
     )
     extra = orphans(found.desired, observed) if found.desired.known_services else []
-    ignored = os.environ.get("COMPOSE_IGNORE_ORPHANS") in ("1", "true")
+    ignored = is_true("COMPOSE_IGNORE_ORPHANS")
     if extra and not remove_orphans and not ignored and not invocation.arguments:
         names = " ".join(row.name for row in extra)
         warner(found.invocation)(
@@ -139,6 +138,8 @@ def _each(
                 action(row.container_id)
         except EngineError as error:  # the others have their turn all the same
             failure = failure or error
+            if begun:
+                progress.event(StepEvent(f"Container {row.name}", f"Error while {begun}", "error"))
             continue
         progress.event(StepEvent(f"Container {row.name}", ended, "done"))
     del found
@@ -174,16 +175,21 @@ def unpause(invocation: Invocation) -> int:
     return _each(invocation, rows, found, "", "Unpaused", found.engine.container_unpause)
 
 
+def _enabled(found: Session, rows: list[ObservedContainer]) -> list[ObservedContainer]:
+    """Return the containers of services that an active profile has; without files all."""
+    return rows if found.desired.project is None else [row for row in rows if row.service in found.desired.services]
+
+
 def remove_stopped(invocation: Invocation) -> int:
     """`docker compose rm`: stopped containers; with --stop those that run too, once they are stopped."""
     found = session_by_name(invocation)
     flags = invocation.flags
-    rows = found.containers(invocation.arguments, one_off=True)
+    rows = _enabled(found, found.containers(invocation.arguments, one_off=True))
     if flags.get("stop"):
         services = tuple(name for name in {row.service for row in rows} if name in found.desired.services)
         if services:
             carry_out(found, reconcile_states(found.desired, found.observe(), services, "stop", None))
-            rows = found.containers(invocation.arguments, one_off=True)
+            rows = _enabled(found, found.containers(invocation.arguments, one_off=True))
     if not (flags.get("stop") and invocation.globals.get("dry-run")):
         rows = [row for row in rows if not row.running]
     if not rows:

@@ -31,6 +31,7 @@ class LogOptions(NamedTuple):
     timestamps: bool = False
     prefix: bool = True
     color: bool = False
+    apart: bool = False  # what a container writes to stderr goes to ours
 
 
 def short_name(found: Session, row: ObservedContainer) -> str:
@@ -88,16 +89,16 @@ def lines(found: Session, container_id: str, options: LogOptions) -> Iterator[tu
             yield stream, rest + b"\n"
 
 
-def write_line(data: bytes) -> None:
-    """Write a line to our stdout, in one write, so that several writers don't mix within a line."""
+def write_line(data: bytes, stream: int = 1) -> None:
+    """Write a line to our stdout or stderr, in one write, so that several writers don't mix within a line."""
     while data:
-        data = data[os.write(1, data) :]
+        data = data[os.write(stream, data) :]
 
 
 def copy_lines(found: Session, container_id: str, prefix: bytes, options: LogOptions) -> None:
-    """Write a container's lines to our stdout."""
-    for _, line in lines(found, container_id, options):
-        write_line(prefix + line)
+    """Write a container's lines to our stdout, or each to where the container wrote it."""
+    for stream, line in lines(found, container_id, options):
+        write_line(prefix + line, stream if options.apart else 1)
 
 
 def wait_for_start(found: Session, container_id: str, since: float) -> None:
@@ -150,6 +151,8 @@ def logs(invocation: Invocation) -> int:
     """`docker compose logs`."""
     found = session_by_name(invocation)
     number = invocation.flags.get("index")
+    if number and len(invocation.arguments) != 1:
+        raise ComposeError("--index requires one service to be selected")
     options = log_options(invocation)
     quiet = {name for name, wish in found.desired.services.items() if wish.definition.get("attach") is False}
     rows = [

@@ -83,12 +83,38 @@ def with_json_errors(verb: Callable[[Invocation], int], invocation: Invocation) 
     return code
 
 
+def is_true(variable: str) -> bool:
+    """Return whether an environment variable says yes, as Go reads it."""
+    return os.environ.get(variable, "") in ("1", "t", "T", "true", "TRUE", "True")
+
+
+def check_settings(invocation: Invocation) -> None:
+    """Check what every verb takes from its surroundings: the progress, and how much is done at once. Raises ComposeError."""
+    limit = os.environ.get("COMPOSE_PARALLEL_LIMIT", "")
+    if limit and not limit.lstrip("+-").isdigit():
+        raise ComposeError(f'COMPOSE_PARALLEL_LIMIT must be an integer (found: "{limit}")')
+    mode = str(invocation.globals.get("progress") or os.environ.get("COMPOSE_PROGRESS") or "auto")
+    if mode not in MODES or (mode == "rawjson" and invocation.path != "compose build"):
+        raise ComposeError(f'unsupported --progress value "{mode}"')
+    if invocation.globals.get("no-ansi"):
+        sys.stderr.write("option '--no-ansi' is DEPRECATED ! Please use '--ansi' instead.\n")
+
+
+def parallel_limit(invocation: Invocation) -> int:
+    """Return how many steps may be under way at once: --parallel, COMPOSE_PARALLEL_LIMIT, or 0 for no limit of the user's."""
+    given = invocation.globals.get("parallel")
+    if isinstance(given, int) and given > 0:
+        return given
+    limit = os.environ.get("COMPOSE_PARALLEL_LIMIT", "")
+    return max(int(limit), 0) if limit.lstrip("+-").isdigit() else 0
+
+
 def step_progress(invocation: Invocation) -> StepProgress:
     """Return the progress that a command line asks for. Raises ComposeError for an unknown mode."""
     mode = progress_mode(invocation)
     if mode not in MODES:
         raise ComposeError(f'unsupported --progress value "{mode}"')
-    stream = sys.stdout if os.environ.get("COMPOSE_STATUS_STDOUT") == "1" else sys.stderr
+    stream = sys.stdout if is_true("COMPOSE_STATUS_STDOUT") else sys.stderr
     return StepProgress(
         mode, stream, dry_run=bool(invocation.globals.get("dry-run")), color=use_color(invocation, stream)
     )

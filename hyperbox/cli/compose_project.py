@@ -6,6 +6,7 @@ import os
 import sys
 from typing import NamedTuple
 
+from hyperbox.cli.compose_progress import check_settings
 from hyperbox.cli.connect import engine_for
 from hyperbox.compose.load import load
 from hyperbox.compose.model import LoadOptions, Project
@@ -154,6 +155,7 @@ def session(invocation: Invocation, *, scale: dict[str, int] | None = None, serv
 
 
 def _session_of(invocation: Invocation, options: LoadOptions, scale: dict[str, int] | None = None) -> Session:
+    check_settings(invocation)
     project = load(options)
     engine = engine_for(invocation)
     place = settled(project, invocation, scale, engine)

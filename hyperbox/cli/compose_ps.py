@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 
@@ -98,7 +99,7 @@ def wanted_states(invocation: Invocation) -> list[str]:
         if not equals:
             raise ComposeError("arguments to --filter should be in form KEY=VAL")
         if key == "source":
-            raise ComposeError("unknown filter source")
+            raise ComposeError("not implemented")
         if key != "status":
             raise ComposeError(f"unknown filter {key}")
         states.append(value)
@@ -161,7 +162,11 @@ def list_projects(invocation: Invocation) -> int:
         key, _, value = text.partition("=")
         if key != "name":
             raise ComposeError(f"invalid filter '{key}'")
-        rows = [row for row in rows if value in str(row["Name"])]
+        try:
+            pattern = re.compile(value)
+        except re.error:
+            raise ComposeError(f"error parsing regexp: {value}") from None
+        rows = [row for row in rows if pattern.search(str(row["Name"]))]
     if flags["quiet"]:
         sys.stdout.write("".join(f"{row['Name']}\n" for row in rows))
     elif flags["format"] == "json":
@@ -236,7 +241,7 @@ def _image(found: Session, row: ObservedContainer) -> Json:
 # --- the small ones -----------------------------------------------------------------------------------------------------------
 def port(invocation: Invocation) -> int:
     """docker compose port SERVICE PRIVATE_PORT"""
-    service, number = invocation.arguments
+    service, number = invocation.arguments[:2]
     protocol = str(invocation.flags["protocol"]).lower()
     if not number.isdigit() or int(number) > 65535:
         raise ComposeError(f'strconv.ParseUint: parsing "{number}": invalid syntax')

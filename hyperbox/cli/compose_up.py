@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from hyperbox.cli.compose_images import ensure_images
-from hyperbox.cli.compose_progress import step_progress
+from hyperbox.cli.compose_progress import is_true, parallel_limit, step_progress
 from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warner
 from hyperbox.errors import ComposeError, HyperBoxError
-from hyperbox.plan.execute import Context, StepEvent, execute
+from hyperbox.plan.execute import AT_ONCE, Context, StepEvent, execute
 from hyperbox.plan.operations import CreateContainer, Plan, Prepared
 from hyperbox.plan.order import selected
 from hyperbox.plan.ownership import tell_foreign
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from hyperbox.project.desired import ServiceWish
 
 
-PULL = ("always", "missing", "never", "build", "policy", "if_not_present")
+PULL = ("always", "missing", "never", "build", "if_not_present")
 
 
 def asked_port(service: str, ordinal: int, port: Json) -> str:
@@ -114,8 +113,7 @@ def preparer(
             raise ComposeError(f'service "{service}" has no container #{ordinal}')
         return known[service, ordinal]
 
-    at_once = session.invocation.globals.get("parallel")
-    limit = at_once if isinstance(at_once, int) and at_once > 0 else 16
+    limit = parallel_limit(session.invocation) or AT_ONCE
     return Context(session.engine, prepare, container_id, tell, limit, on_hook, warner(session.invocation))
 
 
@@ -191,6 +189,9 @@ def check_up_flags(invocation: Invocation) -> None:
     """Raise ComposeError for flags that don't go together, with docker compose's words."""
     flags, given = invocation.flags, invocation.given
     attaching = flags.get("attach") or flags.get("attach-dependencies") or flags.get("abort-on-container-exit")
+    cascade = flags.get("abort-on-container-exit") or flags.get("exit-code-from")
+    if flags.get("abort-on-container-exit") and flags.get("abort-on-container-failure"):
+        raise ComposeError("--abort-on-container-failure cannot be combined with --abort-on-container-exit")
     if flags.get("wait") and attaching:
         raise ComposeError(
             "--wait cannot be combined with --abort-on-container-exit, --attach or --attach-dependencies"
@@ -201,26 +202,33 @@ def check_up_flags(invocation: Invocation) -> None:
         raise ComposeError("--build and --no-build are incompatible")
     if flags.get("always-recreate-deps") and flags.get("no-recreate"):
         raise ComposeError("--always-recreate-deps and --no-recreate are incompatible")
-    if flags.get("detach") and (
+    if (flags.get("detach") or flags.get("wait")) and (
         flags.get("attach")
         or flags.get("attach-dependencies")
-        or flags.get("abort-on-container-exit")
+        or cascade
         or flags.get("abort-on-container-failure")
         or flags.get("watch")
     ):
         raise ComposeError(
-            "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --attach, "
+            f"--{'wait' if flags.get('wait') else 'detach'} cannot be combined with --abort-on-container-exit, "
+            "--abort-on-container-failure, --attach, "
             "--attach-dependencies or --watch"
         )
     if flags.get("no-deps") and given.get("attach-dependencies"):
         raise ComposeError("--no-deps and --attach-dependencies are incompatible")
-    if str(flags.get("pull") or "missing") not in PULL:
+    if given.get("pull") and str(flags["pull"]) not in PULL:
         raise ComposeError(f'invalid --pull option "{flags["pull"]}"')
+
+
+def removes_orphans(invocation: Invocation) -> bool:
+    """Return whether `up` or `create` takes orphans away: --remove-orphans, and for `up` COMPOSE_REMOVE_ORPHANS."""
+    asked = invocation.path == "compose up" and is_true("COMPOSE_REMOVE_ORPHANS")
+    return bool(invocation.flags.get("remove-orphans")) or asked
 
 
 def tell_orphans(found: Session, observed: Observed) -> None:
     """Warn of containers that no service of the files has, where they are not to be removed."""
-    if found.invocation.flags.get("remove-orphans") or os.environ.get("COMPOSE_IGNORE_ORPHANS") in ("1", "true"):
+    if removes_orphans(found.invocation) or is_true("COMPOSE_IGNORE_ORPHANS"):
         return
     extra = sorted(orphans(found.desired, observed), key=lambda row: row.name)
     if extra:
@@ -257,7 +265,13 @@ def confirm(question: str) -> bool:
 def up_options(invocation: Invocation, image_ids: Mapping[str, str], *, start: bool) -> UpOptions:
     """Return how to reconcile, from the flags of up or create."""
     flags = invocation.flags
-    recreate = "force" if flags.get("force-recreate") else "never" if flags.get("no-recreate") else "diverged"
+    recreate = (
+        "force"
+        if flags.get("force-recreate") or flags.get("renew-anon-volumes")
+        else "never"
+        if flags.get("no-recreate")
+        else "diverged"
+    )
     others = "force" if flags.get("always-recreate-deps") else "never" if flags.get("no-recreate") else "diverged"
     return UpOptions(
         services=tuple(invocation.arguments),
@@ -266,7 +280,7 @@ def up_options(invocation: Invocation, image_ids: Mapping[str, str], *, start: b
         recreate_dependencies=others,
         start=start,
         renew_volumes=bool(flags.get("renew-anon-volumes")),
-        remove_orphans=bool(flags.get("remove-orphans")),
+        remove_orphans=removes_orphans(invocation),
         timeout=timeout_of(invocation),
         image_ids=image_ids,
     )
@@ -313,10 +327,12 @@ def check_models(found: Session) -> None:
 
 
 def check_services(found: Session) -> None:
-    """Raise ComposeError for services of --attach, --no-attach and --exit-code-from that are not there."""
+    """Raise ComposeError for services of --attach and --exit-code-from that are not there."""
     flags = found.invocation.flags
-    named = [*strings(flags.get("attach")), *strings(flags.get("no-attach"))]
-    for name in (*named, *([str(flags["exit-code-from"])] if flags.get("exit-code-from") else [])):
+    for name in (
+        *strings(flags.get("attach")),
+        *([str(flags["exit-code-from"])] if flags.get("exit-code-from") else []),
+    ):
         if name not in found.desired.services:
             raise ComposeError(f"no such service: {name}: not found")
 
@@ -324,6 +340,8 @@ def check_services(found: Session) -> None:
 def up(invocation: Invocation) -> int:
     """`docker compose up`."""
     check_up_flags(invocation)
+    if removes_orphans(invocation) and is_true("COMPOSE_IGNORE_ORPHANS"):
+        raise ComposeError("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans")
     flags = invocation.flags
     attached = not (
         flags.get("detach") or flags.get("wait") or flags.get("no-start") or invocation.globals.get("dry-run")
@@ -334,7 +352,7 @@ def up(invocation: Invocation) -> int:
         created = converge(invocation, start=False)
         return foreground(created, start=lambda shown: _start(created, lambda *said: show_hook(shown, *said)))
     found = converge(invocation, start=not flags.get("no-start"))
-    if flags.get("wait") and not invocation.globals.get("dry-run"):
+    if flags.get("wait") and not flags.get("no-start") and not invocation.globals.get("dry-run"):
         from hyperbox.cli.compose_wait import wait_until_up
 
         timeout = flags.get("wait-timeout")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SETTLED = 0.5
 
 
-def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None:
+def wait_until_up(found: Session, services: Sequence[str], timeout: int, *, show: bool = True) -> None:
     """Return once every container of the services runs and is healthy; one that others wait for to complete, once it has.
 
     Raises ComposeError when one never will, or after `timeout` seconds (0: none).
@@ -38,10 +38,10 @@ def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None
         for row in found.desired.services[name].depends_on
         if row.condition == "service_completed_successfully"
     }
-    progress = step_progress(found.invocation)
+    tell = step_progress(found.invocation).event if show else lambda event: None
     pending = [row for row in found.containers(names) if row.service in names]
     for row in pending:
-        progress.event(StepEvent(f"Container {row.name}", "Waiting", "working"))
+        tell(StepEvent(f"Container {row.name}", "Waiting", "working"))
     begun = time.monotonic()
     deadline = begun + timeout if timeout > 0 else None
     filters = {"type": ["container"], "label": [f"com.docker.compose.project={found.desired.name}"]}
@@ -49,7 +49,7 @@ def wait_until_up(found: Session, services: Sequence[str], timeout: int) -> None
     hurried = [found.engine.container_hurry(row.container_id) for row in pending]
     while True:
         settled = begun + _SETTLED - time.monotonic()
-        pending = [row for row in pending if not _up(found, row, completed, settled <= 0, progress.event)]
+        pending = [row for row in pending if not _up(found, row, completed, settled <= 0, tell)]
         if not pending:
             del hurried  # until here they were wanted
             return

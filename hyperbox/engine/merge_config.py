@@ -79,7 +79,7 @@ def merge_command(config: Json, image: Json) -> None:
     if entrypoint == [""]:
         entrypoint = []
     config["Entrypoint"] = entrypoint or ([] if config.get("Entrypoint") == [] else None)
-    config["Cmd"] = command or None
+    config["Cmd"] = command or ([] if config.get("Cmd") == [] else None)
     if not entrypoint and not command:
         raise InvalidParameter("no command specified")
 

@@ -41,11 +41,21 @@ def container_remove(
                 raise Conflict(f"{lead} paused and must be unpaused first")
             state = "restarting" if container.status == "restarting" else "running"
             raise Conflict(f"{lead} {state}: stop the container before removing or force remove")
-        end_now(container)
+        try:
+            end_now(container)
+        except NotFound:
+            if container.host_config.get("AutoRemove"):
+                return
+            raise
     wait_for_monitor(container)
     try:
         with container.lock():
-            container = read_container(roots, container.id)
+            try:
+                container = read_container(roots, container.id)
+            except NotFound:
+                if force and container.host_config.get("AutoRemove"):
+                    return  # it was to go as soon as it ended, and it has ended
+                raise
             if container.running:
                 raise Conflict(f"container {container.id} was started again meanwhile")
             if volumes:

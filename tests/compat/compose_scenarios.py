@@ -44,6 +44,7 @@ PATTERNS = (
     (re.compile(r"(?<=-run-)[0-9a-f]{12}\b"), "<SLUG>"),
     (re.compile(r"<SHORT>_(?=hb-)"), "<REPLACED>_"),
     (re.compile(r'time="[^"]*"'), 'time=""'),
+    (re.compile(r"`(since|until)` time \(\d+\)"), r"`\1` time (<MOMENT>)"),
     # how a registry that can't be reached is told depends on the machine's resolver
     (re.compile(r'(?<=Get "https://registry-1.docker.io/v2/": ).*'), "<UNREACHABLE>"),
 )

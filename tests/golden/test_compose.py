@@ -47,7 +47,26 @@ def without_hints(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("hint: "))
 
 
-@pytest.mark.parametrize("case", ALL, ids=[f"{case.topic}/{case.name}" for case in ALL])
+# topic -> the corners of docs/behaviours.md that its cases are about
+BEHAVIOURS = {
+    "environment": (72, 73, 74),
+    "extends": (94,),
+    "files": (71, 72, 76),
+    "hash": (79,),
+    "include": (94,),
+    "interpolation": (75,),
+    "merge": (94,),
+    "profiles": (72, 92),
+    "refusals": (76, 93),
+    "samples": (83,),
+}
+MARKED = [
+    pytest.param(case, id=f"{case.topic}/{case.name}", marks=pytest.mark.behaviour(*BEHAVIOURS.get(case.topic, ())))
+    for case in ALL
+]
+
+
+@pytest.mark.parametrize("case", MARKED)
 def test_config_answers_as_docker_compose(
     case: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -38,11 +38,34 @@ KNOWN = {
     ("states", "unpause"): "docker ends its display at the first failure; both do the rest",
     ("exec", "run --rm -T web nope"): "the words are the runtime's",
     ("exec", "commit web BAD"): "the engine refuses the name",
+    ("flags", "up -d --scale =1"): "docker has other words here than everywhere else",
+    ("run", "run --rm -T --no-deps -v /x:relative web true"): "docker names the mode that nobody gave",
+    ("run", "(docker) rm -f hb-run-2"): "one with --rm goes by itself as it is killed, and `rm` then says so",
+    ("verbs", "--dry-run start db"): "docker has forgotten the containers when it only pretends",
+    ("verbs", "attach --detach-keys wrong,keys web"): "docker's client says of it only that the connection failed",
+    ("verbs", "--profile gone create --pull never gone"): BEFORE,
+    ("verbs", "--dry-run down -v --rmi local -t 0"): "docker asks for a network whose containers it has not removed",
     ("exec", "cp - web:/tmp"): "our words for a tar that breaks off",
 }
 
 
-@pytest.mark.parametrize("name", scenarios.names())
+# scenario -> the corners of docs/behaviours.md that it goes through
+BEHAVIOURS = {
+    "conditions": (85, 93),
+    "exec": (77, 87),
+    "flags": (70, 72, 76, 84, 85, 86, 89, 93),
+    "foreground": (86,),
+    "resources": (89,),
+    "run": (77, 78, 87),
+    "show": (78, 80, 81, 82, 88, 91),
+    "states": (90,),
+    "up": (77, 78, 84, 89, 92, 93),
+    "verbs": (80, 81, 82, 87, 88, 89, 90),
+}
+MARKED = [pytest.param(name, marks=pytest.mark.behaviour(*BEHAVIOURS.get(name, ()))) for name in scenarios.names()]
+
+
+@pytest.mark.parametrize("name", MARKED)
 def test_a_scenario_goes_as_with_docker_compose(name: str, hyperbox: object, busybox: str, tmp_path: Path) -> None:
     argv = hyperbox.argv  # type: ignore[attr-defined]
     docker = [str(Path(argv[0]).with_name("docker")), *argv[1:]]

@@ -86,6 +86,7 @@ def test_composes_own_flags_are_globals_and_dry_run_is_one_wherever_it_stands() 
     assert up.arguments == ["web"]
 
 
+@pytest.mark.behaviour(69)
 def test_docker_compose_moves_dockers_flags_in_front() -> None:
     up = parsed("docker-compose --verbose -H tcp://a:1 --log-level=debug -p x up")
     assert up.globals["host"] == "tcp://a:1"

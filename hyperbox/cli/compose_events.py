@@ -47,7 +47,7 @@ def _stamp(event: Json, form: str, digits: int) -> str:
 
 def check_moments(since: str, until: str) -> None:
     """Raise ComposeError for moments that can't be read, or that are in the wrong order."""
-    from hyperbox.engine.moments import to_moment
+    from hyperbox.image.moments import to_moment
 
     present = time.time()
     try:

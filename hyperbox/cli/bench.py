@@ -67,19 +67,20 @@ def measure_memory(argv: list[str], label: str) -> Run:
 
 def measure_many(argv: list[str], wide: int, count: int) -> Run:
     """Run a command line `count` times, `wide` at a time, with its output thrown away; seconds are those of one in the mean."""
-    code, running, left = 0, 0, count
+    from concurrent.futures import ThreadPoolExecutor
+
     with open(os.devnull, "r+b") as null:
+        actions = [(os.POSIX_SPAWN_DUP2, null.fileno(), target) for target in (0, 1, 2)]
+
+        def one(_number: int) -> int:  # waits for its own process: others of ours may end meanwhile
+            pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions)
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
         started = time.perf_counter()
-        while left or running:
-            while left and running < wide:
-                actions = [(os.POSIX_SPAWN_DUP2, null.fileno(), target) for target in (0, 1, 2)]
-                os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions)
-                left, running = left - 1, running + 1
-            _, status = os.wait()
-            running -= 1
-            code = code or os.waitstatus_to_exitcode(status)
+        with ThreadPoolExecutor(wide) as pool:
+            codes = list(pool.map(one, range(count)))
         seconds = time.perf_counter() - started
-    return Run(seconds / count, code, 0)
+    return Run(seconds / count, next(filter(None, codes), 0), 0)
 
 
 class Large:

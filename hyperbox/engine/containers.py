@@ -18,6 +18,8 @@ from hyperbox.errors import Conflict, EmptyName, EngineError, InvalidParameter, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Json = dict[str, object]
 
 STOP_TIMEOUT = 10  # seconds, docker's default
@@ -151,15 +153,36 @@ def wait_for_monitor(container: Container, seconds: float = 20.0) -> None:
         os.close(lock)
     if started:
         return
+    _wait_for_process(container, monitor, lambda: None, seconds)
+
+
+def _wait_for_process(container: Container, monitor: int, then: Callable[[], None], seconds: float) -> None:
+    """Do `then` and wait until the container's monitor, if it lives now, has ended."""
     try:
         descriptor = os.pidfd_open(monitor)
     except OSError:
+        then()
         return
     try:
-        if monitor_is_alive(container) and not wait_readable(descriptor, seconds):
+        alive = monitor_is_alive(container)
+        then()
+        if alive and not wait_readable(descriptor, seconds):
             raise EngineError(f"the monitor of container {container.id} does not end")
     finally:
         os.close(descriptor)
+
+
+def end_and_let_go(container: Container, seconds: float = 20.0) -> None:
+    """Kill a running container that goes by itself (`--rm`) and wait until its monitor has removed it; where that is dead it stays."""
+
+    def end() -> None:
+        try:
+            end_now(container)
+        except NotFound:
+            return
+
+    monitor = container.state.get("Monitor", 0)
+    _wait_for_process(container, monitor if isinstance(monitor, int) else 0, end, seconds)
 
 
 def end_now(container: Container) -> None:

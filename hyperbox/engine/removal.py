@@ -23,7 +23,7 @@ def container_remove(
     roots: Roots, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
 ) -> None:
     """See `engine.api.Engine.container_remove`."""
-    from hyperbox.engine.containers import end_now, wait_for_monitor
+    from hyperbox.engine.containers import end_and_let_go, end_now, wait_for_monitor
     from hyperbox.engine.recovery import sweep
 
     sweep(roots)
@@ -41,21 +41,16 @@ def container_remove(
                 raise Conflict(f"{lead} paused and must be unpaused first")
             state = "restarting" if container.status == "restarting" else "running"
             raise Conflict(f"{lead} {state}: stop the container before removing or force remove")
-        try:
-            end_now(container)
-        except NotFound:
-            if container.host_config.get("AutoRemove"):
+        if container.host_config.get("AutoRemove"):
+            end_and_let_go(container)
+            if not os.path.isdir(container.folder()):
                 return
-            raise
+        else:
+            end_now(container)
     wait_for_monitor(container)
     try:
         with container.lock():
-            try:
-                container = read_container(roots, container.id)
-            except NotFound:
-                if force and container.host_config.get("AutoRemove"):
-                    return  # it was to go as soon as it ended, and it has ended
-                raise
+            container = read_container(roots, container.id)
             if container.running:
                 raise Conflict(f"container {container.id} was started again meanwhile")
             if volumes:

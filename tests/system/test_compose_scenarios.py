@@ -40,7 +40,6 @@ KNOWN = {
     ("exec", "commit web BAD"): "the engine refuses the name",
     ("flags", "up -d --scale =1"): "docker has other words here than everywhere else",
     ("run", "run --rm -T --no-deps -v /x:relative web true"): "docker names the mode that nobody gave",
-    ("run", "(docker) rm -f hb-run-2"): "one with --rm goes by itself as it is killed, and `rm` then says so",
     ("verbs", "--dry-run start db"): "docker has forgotten the containers when it only pretends",
     ("verbs", "attach --detach-keys wrong,keys web"): "docker's client says of it only that the connection failed",
     ("verbs", "--profile gone create --pull never gone"): BEFORE,

@@ -79,3 +79,11 @@ def test_short_runs_leave_nothing(hyperbox: Command, busybox: str) -> None:
             assert client.returncode == 0
     wait_until(lambda: not set(leftovers()) - set(before))
     assert hyperbox("ps", "-aq").out == ""
+
+
+def test_rm_ends_a_container_that_goes_by_itself(hyperbox: Command, busybox: str) -> None:
+    for _ in range(5):
+        hyperbox("run", "-d", "--rm", "--name", "goes", busybox, "sleep", "100")
+        done = hyperbox("rm", "-f", "goes")
+        assert (done.out, done.err) == ("goes\n", "")
+        assert hyperbox("ps", "-aq", "--filter", "name=goes").out == ""

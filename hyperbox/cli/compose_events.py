@@ -100,7 +100,10 @@ def export(invocation: Invocation) -> int:
         tell(StepEvent(row.name, "Exporting", "working", said))
         tell(StepEvent(row.name, "Exported", "done", said))
         return 0
-    if target and os.path.isdir(os.path.dirname(target) or "."):
+    folder = os.path.dirname(target) or "."
+    if target and not os.path.isdir(folder):
+        raise ComposeError(f'failed to export container: invalid output path: directory "{folder}" does not exist')
+    if target:
         tell(StepEvent(row.name, "Exporting", "working", said))
     return copy.export(invocation)
 

@@ -61,7 +61,7 @@ class LogWriter:
             self._append(encode(self._lines[stream].cut(data, tail)))
             return
         before = time.thread_time()
-        parts = slices(data, len(tail))
+        parts = slices(data, len(tail), SLICE if self._worker is None else even_slice(len(data)))
         for part in parts:
             first = self._lines[stream].cut(part, tail)
             second = self._lines[stream].cut(next(parts, b""), tail)
@@ -148,14 +148,23 @@ class LogWriter:
         self._open()
 
 
-def slices(data: bytes, beside: int) -> Iterator[bytes]:
-    """Yield `data` in slices whose records are not much larger than BESIDE, where each has `beside` bytes more than its text."""
-    for start in range(0, len(data), SLICE):
-        part = data[start : start + SLICE]
+def even_slice(size: int) -> int:
+    """Return the largest size of slices, at most SLICE, that cuts `size` bytes into an even number of equals, for two processes."""
+    pairs = -(-size // (2 * SLICE))
+    return -(-size // (2 * pairs))
+
+
+def slices(data: bytes, beside: int, size: int = SLICE) -> Iterator[bytes]:
+    """Yield `data` in slices of `size` bytes at most, whose records are not much larger than BESIDE.
+
+    Each record has `beside` bytes more than its text.
+    """
+    for start in range(0, len(data), size):
+        part = data[start : start + size]
         more = part.count(b"\n") * beside
-        size = SLICE if more <= BESIDE else max(SMALL, SLICE * BESIDE // more)
-        for inner in range(0, len(part), size):
-            yield part[inner : inner + size]
+        inner_size = size if more <= BESIDE else max(SMALL, size * BESIDE // more)
+        for inner in range(0, len(part), inner_size):
+            yield part[inner : inner + inner_size]
 
 
 def rename_existing(source: str, target: str) -> None:

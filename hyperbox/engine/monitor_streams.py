@@ -47,6 +47,7 @@ class Streams:
     __slots__ = (
         "_clients",
         "_input",
+        "_input_grown",
         "_loop",
         "_on_delivered",
         "_on_end",
@@ -67,6 +68,7 @@ class Streams:
         self._clients: list[Client] = []
         self._outputs: dict[int, int] = {}
         self._input = b""
+        self._input_grown = False
         self._paused = False
         self._read_size = SMALL_READ
         self._on_end: Callable[[], None] | None = None
@@ -80,6 +82,7 @@ class Streams:
         self._outputs = {stdio.stdout: 1} if stdio.tty else {stdio.stdout: 1, stdio.stderr: 2}
         self._outputs.pop(-1, None)
         self._paused = False
+        self._input_grown = stdio.tty
         for descriptor in self._outputs:
             os.set_blocking(descriptor, False)
             self._loop.watch(descriptor, READ, lambda _events, source=descriptor: self._readable(source))  # type: ignore[misc]
@@ -147,14 +150,8 @@ class Streams:
                 self.log.write(stream, data)
 
     def _grow(self, descriptor: int) -> None:
-        """Much output: fewer, larger reads. See F_SETPIPE_SZ(2const)."""
-        import fcntl
-
-        self._read_size = LARGE_READ
-        try:
-            fcntl.fcntl(descriptor, F_SETPIPE_SZ, LARGE_READ)
-        except OSError:
-            self._read_size = SMALL_READ + 1
+        """Much output: fewer, larger reads."""
+        self._read_size = LARGE_READ if enlarge(descriptor) else SMALL_READ + 1
 
     def _close_output(self, descriptor: int) -> None:
         self._loop.unwatch(descriptor)
@@ -296,6 +293,9 @@ class Streams:
         except OSError:  # the process closed its stdin
             return
         if written < len(data):
+            if not self._input_grown:  # much input, for a process that takes it in pieces of its own size: fewer turns
+                self._input_grown = True
+                enlarge(self.stdio.stdin)
             self._input = data[written:]
             self._loop.watch(self.stdio.stdin, WRITE, self._input_ready)
             for client in self._clients:
@@ -348,6 +348,17 @@ class Streams:
         if action is not None and not self._clients:
             self._on_delivered = None
             action()
+
+
+def enlarge(descriptor: int) -> bool:
+    """Let a pipe hold LARGE_READ bytes; returns False where it may not. See F_SETPIPE_SZ(2const)."""
+    import fcntl
+
+    try:
+        fcntl.fcntl(descriptor, F_SETPIPE_SZ, LARGE_READ)
+    except OSError:
+        return False
+    return True
 
 
 def set_window_size(descriptor: int, rows: int, columns: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import filecmp
 import hashlib
 import os
 import pty
@@ -14,6 +15,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import Command, wait_until
@@ -166,6 +168,20 @@ def test_streams_are_binary_and_whole(clean: Command) -> None:
     os.wait()
     assert size == MEBIBYTES << 20
     assert received.digest() == hashlib.sha256(block * MEBIBYTES).digest()
+
+
+@pytest.mark.parametrize("verb", ["run", "exec"])
+def test_files_pass_through_a_container_unchanged(verb: str, clean: Command, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(24 << 20) + b"a line of text\n" * 400_000)
+    words = ("run", "--rm", "-i", "--name", NAME, "busybox", "cat")
+    if verb == "exec":
+        assert clean("run", "-d", "--name", NAME, "busybox", "sleep", "1000").code == 0
+        words = ("exec", "-i", NAME, "cat")
+    with source.open("rb") as given, target.open("wb") as taken:
+        client = subprocess.Popen([*clean.argv, *words], stdin=given, stdout=taken, env=clean.environment)
+        assert client.wait(timeout=120) == 0
+    assert filecmp.cmp(source, target, shallow=False)
 
 
 def started(clean: Command, *flags: str, script: str) -> subprocess.Popen[bytes]:

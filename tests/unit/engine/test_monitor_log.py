@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
 from hyperbox.engine.log_records import escaped
 from hyperbox.engine.log_worker import start_worker
-from hyperbox.engine.monitor_log import LogWriter
+from hyperbox.engine.monitor_log import SLICE, LogWriter, even_slice, slices
 from hyperbox.engine.state import Container, Roots
 from hyperbox.errors import EngineError, InvalidParameter
 
@@ -266,3 +266,13 @@ def test_a_long_line_is_cut_at_whole_characters_wherever_output_is_cut(tmp_path:
     found = [record["log"] for record in records(tmp_path / "log")]
     assert "".join(found).encode() == line
     assert all(len(part.encode()) <= 16384 for part in found)
+
+
+@given(st.integers(1, 1 << 21))
+def test_two_processes_get_equal_parts(size: int) -> None:
+    cut = even_slice(size)
+    parts = [len(part) for part in slices(bytes(size), 80, cut)]
+    assert cut <= SLICE
+    assert sum(parts) == size
+    assert len(parts) % 2 == 0 or size == 1
+    assert max(parts) - min(parts) < len(parts) * 2

@@ -124,6 +124,16 @@ def hyperbox(tmp_path: Path) -> Command:
     return Command(command_under_test(), environment, tmp_path)
 
 
+@pytest.fixture
+def volumes_tidied(hyperbox: Command) -> Iterator[None]:
+    """Afterwards, the volumes are removed that a scenario has left, as it does with docker too: anonymous ones above all."""
+    before = hyperbox("volume", "ls", "-q").out.split()
+    yield
+    for name in hyperbox("volume", "ls", "-q").out.split():
+        if name not in before:
+            hyperbox("volume", "rm", name)
+
+
 @pytest.fixture(scope="session")
 def image_folder() -> Path:
     """The folder with NAME.tar root file systems that `examples/images/make` fills."""

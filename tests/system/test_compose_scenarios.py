@@ -64,6 +64,7 @@ BEHAVIOURS = {
 MARKED = [pytest.param(name, marks=pytest.mark.behaviour(*BEHAVIOURS.get(name, ()))) for name in scenarios.names()]
 
 
+@pytest.mark.usefixtures("volumes_tidied")
 @pytest.mark.parametrize("name", MARKED)
 def test_a_scenario_goes_as_with_docker_compose(name: str, hyperbox: object, busybox: str, tmp_path: Path) -> None:
     argv = hyperbox.argv  # type: ignore[attr-defined]

@@ -97,6 +97,7 @@ def test_a_start_that_fails_while_the_runtime_holds_the_container_never_runs_it(
     hyperbox: Command, busybox: str, tmp_path: Path
 ) -> None:
     """The port is found to be taken, and the log not to be possible, when the runtime has made the container already."""
+    before = leftovers(Roots.of_environment())
     holder = hyperbox("run", "-d", "-p", "18084:80", busybox, "sleep", "60").out.strip()
     try:
         for words in (
@@ -109,13 +110,14 @@ def test_a_start_that_fails_while_the_runtime_holds_the_container_never_runs_it(
     finally:
         hyperbox("rm", "-f", holder)
     assert not list(tmp_path.iterdir())
-    assert_clean(Roots.of_environment())
+    assert_clean(Roots.of_environment(), before=before)
 
 
 def test_a_runtime_that_holds_containers_in_its_own_way_is_asked_to_start_them(
     hyperbox: Command, busybox: str, tmp_path: Path
 ) -> None:
     """A crun of our own, before the real one in PATH, hides the pipe by which we release a container ourselves."""
+    before = leftovers(Roots.of_environment())
     state = f"{hyperbox.environment['HYPERBOX_RUN']}/runtime/crun"
     asked = tmp_path / "asked"
     script = f"""#!/bin/sh
@@ -132,4 +134,4 @@ esac
     path = f"{hyperbox.folder}:{hyperbox.environment['PATH']}"
     assert hyperbox("run", "--rm", busybox, "echo", "ran", env={"PATH": path}).out == "ran\n"
     assert asked.read_text() == "start\n"
-    assert_clean(Roots.of_environment())
+    assert_clean(Roots.of_environment(), before=before)

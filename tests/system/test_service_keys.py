@@ -48,6 +48,7 @@ def runner(hyperbox: object, folder: Path) -> object:
     return service_keys.Runner([], [str(Path(argv[0]).with_name("docker")), *argv[1:]], folder)
 
 
+@pytest.mark.usefixtures("volumes_tidied")
 def test_a_key_makes_of_a_container_what_docker_compose_makes(hyperbox: object, busybox: str, tmp_path: Path) -> None:
     found = service_keys.together(runner(hyperbox, tmp_path))
     expected = service_keys.recorded("together")
@@ -60,6 +61,7 @@ def test_a_key_makes_of_a_container_what_docker_compose_makes(hyperbox: object, 
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
 
 
+@pytest.mark.usefixtures("volumes_tidied")
 def test_a_key_alone_ends_as_with_docker_compose(hyperbox: object, busybox: str, tmp_path: Path) -> None:
     run = runner(hyperbox, tmp_path)
     wrong = []

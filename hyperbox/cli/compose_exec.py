@@ -195,7 +195,7 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
 def prepare(found: Session, service: str) -> dict[str, str]:
     """Have the images, networks, volumes and (but for --no-deps) the dependencies that a service needs; returns the images' ids."""
     from hyperbox.cli.compose_images import ensure_images
-    from hyperbox.cli.compose_up import carry_out, check_models
+    from hyperbox.cli.compose_up import carry_out, check_models, with_providers
     from hyperbox.plan.order import selected
     from hyperbox.plan.ownership import tell_foreign
     from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up
@@ -211,6 +211,7 @@ def prepare(found: Session, service: str) -> dict[str, str]:
         options = UpOptions(
             services=tuple(dependencies), image_ids=image_ids, remove_orphans=bool(flags["remove-orphans"])
         )
+        found = with_providers(found, dependencies, show=not flags["quiet"])
         carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, show=not flags["quiet"])
         healthy = [
             one.service for one in found.desired.services[service].depends_on if one.condition != "service_started"

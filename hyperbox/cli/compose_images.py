@@ -127,6 +127,7 @@ def ensure_images(
 
     Returns service -> image id. Raises ComposeError or NotFound naming an image that is not to be had.
     """
+    services = [name for name in services if not found.desired.services[name].definition.get("provider")]
     by_image: dict[str, str] = {}
     to_build: list[str] = []
     for name in services:

@@ -9,7 +9,7 @@ from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, w
 from hyperbox.cli.compose_up import carry_out, confirm
 from hyperbox.errors import ComposeError, EngineError
 from hyperbox.plan.execute import StepEvent
-from hyperbox.plan.operations import Builder, RemoveContainer
+from hyperbox.plan.operations import Builder, RemoveContainer, RemoveProvider
 from hyperbox.plan.order import selected
 from hyperbox.plan.removal import DownOptions, orphans, reconcile_down, resource
 from hyperbox.plan.states import reconcile_states
@@ -73,12 +73,11 @@ def bring_down(found: Session, invocation: Invocation) -> None:
             "you can run this command with the --remove-orphans flag to clean it up."
         )
     plan = reconcile_down(found.desired, observed, options)
-    if not plan.nodes:
-        if found.desired.networks:
-            return
-        warner(found.invocation)(f'Warning: No resource found to remove for project "{found.desired.name}".')
-        return
     carry_out(found, plan)
+    if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes):
+        if not found.desired.networks:
+            warner(found.invocation)(f'Warning: No resource found to remove for project "{found.desired.name}".')
+        return
     if not invocation.arguments and not invocation.globals.get("dry-run"):
         from hyperbox.cli.compose_ports import release_ports
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from hyperbox.cli.compose_images import ensure_images
 from hyperbox.cli.compose_progress import is_true, parallel_limit, step_progress
@@ -72,6 +73,13 @@ def settle_security(session: Session, spec: ContainerSpec) -> None:
         spec.host_config.update(MaskedPaths=[], ReadonlyPaths=[])
 
 
+def provider_down(session: Session, service: str, on_event: Callable[[StepEvent], None]) -> None:
+    """Have a service's provider do `down`. Raises ComposeError."""
+    from hyperbox.cli.compose_provider import run_provider
+
+    run_provider(session.desired.name, session.desired.services[service], "down", on_event)
+
+
 def preparer(
     session: Session,
     image_ids: Mapping[str, str],
@@ -114,8 +122,9 @@ def preparer(
             raise ComposeError(f'service "{service}" has no container #{ordinal}')
         return known[service, ordinal]
 
-    limit = parallel_limit(session.invocation) or AT_ONCE
-    return Context(session.engine, prepare, container_id, tell, limit, on_hook, warner(session.invocation))
+    limit, warning = parallel_limit(session.invocation) or AT_ONCE, warner(session.invocation)
+    down = partial(provider_down, session, on_event=tell)
+    return Context(session.engine, prepare, container_id, tell, limit, on_hook, warning, down)
 
 
 def carry_out(
@@ -312,6 +321,7 @@ def converge(
         build=bool(invocation.flags.get("build")),
         no_build=bool(invocation.flags.get("no-build")),
     )
+    found = with_providers(found, services)
     observed = found.observe()
     tell_orphans(found, observed)
     tell_foreign(found.desired, observed, warner(invocation))
@@ -319,6 +329,15 @@ def converge(
     plan = reconcile_up(found.desired, observed, options)
     carry_out(found, plan, image_ids)
     return found
+
+
+def with_providers(found: Session, services: list[str], *, show: bool = True) -> Session:
+    """Have the providers among the services do `up`; returns the session in which their dependents have the variables that they set."""
+    if not any(found.desired.services[name].definition.get("provider") for name in services):
+        return found
+    from hyperbox.cli.compose_provider import bring_up
+
+    return bring_up(found, services, step_progress(found.invocation).event if show else lambda event: None)
 
 
 def check_models(found: Session) -> None:

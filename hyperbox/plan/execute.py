@@ -47,6 +47,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "CreateVolume": ("Creating", "Created"),
     "RemoveVolume": ("Removing", "Removed"),
     "RemoveImage": ("Removing", "Removed"),
+    "RemoveProvider": ("Removing", "Removed"),
     "CreateContainer": ("Creating", "Created"),
     "RecreateContainer": ("Recreate", "Recreated"),
     "DisconnectContainer": ("", ""),
@@ -83,7 +84,7 @@ class Context(NamedTuple):
     prepare(service, ordinal, replaced container id or "") gives the spec and files of a container that is about to be made.
     container_id(service, ordinal) gives the id of one that is there; it is called before the step's process is forked, so it may remember.
     on_hook(container id, bytes) gets what hooks print, in the step's own process; on_warning what is said of dependencies that are not
-    required.
+    required. provider_down(service) has a service's provider do `down`, and tells what that says, in the step's own process.
     """
 
     engine: Engine
@@ -93,6 +94,7 @@ class Context(NamedTuple):
     at_once: int = AT_ONCE
     on_hook: Callable[[str, bytes], None] | None = None
     on_warning: Callable[[str], None] | None = None
+    provider_down: Callable[[str], object] | None = None
 
 
 def execute(plan: op.Plan, context: Context) -> None:
@@ -275,7 +277,7 @@ def _tell_optional(wait: op.WaitFor, name: str, error: HyperBoxError, context: C
 def _shown(node: op.Node, error: HyperBoxError) -> str:
     """Return what the line of a step that failed says; "" for those that docker compose leaves as they are."""
     match node.operation:
-        case op.StartContainer() | op.RestartContainer():
+        case op.StartContainer() | op.RestartContainer() | op.RemoveProvider():
             return ""
         case op.StopContainer(hooks=hooks):
             return "" if hooks else "Error while Stopping"
@@ -302,6 +304,9 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
             _unless_gone(lambda: engine.volume_remove(name))
         case op.RemoveImage(name=name):
             _unless_gone(lambda: engine.image_remove(name))
+        case op.RemoveProvider(service=service):
+            if context.provider_down:
+                context.provider_down(service)
         case op.CreateContainer(service=service, ordinal=ordinal):
             return create(context, context.prepare(service, ordinal, ""))
         case op.RecreateContainer() as operation:

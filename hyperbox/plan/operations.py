@@ -49,6 +49,12 @@ class RemoveImage(NamedTuple):
     name: str
 
 
+class RemoveProvider(NamedTuple):
+    """Have a service's provider do `down`."""
+
+    service: str
+
+
 class CreateContainer(NamedTuple):
     """Make a container that is not there yet."""
 
@@ -145,6 +151,7 @@ Operation = (
     | CreateVolume
     | RemoveVolume
     | RemoveImage
+    | RemoveProvider
     | CreateContainer
     | RecreateContainer
     | StartContainer

@@ -10,6 +10,7 @@ from hyperbox.plan.operations import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RemoveProvider,
     RemoveVolume,
     StopContainer,
 )
@@ -84,6 +85,9 @@ def reconcile_down(desired: Desired, observed: Observed, options: DownOptions) -
             for row in included
             if row.service == name
         ]
+        if name in desired.services and desired.services[name].definition.get("provider"):
+            after = [*dependents, *removed[name]]
+            removed[name].append(builder.add(RemoveProvider(name), f"service:{name}", name, "down", after))
     steps = [step for rows in removed.values() for step in rows]
     for row in included:
         orphan = row.service not in desired.known_services
@@ -108,6 +112,9 @@ def _own(desired: Desired, wishes: Iterable[NetworkWish | VolumeWish], there: It
 def _resources(builder: Builder, desired: Desired, observed: Observed, options: DownOptions, steps: list[int]) -> None:
     for name in _own(desired, desired.volumes.values(), observed.volumes) if options.volumes else ():
         builder.add(RemoveVolume(name), f"volume:{name}", f"Volume {name}", "down", steps)
+    named = [desired.services[name] for name in options.services if name in desired.services]
+    if named and all(wish.definition.get("provider") for wish in named):
+        return  # they are on no network and have no image
     for name in _own(desired, desired.networks.values(), observed.networks):
         if is_foreign(desired, observed, name):
             continue

@@ -169,7 +169,7 @@ def project_to_desired(
     for name, definition in project.services.items():
         wanted = (scale or {}).get(name, service_scale(definition))
         if definition.get("provider"):
-            raise ComposeError(f'service "{name}": provider: HyperBox does not run provider plugins')
+            wanted = 0  # its provider runs in place of containers
         if wanted > 1 and definition.get("container_name"):
             raise ComposeError(
                 f'WARNING: The "{name}" service is using the custom container name "{definition["container_name"]}". '

@@ -255,13 +255,12 @@ ELSEWHERE = frozenset(
     {
         "attach", "blkio_config", "build", "configs", "container_name", "credential_spec", "depends_on", "deploy", "develop",
         "env_file", "external_links", "gpus", "image", "ipc", "label_file", "labels", "links", "mac_address", "network_mode",
-        "networks", "pid", "platform", "ports", "post_start", "pre_stop", "profiles", "pull_policy", "scale", "secrets",
+        "networks", "pid", "platform", "ports", "post_start", "pre_stop", "profiles", "provider", "pull_policy", "scale", "secrets",
         "tmpfs", "volumes", "volumes_from", EXTENSIONS,
     }
 )  # fmt: skip
 REFUSED = {
     "models": "HyperBox does not run models",
-    "provider": "HyperBox does not run provider plugins",
     "use_api_socket": "HyperBox has no API socket to pass on",
 }
 

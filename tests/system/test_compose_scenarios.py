@@ -44,6 +44,12 @@ KNOWN = {
     ("verbs", "attach --detach-keys wrong,keys web"): "docker's client says of it only that the connection failed",
     ("verbs", "--profile gone create --pull never gone"): BEFORE,
     ("verbs", "--dry-run down -v --rmi local -t 0"): "docker asks for a network whose containers it has not removed",
+    ("provider", "(WHERE=three) --dry-run up -d"): "a provider does real things: it is not called to pretend",
+    (
+        "provider",
+        "-f described.yaml up -d",
+    ): "docker fails where a project has providers only, after they did their work",
+    ("provider", "(TYPE=hb-absent) -f wrong.yaml down"): "the line is shown before the program is looked for",
     ("exec", "cp - web:/tmp"): "our words for a tar that breaks off",
 }
 

@@ -30,7 +30,6 @@ KNOWN = {
     ("ulimits-", "stderr"): RUNTIME,
     ("build-and-no-image", "stderr"): BEFORE,
     ("image-absent", "stderr"): BEFORE,
-    ("provider", "stderr"): "HyperBox does not run provider plugins yet",
     ("userns-wrong", ""): "docker ignores a mode that it doesn't know",
     ("use-api-socket", ""): "there is no API socket to pass on",
 }

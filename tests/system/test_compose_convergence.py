@@ -32,7 +32,9 @@ def ids(hyperbox: Command, folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def project(hyperbox: Command, busybox: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+def project(
+    hyperbox: Command, busybox: str, tmp_path: Path, request: pytest.FixtureRequest, volumes_tidied: None
+) -> Path:
     name = f"hb-conv-{request.node.name.replace('_', '-')[5:25].strip('-')}"
     (tmp_path / "compose.yaml").write_text(FILE.format(name=name))
     yield tmp_path  # type: ignore[misc]

@@ -14,8 +14,9 @@ from hyperbox.cli.build_inputs import build_arguments
 from hyperbox.cli.build_progress import PlainProgress, RawProgress
 from hyperbox.cli.compose_build_request import Options, build_of, request_of, services_in_contexts
 from hyperbox.cli.compose_progress import MODES, step_progress
-from hyperbox.cli.compose_project import Session, session, strings, warn
+from hyperbox.cli.compose_project import Session, session, warn
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, UnsupportedError
+from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import StepEvent
 from hyperbox.project.desired import digest
 
@@ -49,7 +50,7 @@ def build(invocation: Invocation) -> int:
     found = session(invocation, services=invocation.arguments)
     names = wanted(found, invocation.arguments, dependencies=bool(flags["with-dependencies"]))
     options = Options(
-        arguments=build_arguments(strings(flags["build-arg"]), os.environ),
+        arguments=build_arguments(words_of(flags["build-arg"]), os.environ),
         ssh=str(flags["ssh"] or ""),
         no_cache=bool(flags["no-cache"]),
         pull=bool(flags["pull"]),
@@ -289,7 +290,7 @@ def _target(found: Session, wish: ServiceWish, options: Options) -> Json:
         "pull": options.pull or build.get("pull"),
         "no-cache": options.no_cache or build.get("no_cache"),
         "network": build.get("network"),
-        "extra-hosts": dict(word.partition("=")[::2] for word in strings(build.get("extra_hosts"))),
+        "extra-hosts": dict(word.partition("=")[::2] for word in words_of(build.get("extra_hosts"))),
         "shm-size": build.get("shm_size"),
         "output": ["type=registry" if options.push else "type=docker"],
     }

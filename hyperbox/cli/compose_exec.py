@@ -6,9 +6,10 @@ import os
 import sys
 from contextlib import suppress
 
-from hyperbox.cli.compose_project import containers_named, session, session_by_name, strings, warner
+from hyperbox.cli.compose_project import containers_named, session, session_by_name, warner
 from hyperbox.cli.compose_up import PULL
 from hyperbox.errors import ComposeError, EngineError, NotFound
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def environment(words: object) -> list[str]:
     """Return --env's words; a name without a value takes our own variable's."""
     from hyperbox.cli.container_spec import environment_list
 
-    return environment_list(strings(words), ())
+    return environment_list(words_of(words), ())
 
 
 def wants_tty(invocation: Invocation, name: str) -> bool:
@@ -309,7 +310,7 @@ def change_config(invocation: Invocation, config: Json, words: list[str]) -> Non
         config["WorkingDir"] = str(flags["workdir"])
     from hyperbox.cli.container_spec import environment_list
 
-    words_given = environment_list(strings(flags["env"]), strings(flags.get("env-from-file")))
+    words_given = environment_list(words_of(flags["env"]), words_of(flags.get("env-from-file")))
     # the last one counts, and one that has no value here is none
     given = list({word.partition("=")[0]: word for word in words_given if "=" in word}.values())
     if given:
@@ -322,9 +323,9 @@ def change_config(invocation: Invocation, config: Json, words: list[str]) -> Non
             f"invalid environment variable: {next(word for word in given if word.startswith('='))}", exit_code=1
         )
     labels = config.get("Labels")
-    if any("=" not in word for word in strings(flags["label"])):
+    if any("=" not in word for word in words_of(flags["label"])):
         raise ComposeError("label must be set as KEY=VALUE")
-    extra = dict(word.partition("=")[::2] for word in strings(flags["label"]))
+    extra = dict(word.partition("=")[::2] for word in words_of(flags["label"]))
     config["Labels"] = {**(labels if isinstance(labels, dict) else {}), **extra}
 
 
@@ -334,14 +335,14 @@ def change_host(invocation: Invocation, config: Json, host: Json) -> None:
 
     flags = invocation.flags
     for flag, key in (("cap-add", "CapAdd"), ("cap-drop", "CapDrop")):
-        given = strings(flags[flag])
+        given = words_of(flags[flag])
         if given:
             held = host.get(key)
             host[key] = to_capabilities([*(held if isinstance(held, list) else []), *given])
     if flags["volume"]:
         from hyperbox.cli.container_spec_mounts import volumes
 
-        binds, anonymous = volumes(list(strings(flags["volume"])))
+        binds, anonymous = volumes(words_of(flags["volume"]))
         targets = {bind.split(":")[1] for bind in binds}
         held_binds, held_mounts = host.get("Binds"), host.get("Mounts")
         host["Binds"] = [
@@ -357,7 +358,7 @@ def change_host(invocation: Invocation, config: Json, host: Json) -> None:
     if flags["publish"]:
         from hyperbox.cli.container_spec_ports import ports
 
-        exposed, bindings = ports(list(strings(flags["publish"])), [])
+        exposed, bindings = ports(words_of(flags["publish"]), [])
         held_exposed, held_bindings = config.get("ExposedPorts"), host.get("PortBindings")
         config["ExposedPorts"] = {**(held_exposed if isinstance(held_exposed, dict) else {}), **exposed}
         host["PortBindings"] = {**(held_bindings if isinstance(held_bindings, dict) else {}), **bindings}

@@ -11,10 +11,11 @@ from typing import NoReturn
 
 from hyperbox.cli.compose_logs import LogOptions, Prefixes, fork_follower, short_name, write_line
 from hyperbox.cli.compose_progress import use_color
-from hyperbox.cli.compose_project import Session, strings, timeout_of
+from hyperbox.cli.compose_project import Session, timeout_of
 from hyperbox.cli.compose_up import carry_out
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
 from hyperbox.files import dumps, loads
+from hyperbox.grammar.values import words_of
 from hyperbox.plan.observe import ObservedContainer
 from hyperbox.plan.order import selected
 from hyperbox.plan.states import reconcile_states
@@ -60,14 +61,14 @@ class Foreground:
     def attached(self) -> list[ObservedContainer]:
         """Return the containers whose output is shown."""
         found, flags = self.found, self.found.invocation.flags
-        chosen = strings(flags.get("attach"))
+        chosen = words_of(flags.get("attach"))
         names = set(chosen)
         if not chosen:
             wanted = found.invocation.arguments
             names = set(selected(found.desired, wanted, no_deps=not flags.get("attach-dependencies")))
             services = found.desired.services
             names = {name for name in names if services[name].definition.get("attach") is not False}
-            names -= set(strings(flags.get("no-attach")))
+            names -= set(words_of(flags.get("no-attach")))
         # as with docker compose, nobody chosen means everybody
         return [row for row in found.containers() if not names or row.service in names]
 

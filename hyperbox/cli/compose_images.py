@@ -25,17 +25,17 @@ def image_id_of(found: Session, image: str) -> str:
         return ""
 
 
-def pull_image(found: Session, service: str, image: str, platform: str) -> str:
-    """Pull one service's image with its progress as docker compose shows it; returns the image's id."""
+def pull_image(found: Session, service: str, image: str, platform: str, *, failed: str = "Error") -> str:
+    """Pull one service's image with its progress as docker compose shows it, a failure as `failed`; returns the image's id."""
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
     progress = step_progress(found.invocation)
-    reference = user_reference(image)
     progress.event(StepEvent(service, "", "working", "Pulling"))
+    reference = user_reference(image)
     try:
         image_id = found.engine.image_pull(image, platform=platform, auth=auth_for(found.invocation, reference.domain))
     except EngineError as error:
-        progress.event(StepEvent(service, error.message, "error", "Error"))
+        progress.event(StepEvent(service, error.message, "error", failed))
         raise
     progress.event(StepEvent(service, "", "done", "Pulled"))
     return image_id
@@ -176,19 +176,11 @@ def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: boo
 
 def pull_or_leave(found: Session, wish: ServiceWish) -> str:
     """Try to pull an image that can be built as well; returns its id, or "" (with a warning shown) where it is not to be had."""
-    from hyperbox.cli.image_transfer import auth_for, user_reference
-
-    progress = step_progress(found.invocation)
-    progress.event(StepEvent(wish.name, "", "working", "Pulling"))
-    platform, reference = str(wish.definition.get("platform") or ""), user_reference(wish.image)
+    platform = str(wish.definition.get("platform") or "")
     try:
-        auth = auth_for(found.invocation, reference.domain)
-        image_id = found.engine.image_pull(wish.image, platform=platform, auth=auth)
-    except EngineError as error:
-        progress.event(StepEvent(wish.name, error.message, "error", "Warning"))
+        return pull_image(found, wish.name, wish.image, platform, failed="Warning")
+    except EngineError:
         return ""
-    progress.event(StepEvent(wish.name, "", "done", "Pulled"))
-    return image_id
 
 
 def built(found: Session, names: Sequence[str], *, quiet: bool) -> dict[str, str]:

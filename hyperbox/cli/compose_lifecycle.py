@@ -6,7 +6,7 @@ import sys
 
 from hyperbox.cli.compose_progress import is_true, step_progress
 from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, warner
-from hyperbox.cli.compose_up import carry_out, confirm
+from hyperbox.cli.compose_up import carry_out, confirm, warn_of_orphans
 from hyperbox.errors import ComposeError, EngineError
 from hyperbox.plan.execute import StepEvent
 from hyperbox.plan.operations import Builder, RemoveContainer, RemoveProvider
@@ -67,11 +67,7 @@ def bring_down(found: Session, invocation: Invocation) -> None:
     extra = orphans(found.desired, observed) if found.desired.known_services else []
     ignored = is_true("COMPOSE_IGNORE_ORPHANS")
     if extra and not remove_orphans and not ignored and not invocation.arguments:
-        names = " ".join(row.name for row in extra)
-        warner(found.invocation)(
-            f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
-            "you can run this command with the --remove-orphans flag to clean it up."
-        )
+        warn_of_orphans(invocation, extra)
     plan = reconcile_down(found.desired, observed, options)
     carry_out(found, plan)
     if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes):
@@ -91,9 +87,9 @@ def _states(invocation: Invocation, verb: str) -> int:
         if found.desired.known_services and name not in found.desired.known_services:
             raise ComposeError(f"no such service: {name}")
     observed = found.observe()
-    if verb == "start":
+    if verb == "start" and all(row.one_off for row in observed.containers):
         for name in selected(found.desired, services):
-            if not any(not row.one_off for row in observed.containers) and found.desired.services[name].scale:
+            if found.desired.services[name].scale:
                 raise ComposeError(f'service "{name}" has no container to start')
     no_deps = bool(invocation.flags.get("no-deps"))
     carry_out(found, reconcile_states(found.desired, observed, services, verb, timeout_of(invocation), no_deps=no_deps))

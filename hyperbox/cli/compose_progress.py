@@ -7,6 +7,7 @@ import sys
 
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.files import dumps
+from hyperbox.grammar.values import TRUE
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False
@@ -85,7 +86,7 @@ def with_json_errors(verb: Callable[[Invocation], int], invocation: Invocation) 
 
 def is_true(variable: str) -> bool:
     """Return whether an environment variable says yes, as Go reads it."""
-    return os.environ.get(variable, "") in ("1", "t", "T", "true", "TRUE", "True")
+    return os.environ.get(variable, "") in TRUE
 
 
 def check_settings(invocation: Invocation) -> None:
@@ -93,7 +94,7 @@ def check_settings(invocation: Invocation) -> None:
     limit = os.environ.get("COMPOSE_PARALLEL_LIMIT", "")
     if limit and not limit.lstrip("+-").isdigit():
         raise ComposeError(f'COMPOSE_PARALLEL_LIMIT must be an integer (found: "{limit}")')
-    mode = str(invocation.globals.get("progress") or os.environ.get("COMPOSE_PROGRESS") or "auto")
+    mode = progress_mode(invocation)
     if mode not in MODES or (mode == "rawjson" and invocation.path != "compose build"):
         raise ComposeError(f'unsupported --progress value "{mode}"')
     if invocation.globals.get("no-ansi"):

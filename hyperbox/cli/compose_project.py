@@ -12,6 +12,7 @@ from hyperbox.compose.load import load
 from hyperbox.compose.model import LoadOptions, Project
 from hyperbox.errors import ComposeError
 from hyperbox.files import dumps
+from hyperbox.grammar.values import words_of
 from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
 from hyperbox.project.desired import Dependency, Desired, ServiceWish, project_to_desired
 from hyperbox.project.subnets import translate
@@ -70,24 +71,19 @@ def warner(invocation: Invocation) -> Callable[[str], None]:
 
 def warn_in_json(text: str) -> None:
     """Print a warning as a line of JSON."""
-    import time
-
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(dumps({"level": "warning", "msg": text, "time": stamp}), file=sys.stderr)
+    print(dumps({"level": "warning", "msg": text, "time": _stamp()}), file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """Print a warning as docker compose does."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    print(f'time="{_stamp()}" level=warning msg="{escaped}"', file=sys.stderr)
+
+
+def _stamp() -> str:
     import time
 
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(f'time="{stamp}" level=warning msg="{escaped}"', file=sys.stderr)
-
-
-def strings(value: object) -> tuple[str, ...]:
-    """Return a flag's list of texts."""
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def given_environment() -> dict[str, str]:
@@ -107,13 +103,13 @@ def given_environment() -> dict[str, str]:
 def load_options(invocation: Invocation, services: Sequence[str] = ()) -> LoadOptions:
     """Return what the command line and the environment say about the project."""
     given = invocation.globals
-    files = strings(given.get("file"))
+    files = words_of(given.get("file"))
     return LoadOptions(
-        files=files,
+        files=tuple(files),
         project_name=str(given.get("project-name") or ""),
         project_directory=str(given.get("project-directory") or ""),
-        env_files=strings(given.get("env-file")),
-        profiles=strings(given.get("profile")),
+        env_files=tuple(words_of(given.get("env-file"))),
+        profiles=tuple(words_of(given.get("profile"))),
         working_dir=os.getcwd(),
         environment=given_environment(),
         stdin=sys.stdin.buffer.read() if "-" in files else "",
@@ -177,7 +173,7 @@ def session_by_name(invocation: Invocation, enabled: Sequence[str] = ()) -> Sess
     that can't be loaded. Environment files are not read: what they say changes nothing of a container that is there. Services in
     `enabled` count whatever their profiles are.
     """
-    given, files = str(invocation.globals.get("project-name") or ""), strings(invocation.globals.get("file"))
+    given, files = str(invocation.globals.get("project-name") or ""), words_of(invocation.globals.get("file"))
     name = given or os.environ.get("COMPOSE_PROJECT_NAME") or ""
     if not given or files:
         try:

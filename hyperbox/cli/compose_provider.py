@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 from hyperbox.cli.compose_project import given_environment
+from hyperbox.cli.configuration_file import folder
 from hyperbox.errors import ComposeError
 from hyperbox.files import loads
 from hyperbox.plan.execute import StepEvent
@@ -48,9 +49,8 @@ def provider_program(kind: str) -> str:
     """Return the path of a provider of a type: the plugin docker-TYPE, or a program TYPE on PATH. Raises ComposeError."""
     if kind == "compose":
         raise ComposeError("'compose' is not a valid provider type")
-    config = os.environ.get("DOCKER_CONFIG") or os.path.join(os.path.expanduser("~"), ".docker")
-    for folder in (os.path.join(config, "cli-plugins"), *PLUGIN_FOLDERS) if "/" not in kind else ():
-        candidate = f"{folder}/docker-{kind}"
+    for place in (os.path.join(folder(), "cli-plugins"), *PLUGIN_FOLDERS) if "/" not in kind else ():
+        candidate = f"{place}/docker-{kind}"
         if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate
     found = find_program(kind)

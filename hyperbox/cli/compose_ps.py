@@ -7,7 +7,7 @@ import sys
 import time
 
 from hyperbox.cli import container_list
-from hyperbox.cli.compose_project import containers_named, session_by_name, strings
+from hyperbox.cli.compose_project import containers_named, session_by_name
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import labels_of
 from hyperbox.cli.container_ports import host_and_port
@@ -16,6 +16,7 @@ from hyperbox.cli.output_list import Listing, show, text_of
 from hyperbox.cli.templates_values import Fields
 from hyperbox.cli.version import COMPOSE_VERSION
 from hyperbox.errors import ComposeError
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def ps_listing(*, short: bool) -> Listing:
 
 def wanted_states(invocation: Invocation) -> list[str]:
     """Return the states of --status and --filter. Raises ComposeError for other filters."""
-    states = list(strings(invocation.flags["status"]))
+    states = words_of(invocation.flags["status"])
     text = str(invocation.flags["filter"])
     if text:
         key, equals, value = text.partition("=")
@@ -158,7 +159,7 @@ def list_projects(invocation: Invocation) -> int:
         all=bool(flags["all"]), filters={"label": [PROJECT_LABEL, "com.docker.compose.oneoff=False"]}
     )
     rows = projects(listed)
-    for text in strings(flags["filter"]):
+    for text in words_of(flags["filter"]):
         key, _, value = text.partition("=")
         if key != "name":
             raise ComposeError(f"invalid filter '{key}'")

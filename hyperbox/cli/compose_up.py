@@ -8,8 +8,9 @@ from functools import partial
 
 from hyperbox.cli.compose_images import ensure_images
 from hyperbox.cli.compose_progress import is_true, parallel_limit, step_progress
-from hyperbox.cli.compose_project import Session, session, strings, timeout_of, warner
+from hyperbox.cli.compose_project import Session, session, timeout_of, warner
 from hyperbox.errors import ComposeError, HyperBoxError
+from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import AT_ONCE, Context, StepEvent, execute
 from hyperbox.plan.operations import CreateContainer, Plan, Prepared
 from hyperbox.plan.order import selected
@@ -21,11 +22,11 @@ from hyperbox.project.desired_spec import check_keys, service_to_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hyperbox.engine.api import ContainerSpec, Json
     from hyperbox.grammar.parse import Invocation
-    from hyperbox.plan.observe import Observed
+    from hyperbox.plan.observe import Observed, ObservedContainer
     from hyperbox.project.desired import ServiceWish
 
 
@@ -141,10 +142,10 @@ def carry_out(
         execute(plan, context)
         return
     from hyperbox.cli.compose_progress import progress_mode
-    from hyperbox.plan.execute import words_of
+    from hyperbox.plan.execute import step_words
 
     for node in plan.nodes:
-        for word, state in zip(words_of(node), ("working", "done"), strict=True):
+        for word, state in zip(step_words(node), ("working", "done"), strict=True):
             if word:
                 context.on_event(StepEvent(node.name, word, state))
             if state == "working" and isinstance(node.operation, CreateContainer):
@@ -170,13 +171,15 @@ def _check_container(session: Session, step: CreateContainer, name: str, context
 def warn_of_secrets(session: Session, wish: ServiceWish) -> None:
     """Warn of a service's secrets whose files are not there, before a container is made."""
     project, rows = session.desired.project, wish.definition.get("secrets")
-    for row in rows if isinstance(rows, list) and project is not None else []:
-        secret = project.secrets.get(str(row.get("source")), {}) if project is not None else {}
+    if project is None:
+        return
+    for row in rows if isinstance(rows, list) else []:
+        secret = project.secrets.get(str(row.get("source")), {})
         if secret.get("file") and not os.path.exists(str(secret["file"])):
             warner(session.invocation)(f"secret file {secret.get('name')} does not exist")
 
 
-def parse_scale(values: tuple[str, ...], *, flag: bool = True) -> dict[str, int]:
+def parse_scale(values: Sequence[str], *, flag: bool = True) -> dict[str, int]:
     """Return SERVICE=NUM, of --scale (`flag`) or of the arguments of `scale`, as numbers. Raises ComposeError."""
     scale = {}
     for text in values:
@@ -242,11 +245,16 @@ def tell_orphans(found: Session, observed: Observed) -> None:
         return
     extra = sorted(orphans(found.desired, observed), key=lambda row: row.name)
     if extra:
-        names = " ".join(row.name for row in extra)
-        warner(found.invocation)(
-            f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
-            "you can run this command with the --remove-orphans flag to clean it up."
-        )
+        warn_of_orphans(found.invocation, extra)
+
+
+def warn_of_orphans(invocation: Invocation, extra: Sequence[ObservedContainer]) -> None:
+    """Warn of these containers, which no service of the files has."""
+    names = " ".join(row.name for row in extra)
+    warner(invocation)(
+        f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
+        "you can run this command with the --remove-orphans flag to clean it up."
+    )
 
 
 def confirmed_volumes(found: Session, observed: Observed) -> frozenset[str]:
@@ -303,7 +311,7 @@ def converge(
 
     Raises ComposeError where no service is selected, unless the project `may_be_empty`.
     """
-    scale = parse_scale(strings(invocation.flags.get("scale"))) if counts is None else counts
+    scale = parse_scale(words_of(invocation.flags.get("scale"))) if counts is None else counts
     found = session(invocation, scale=scale, services=invocation.arguments)
     if not found.desired.services:
         if may_be_empty:
@@ -350,7 +358,7 @@ def check_services(found: Session) -> None:
     """Raise ComposeError for services of --attach and --exit-code-from that are not there."""
     flags = found.invocation.flags
     for name in (
-        *strings(flags.get("attach")),
+        *words_of(flags.get("attach")),
         *([str(flags["exit-code-from"])] if flags.get("exit-code-from") else []),
     ):
         if name not in found.desired.services:
@@ -397,7 +405,7 @@ def create(invocation: Invocation) -> int:
 
 def scale(invocation: Invocation) -> int:
     """`docker compose scale`."""
-    counts = parse_scale(tuple(invocation.arguments), flag=False)
+    counts = parse_scale(invocation.arguments, flag=False)
     invocation.arguments[:] = list(counts)
     converge(invocation, start=True, counts=counts)
     return 0

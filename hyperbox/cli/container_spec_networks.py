@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hyperbox.errors import HyperBoxError
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,14 +57,10 @@ def _user_defined(name: str) -> bool:
     return name not in ("", "default", "bridge", "host", "none") and not name.startswith("container:")
 
 
-def _words(value: object) -> list[str]:
-    return [str(word) for word in value] if isinstance(value, list) else []
-
-
 def apply_flags(invocation: Invocation, first: Attachment) -> None:
     """Give the first network what the separate flags say. Raises HyperBoxError where they don't fit it."""
     flags = invocation.flags
-    aliases = _words(flags["network-alias"])
+    aliases = words_of(flags["network-alias"])
     if aliases:
         if first.aliases:
             raise HyperBoxError("conflicting options: cannot specify both --network-alias and per-network alias")
@@ -75,7 +72,7 @@ def apply_flags(invocation: Invocation, first: Attachment) -> None:
                 spelled = {"ip": "IPv4 address", "ip6": "IPv6 address", "mac-address": "MAC address"}[key]
                 raise HyperBoxError(f"conflicting options: cannot specify both --{flag} and per-network {spelled}")
             first.values[key] = value
-    local = _words(flags["link-local-ip"])
+    local = words_of(flags["link-local-ip"])
     if local:
         first.values["link-local-ip"] = ",".join(local)
 
@@ -105,7 +102,7 @@ def endpoint(attachment: Attachment) -> Json:
 def networks(invocation: Invocation) -> tuple[str, Json]:
     """Return NetworkMode and NetworkingConfig. Raises HyperBoxError."""
     flags = invocation.flags
-    attachments = [parse_network(text) for text in _words(flags["network"])] or [Attachment("default")]
+    attachments = [parse_network(text) for text in words_of(flags["network"])] or [Attachment("default")]
     seen: set[str] = set()
     for attachment in attachments:
         if attachment.name in seen:
@@ -119,7 +116,7 @@ def networks(invocation: Invocation) -> tuple[str, Json]:
         raise HyperBoxError("network-scoped aliases are only supported for user-defined networks")
     settings = {one.name: endpoint(one) for one in attachments}
     if flags["link"] and _user_defined(first.name):
-        settings[first.name]["Links"] = _words(flags["link"])
+        settings[first.name]["Links"] = words_of(flags["link"])
     if len(settings) == 1 and not any(settings.values()):
         return first.name, {}
     return first.name, {"EndpointsConfig": settings}

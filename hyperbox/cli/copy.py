@@ -8,6 +8,7 @@ import sys
 from hyperbox import files
 from hyperbox.cli.connect import engine_for
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ def commit_container(invocation: Invocation) -> str:
         from hyperbox.cli.image_transfer import user_reference
 
         user_reference(name)
-    changes = flags["change"]
     return engine_for(invocation).container_commit(
         container,
         repository=name.removesuffix(f":{tag}") if tag else name,
@@ -81,7 +81,7 @@ def commit_container(invocation: Invocation) -> str:
         comment=str(flags["message"]),
         author=str(flags["author"]),
         pause=bool(flags["pause"]),
-        changes=[str(change) for change in changes] if isinstance(changes, list) else [],
+        changes=words_of(flags["change"]),
     )
 
 

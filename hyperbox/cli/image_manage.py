@@ -7,6 +7,7 @@ import sys
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_manage import ask, prune_filters, reclaimed
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def checked_platforms(given: object) -> list[str]:
     """Return --platform's values, of which an image of one platform can have one. Raises HyperBoxError, InvalidParameter."""
     from hyperbox.cli.image_transfer import check_platform
 
-    platforms = [str(value) for value in given] if isinstance(given, list) else []
+    platforms = words_of(given)
     for platform in platforms:
         check_platform(platform)
     if len(platforms) > 1:

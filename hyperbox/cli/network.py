@@ -11,6 +11,7 @@ from hyperbox.cli.output import natural_key, short_id
 from hyperbox.cli.output_list import Listing, configured_format, show
 from hyperbox.cli.volume import pairs
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
+from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def remove(invocation: Invocation) -> int:
 def connect(invocation: Invocation) -> int:
     """docker network connect NETWORK CONTAINER"""
     flags = invocation.flags
-    endpoint: Json = {"Links": _list(flags["link"]), "Aliases": _list(flags["alias"])}
+    endpoint: Json = {"Links": words_of(flags["link"]), "Aliases": words_of(flags["alias"])}
     addresses: Json = {}
     for flag, key in (("ip", "IPv4Address"), ("ip6", "IPv6Address")):
         if flags[flag]:
@@ -209,7 +210,7 @@ def connect(invocation: Invocation) -> int:
         addresses["LinkLocalIPs"] = _words(flags["link-local-ip"])
     endpoint["IPAMConfig"] = addresses
     if flags["driver-opt"]:
-        if any("=" not in word for word in _list(flags["driver-opt"])):
+        if any("=" not in word for word in words_of(flags["driver-opt"])):
             raise HyperBoxError("invalid key/value pair format in driver options")
         endpoint["DriverOpts"] = pairs(flags["driver-opt"])
     if flags["gw-priority"]:
@@ -217,10 +218,6 @@ def connect(invocation: Invocation) -> int:
     network, container = invocation.arguments
     engine_for(invocation).network_connect(network, container, endpoint)
     return 0
-
-
-def _list(value: object) -> list[str]:
-    return [str(word) for word in value] if isinstance(value, list) else []
 
 
 def disconnect(invocation: Invocation) -> int:

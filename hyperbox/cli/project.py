@@ -10,7 +10,8 @@ import click
 from hyperbox.cli import project_change, project_rename, project_view, settings
 from hyperbox.cli.compose_identity import projects_folder
 from hyperbox.cli.connect import native_engine
-from hyperbox.cli.project_lists import PORTS, PROJECTS, STATS, port_fields, show_rows, stats_fields
+from hyperbox.cli.output_list import show
+from hyperbox.cli.project_lists import PORTS, PROJECTS, STATS, port_fields, stats_fields
 from hyperbox.errors import HyperBoxError
 from hyperbox.project import address, identity, ports
 
@@ -94,7 +95,7 @@ def list_projects(quiet: bool, as_json: bool, template: str) -> None:
     if as_json and not quiet:
         write_json([{"Id" if key == "ID" else key: value for key, value in row.items()} for row in rows])
     else:
-        show_rows(PROJECTS, rows, template, quiet=quiet)
+        show(PROJECTS, rows, template, quiet=quiet)
 
 
 @project.command(name="inspect", help="Print all that is known of projects, as JSON.")
@@ -124,7 +125,7 @@ def show_ports(name: str | None, as_json: bool, template: str) -> None:
     if as_json:
         write_json([project_view.port_json(row) for row in rows])
     else:
-        show_rows(PORTS, [port_fields(row, address.address(number)) for row in rows], template)
+        show(PORTS, [port_fields(row, address.address(number)) for row in rows], template)
 
 
 def io_changes(values: tuple[str, ...]) -> Json:
@@ -203,7 +204,7 @@ def stats(projects: tuple[str, ...], as_json: bool, interval: float, template: s
         after = engine.project_stats(name)
         if before and after:
             rows.append(stats_fields(name, before, after, time.monotonic() - started))
-    show_rows(STATS, rows, template)
+    show(STATS, rows, template)
 
 
 @project.command(name="adopt", help="Tell a project that its folder has moved: here, or to FOLDER.")

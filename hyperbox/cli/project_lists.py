@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hyperbox.cli.output import human_size
-from hyperbox.cli.output_list import Listing, show
+from hyperbox.cli.output_list import Listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,11 +63,6 @@ STATS = _listing(
     ("Project", "CPUPerc", "MemUsage", "PIDs", "BlockIO", "OOMKills", "Pressure"),
     "Project",
 )
-
-
-def show_rows(listing: Listing, rows: Sequence[object], template: str, *, quiet: bool = False) -> None:
-    """Print a list. Raises HyperBoxError with docker's words for a bad template."""
-    show(listing, rows, template, quiet=quiet)
 
 
 def port_fields(row: PortRow, own: str) -> Json:

@@ -148,7 +148,7 @@ def _answered(running: dict[int, tuple[op.Node, int]]) -> list[int]:
 
 
 def _begin(node: op.Node, context: Context, made: dict[tuple[str, int], str]) -> tuple[int, int]:
-    begun = words_of(node)[0]
+    begun = step_words(node)[0]
     if begun:
         context.on_event(StepEvent(node.name, begun, "working"))
     reader, writer = os.pipe()
@@ -187,9 +187,8 @@ def _child(node: op.Node, context: Context, writer: int, target: str, failure: H
         outcome = {
             "error": error.message,
             "engine": isinstance(error, EngineError),
-            "code": 1
-            if error.exit_code == 125
-            else error.exit_code,  # a start that fails is no more than that to compose
+            # a start that fails is no more than that to compose
+            "code": 1 if error.exit_code == 125 else error.exit_code,
             "hint": error.hint,
         }
     except OSError as error:
@@ -204,7 +203,7 @@ def _child(node: op.Node, context: Context, writer: int, target: str, failure: H
             os._exit(0)
 
 
-def words_of(node: op.Node) -> tuple[str, str]:
+def step_words(node: op.Node) -> tuple[str, str]:
     """Return what is shown when a step begins ("": nothing) and when it is done."""
     begun, ended = WORDS[type(node.operation).__name__]
     if isinstance(node.operation, op.RemoveNetwork | op.RemoveVolume) and node.operation.replaced:
@@ -237,7 +236,7 @@ def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, Made]:
 def _tell_end(node: op.Node, error: HyperBoxError | None, context: Context) -> HyperBoxError | None:
     """Show how a step ended; returns its error where that is one for the whole plan."""
     if error is None:
-        if ended := words_of(node)[1]:
+        if ended := step_words(node)[1]:
             context.on_event(StepEvent(node.name, ended, "done"))
         return None
     if isinstance(node.operation, op.WaitFor) and not node.operation.required:

@@ -92,6 +92,13 @@ def read_json(path: str) -> object:
         raise ValueError(f"{path}: {error}") from None
 
 
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of `data` to a descriptor that waits where there is no room. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
 def write_atomic(path: str, data: bytes | str, *, mode: int = 0o600, durable: bool = False) -> None:
     """Replace the file at `path` in one step: readers see the old content or the new, never a part.
 
@@ -104,9 +111,7 @@ def write_atomic(path: str, data: bytes | str, *, mode: int = 0o600, durable: bo
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
         finally:

@@ -226,9 +226,7 @@ class Copier:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             outgoing = os.open(called, flags, 0o600, dir_fd=folder)
             try:
-                view = memoryview(text.encode("utf-8", "surrogateescape"))
-                while view:
-                    view = view[os.write(outgoing, view) :]
+                files.write_all(outgoing, text.encode("utf-8", "surrogateescape"))
                 os.fchown(outgoing, *(self.owner or (0, 0)))
                 os.fchmod(outgoing, changed_mode(self.mode, stat.S_IFREG | 0o644) if self.mode else 0o644)
                 if self.created is not None:

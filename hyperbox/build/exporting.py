@@ -241,9 +241,7 @@ class Destination:
 def write_chunks(descriptor: int, chunks: Iterable[bytes]) -> None:
     """Write all of an iterator."""
     for chunk in chunks:
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        files.write_all(descriptor, chunk)
 
 
 def local_job(build: Build, diff_ids: tuple[str, ...], destination: str) -> Json:

@@ -45,9 +45,7 @@ class Child:
 
     def tell(self, message: Json) -> None:
         """Send one message. Raises BrokenPipeError where the build has gone."""
-        view = memoryview((files.dumps(message) + "\n").encode("utf-8", "surrogateescape"))
-        while view:
-            view = view[os.write(self.writer, view) :]
+        files.write_all(self.writer, (files.dumps(message) + "\n").encode("utf-8", "surrogateescape"))
 
 
 class Job:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hyperbox.cli.compose_progress import use_color
 from hyperbox.cli.compose_project import Session, session_by_name
 from hyperbox.errors import ComposeError, HyperBoxError, NotFound
+from hyperbox.files import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def lines(found: Session, container_id: str, options: LogOptions) -> Iterator[tu
 
 def write_line(data: bytes, stream: int = 1) -> None:
     """Write a line to our stdout or stderr, in one write, so that several writers don't mix within a line."""
-    while data:
-        data = data[os.write(stream, data) :]
+    write_all(stream, data)
 
 
 def copy_lines(found: Session, container_id: str, prefix: bytes, options: LogOptions) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from hyperbox.files import dumps, loads
+from hyperbox.files import dumps, loads, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def _tell(folders: list[str], parents: list[str], writer: int) -> NoReturn:
     def write(paths: list[str]) -> None:
         line = dumps(paths).encode("utf-8", "surrogateescape") + b"\n"
         with lock:
-            while line:
-                line = line[os.write(writer, line) :]
+            write_all(writer, line)
 
     def follow(roots: list[str], *, recursive: bool, asked: Asked) -> None:
         for found in watch(

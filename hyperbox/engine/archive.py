@@ -387,13 +387,6 @@ def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, 
     return member
 
 
-def write_all(writer: int, data: bytes) -> None:
-    """Write all of it."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(writer, view) :]
-
-
 def write_tree(
     writer: int, path: str, name: str, *, skip: Callable[[str], bool] = lambda path: False, one_device: bool = False
 ) -> int:
@@ -412,7 +405,7 @@ def write_tree(
             continue
         if called != "." or not one_device:  # `export` has no entry for the root itself
             head = member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-            write_all(writer, head)
+            files.write_all(writer, head)
             length += len(head)
         if member.isreg():
             _write_content(writer, here, member.size)
@@ -422,7 +415,7 @@ def write_tree(
                 below = f"{here.rstrip('/')}/{entry}"
                 if not skip(below):
                     pending.append((below, f"{called}/{entry}" if called != "." else entry))
-    write_all(writer, bytes(1024))
+    files.write_all(writer, bytes(1024))
     return length
 
 
@@ -433,11 +426,11 @@ def _write_content(writer: int, path: str, size: int) -> None:
     try:
         while left:
             chunk = os.read(descriptor, min(CHUNK, left)) or bytes(min(CHUNK, left))
-            write_all(writer, chunk)
+            files.write_all(writer, chunk)
             left -= len(chunk)
     finally:
         os.close(descriptor)
-    write_all(writer, bytes(-size % 512))
+    files.write_all(writer, bytes(-size % 512))
 
 
 def container_export(roots: Roots, reference: str) -> Iterator[bytes]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
+from hyperbox import files
 from hyperbox.engine import life_events
-from hyperbox.engine.archive import MADE, _write_content, changes, header, write_all
+from hyperbox.engine.archive import MADE, _write_content, changes, header
 from hyperbox.engine.events import emit
 from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
@@ -43,7 +44,7 @@ def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
         if name and is_whiteout(status):
             folder, _, last = name.rpartition("/")
             entry = tarfile.TarInfo(f"{folder}/.wh.{last}" if folder else f".wh.{last}")
-            write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            files.write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
             continue
         folder_here = stat.S_ISDIR(status.st_mode)
         entries = sorted(os.listdir(here), reverse=True) if folder_here else []
@@ -53,14 +54,14 @@ def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
             continue  # there for what the engine puts into it
         member = header(here, name, status, links) if name else None
         if member is not None:
-            write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            files.write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
             if member.isreg():
                 _write_content(writer, here, member.size)
         if folder_here and name and is_opaque(here):
             entry = tarfile.TarInfo(f"{name}/.wh..wh..opq")
-            write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            files.write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
         pending.extend((f"{here}/{entry}", f"{name}/{entry}" if name else entry) for entry in entries)
-    write_all(writer, bytes(1024))
+    files.write_all(writer, bytes(1024))
 
 
 def add_layer(store: ImageStore, upper: str, layers: Sequence[str]) -> tuple[str, str]:

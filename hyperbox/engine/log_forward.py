@@ -14,7 +14,7 @@ import select
 import struct
 import time
 
-from hyperbox import process
+from hyperbox import files, process
 from hyperbox.engine import log_options, log_sinks
 from hyperbox.engine.log_messages import Message
 from hyperbox.engine.log_records import LONGEST
@@ -175,9 +175,7 @@ class ForwardingWriter(LogWriter):
                 signal.alarm(int(log_sinks.PATIENCE))
                 os.set_blocking(self._pipe, True)
                 for data in self._held:
-                    view = memoryview(data)
-                    while view:
-                        view = view[os.write(self._pipe, view) :]
+                    files.write_all(self._pipe, data)
             finally:
                 os._exit(0)
         self._forget_pipe()

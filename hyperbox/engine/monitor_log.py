@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from hyperbox import files
 from hyperbox.engine.log_records import Lines, encode, record_tail, timestamp
 
 TYPE_CHECKING = False
@@ -127,9 +128,7 @@ class LogWriter:
             return
 
     def _put(self, records: bytes) -> None:
-        view = memoryview(records)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        files.write_all(self._descriptor, records)
         self._size += len(records)
 
     def _rotate(self) -> None:

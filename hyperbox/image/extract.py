@@ -220,7 +220,7 @@ class Unpacker:
             if entry.spans is not None:
                 for offset, piece in self._reader.sparse_content(entry):
                     os.lseek(descriptor, offset, os.SEEK_SET)
-                    _write(descriptor, piece)
+                    files.write_all(descriptor, piece)
                 os.ftruncate(descriptor, entry.size)
             elif entry.size:
                 _write_content(descriptor, self._reader.content(), entry.size)
@@ -250,14 +250,9 @@ def _write_content(descriptor: int, pieces: Iterator[memoryview], size: int) -> 
         if hole:
             os.lseek(descriptor, len(piece), os.SEEK_CUR)
         else:
-            _write(descriptor, piece)
+            files.write_all(descriptor, piece)
     if hole:
         os.ftruncate(descriptor, size)
-
-
-def _write(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def _whiteout(parent: str, name: str) -> None:

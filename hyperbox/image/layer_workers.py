@@ -124,9 +124,7 @@ def work(store: ImageStore, tasks: int, outcomes: int) -> None:
             answer = {"error": error.message, "status": error.status}
         except OSError as error:
             answer = {"error": f"{error.filename or 'write'}: {(error.strerror or str(error)).lower()}", "status": 500}
-        view = memoryview(files.dumps(answer).encode("utf-8", "surrogateescape") + b"\n")
-        while view:
-            view = view[os.write(outcomes, view) :]
+        files.write_all(outcomes, files.dumps(answer).encode("utf-8", "surrogateescape") + b"\n")
 
 
 def error_of(answer: dict[str, object]) -> EngineError:

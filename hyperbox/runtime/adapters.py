@@ -301,10 +301,8 @@ class Start:
             self.spawn()
             return
         text = files.dumps(self._runtime._with_filter(self._bundle, config))
-        data = text.encode("utf-8", "surrogateescape")
         try:
-            while data:
-                data = data[os.write(self._pipe, data) :]
+            files.write_all(self._pipe, text.encode("utf-8", "surrogateescape"))
         except BrokenPipeError:  # it has gone, and `finish` tells why
             pass
         # it opens the file once more, for a copy, when the pipe has ended: from then on that is the file itself

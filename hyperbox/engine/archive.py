@@ -467,28 +467,12 @@ def container_archive_put(
     container = find_container(roots, reference)
     done: list[Happening] = []
     try:
-        refuse_read_only(container, path)
         unpack_into(
             roots, container, path, source, no_overwrite=no_overwrite, copy_owner=copy_owner, reference=reference
         )
         done.append(of_container("extract-to-dir", container))
     finally:
         emit_all(roots, life_events.while_mounted(container, *done))
-
-
-def refuse_read_only(container: Container, path: str) -> None:
-    """Raise InvalidParameter with docker's words for a path in a mount that the container may not write to."""
-    from hyperbox.engine import volumes
-
-    clean = os.path.normpath("/" + path.lstrip("/"))
-    found: Json | None = None
-    for point in volumes.points(container):
-        place = str(point["Destination"]).rstrip("/")
-        inside = clean == place or clean.startswith(f"{place}/")
-        if inside and (found is None or len(place) > len(str(found["Destination"]))):
-            found = point
-    if found is not None and not found["RW"]:
-        raise InvalidParameter("mounted volume is marked read-only")
 
 
 def enter_folder(path: str, reference: str) -> None:

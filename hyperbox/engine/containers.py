@@ -246,9 +246,8 @@ def container_pause(roots: Roots, reference: str) -> None:
         raise Conflict(f"Container {container.id} is already paused")
     if container.status != "running":
         raise Conflict(f"container {container.id} is not running")
-    update_state(
-        container, {"Status": "paused"}
-    )  # first: a container that is frozen and not known to be could not be thawed
+    # first: a container that is frozen and not known to be could not be thawed
+    update_state(container, {"Status": "paused"})
     roots.reached("pause-recorded")
     try:
         freeze(roots, container, frozen=True)

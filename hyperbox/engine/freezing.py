@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MARK = "frozen."
 
 
+def container_of(entry: str) -> str:
+    """Return the id of the container that an entry of making/ is about, "" where the entry tells of no freezing."""
+    return entry.removeprefix(MARK).partition("-")[0] if entry.startswith(MARK) else ""
+
+
 def freeze(roots: Roots, container: Container, *, frozen: bool) -> None:
     """Freeze or thaw all of a container's processes. Raises EngineError."""
     from hyperbox.engine.monitor_setup import cgroup_path
@@ -57,7 +62,7 @@ def thaw_after_reading(roots: Roots, entry: str) -> None:
     from hyperbox.engine.state import read_container
 
     try:
-        container = read_container(roots, entry.removeprefix(MARK).partition("-")[0])
+        container = read_container(roots, container_of(entry))
         if container.status == "running":
             freeze(roots, container, frozen=False)
     except HyperBoxError:  # gone, or ended meanwhile

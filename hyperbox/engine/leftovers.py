@@ -9,7 +9,7 @@ import os
 from functools import partial
 
 from hyperbox import files, process
-from hyperbox.engine import network_rules, network_setup, network_store, project_groups
+from hyperbox.engine import freezing, network_rules, network_setup, network_store, project_groups
 from hyperbox.engine.state import Roots, container_ids, is_being_made, maker_is_alive, release_name
 from hyperbox.kernel import cgroups, links, netlink
 from hyperbox.kernel.nftables import Element, Rules
@@ -170,11 +170,8 @@ def _half_made(roots: Roots) -> Iterator[Leftover]:
 
     for entry in _list(f"{roots.data}/making"):
         if not maker_is_alive(entry):
-            what = (
-                f"frozen container {entry[7:19]}"
-                if entry[0] == "f" and "." in entry
-                else f"half-made container {entry[:12]}"
-            )
+            frozen = freezing.container_of(entry)
+            what = f"frozen container {frozen[:12]}" if frozen else f"half-made container {entry[:12]}"
             yield Leftover(what, partial(recovery.forget_making, roots, entry))
 
 

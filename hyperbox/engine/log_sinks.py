@@ -13,7 +13,7 @@ import select
 import time
 
 from hyperbox.engine import log_drivers, log_messages, log_options
-from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter
+from hyperbox.errors import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ JOURNAL = "/run/systemd/journal/socket"
 # where this machine's own syslog may listen, as Go's library looks for it
 LOCAL_SYSLOG = ("/dev/log", "/var/run/syslog", "/var/run/log")
 CONNECT_SECONDS = 10.0
+TOO_LARGE = 90  # EMSGSIZE, of a datagram
 PATIENCE = 10.0  # seconds that a receiver has once the container is gone
 
 
@@ -312,15 +313,15 @@ class Journald(Connection):
             raise EngineError("journald is not enabled on this host") from None
 
     def log(self, message: Message) -> None:
-        data = log_messages.journald(message, self._fields)
+        self.send(log_messages.journald(message, self._fields))
+
+    def _send_all(self, data: bytes) -> None:
         try:
-            self._send_all(data)
-        except (OSError, AssertionError) as error:
-            if isinstance(error, OSError) and error.errno == 90:  # EMSGSIZE: in a file instead, see sd_journal_send(3)
-                self._send_file(data)
-            else:
-                self.forget()
-                self.send(data)
+            super()._send_all(data)
+        except OSError as error:
+            if error.errno != TOO_LARGE:
+                raise
+            self._send_file(data)  # see sd_journal_send(3)
 
     def _send_file(self, data: bytes) -> None:
         assert self.socket is not None
@@ -348,11 +349,9 @@ def connect(container: Container, options: LogOptions) -> Sink:
 
             return Splunk(source, given)
         return SINKS[options.forward](source, given)
-    except (EngineError, InvalidParameter) as error:
+    except EngineError as error:
         message = error.message.removeprefix(log_options.FAILED)
         raise EngineError(log_options.FAILED + message) from None
-    except HyperBoxError:
-        raise
 
 
 SINKS = {"syslog": Syslog, "gelf": Gelf, "fluentd": Fluentd, "journald": Journald}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SMALL_POOL, SMALL = ("10.90.0.0", 16), 28
 DRIVERS = ("bridge", "macvlan", "ipvlan")
+LONGEST_NAME = 250  # bytes: names are names of files
 
 
 def make_predefined(roots: Roots) -> None:
@@ -127,9 +128,6 @@ def _span(subnet: tuple[str, int]) -> tuple[int, int]:
     shift = 32 - subnet[1]
     start = network_store.to_number(subnet[0]) >> shift << shift
     return start, start + (1 << shift) - 1
-
-
-LONGEST_NAME = 250  # bytes: names are names of files
 
 
 def check_name(name: str) -> None:

@@ -59,9 +59,8 @@ def claim_parent(roots: Roots) -> str:
         return path
     with files.Lock(f"{roots.run}/cgroup.lock"):
         why = "" if systemd.is_there(path) else systemd.start_scope(path)
-        if (
-            why and files.claim_owner(f"{roots.run}/cgroup") is not None
-        ):  # there was one before: containers may be in it
+        if why and files.claim_owner(f"{roots.run}/cgroup") is not None:
+            # there was one before: containers may be in it
             raise EngineError(f"systemd did not make a scope for containers: {why}")
         # where systemd can't be asked we do without, as on a host that it does not manage; `hyperbox doctor` tells
         files.claim(f"{roots.run}/cgroup", parent(roots) if why else path)

@@ -68,9 +68,9 @@ def sweep(roots: Roots) -> None:
 
 def forget_making(roots: Roots, entry: str) -> None:
     """Remove a half-made container, the claim on its name, and its anonymous volumes; thaw what a dead `commit` has frozen."""
-    if entry.startswith("frozen."):
-        from hyperbox.engine import freezing
+    from hyperbox.engine import freezing
 
+    if freezing.container_of(entry):
         freezing.thaw_after_reading(roots, entry)
         return
     from hyperbox.engine.volumes import forget_made_for

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WHAT = "# hyperbox"
+EDITS = 100  # by others while we write, then theirs are no longer waited for
 
 
 def find_block(lines: Sequence[bytes], owner: str) -> tuple[int, int] | None:
@@ -88,9 +89,6 @@ def write_block(path: str, owner: str, lines: Sequence[str]) -> bool:
         return after != before
     finally:
         os.close(folder)
-
-
-EDITS = 100  # by others while we write, then theirs are no longer waited for
 
 
 def _state(path: str) -> os.stat_result | None:

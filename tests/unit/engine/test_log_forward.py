@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperbox.engine import log_drivers, log_options
+from hyperbox.engine import log_drivers, log_options, log_sinks
 from hyperbox.engine.log_forward import HELD, ForwardingWriter, Splitter, decode, encode
-from hyperbox.engine.log_messages import Message, gelf_datagrams, journald, msgpack
+from hyperbox.engine.log_messages import Message, Source, gelf_datagrams, journald, msgpack
 from hyperbox.engine.log_options import LogOptions
 from hyperbox.engine.monitor_loop import Loop
+from hyperbox.engine.state import Container, Roots
 from hyperbox.errors import InvalidParameter
 
 
@@ -202,3 +204,45 @@ def test_long_texts_and_lines_are_encoded() -> None:
     assert msgpack({str(number): "" for number in range(20)})[:3] == b"\xde\x00\x14"
     entry = journald(Message(1, 0, b"a\nb"), [])
     assert entry.startswith(b"MESSAGE\n\x03\0\0\0\0\0\0\0a\nb\nPRIORITY=6\n")
+
+
+def test_the_journal_gets_an_entry_that_is_no_datagram_any_more_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "journal")
+    monkeypatch.setattr(log_sinks, "JOURNAL", path)
+    roots = Roots(str(tmp_path), str(tmp_path), "none")
+    record: dict[str, object] = {"Name": "web", "Created": "2026-01-02T03:04:05Z", "ImageID": "sha256:0", "Config": {}}
+    source = Source(Container(roots, "a" * 64, record, {}), "tag", {})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(path)
+        journal.settimeout(5)
+        sink = log_sinks.Journald(source, {})
+        line = b"x" * (4 << 20)
+        sink.log(Message(1, 0, line))
+        sink.log(Message(1, 0, b"short"))
+        data, descriptors, _, _ = socket.recv_fds(journal, 1 << 16, 1)
+        assert data == b""
+        with os.fdopen(descriptors[0], "rb") as file:
+            file.seek(0)
+            assert b"MESSAGE=" + line + b"\n" in file.read()
+        assert b"MESSAGE=short\n" in journal.recv(1 << 16)
+        sink.forget()
+
+
+def test_the_journal_that_was_started_anew_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "journal")
+    monkeypatch.setattr(log_sinks, "JOURNAL", path)
+    roots = Roots(str(tmp_path), str(tmp_path), "none")
+    record: dict[str, object] = {"Name": "web", "Created": "2026-01-02T03:04:05Z", "ImageID": "sha256:0", "Config": {}}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as first:
+        first.bind(path)
+        sink = log_sinks.Journald(Source(Container(roots, "a" * 64, record, {}), "tag", {}), {})
+    os.unlink(path)
+    sink.log(Message(1, 0, b"lost"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as second:
+        second.bind(path)
+        second.settimeout(5)
+        sink.log(Message(1, 0, b"found"))
+        assert b"MESSAGE=found\n" in second.recv(1 << 16)
+    sink.forget()

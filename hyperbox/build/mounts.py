@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from hyperbox.build.dockerfile import DockerfileError
+from hyperbox.image.booleans import parse_bool
 
 
 class Mount(NamedTuple):
@@ -75,11 +76,10 @@ def _error(message: str, line: int) -> DockerfileError:
 
 def _boolean(name: str, value: str, line: int) -> str:
     """Return "true" or "false" for what Go's strconv.ParseBool takes."""
-    if value in ("1", "t", "T", "true", "TRUE", "True"):
-        return "true"
-    if value in ("0", "f", "F", "false", "FALSE", "False"):
-        return "false"
-    raise _error(f"invalid value for {name}: {value}", line)
+    try:
+        return "true" if parse_bool(value) else "false"
+    except ValueError:
+        raise _error(f"invalid value for {name}: {value}", line) from None
 
 
 def _check_value(name: str, value: str, line: int) -> None:

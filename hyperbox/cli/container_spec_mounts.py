@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import HyperBoxError
+from hyperbox.grammar.values import TRUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     Json = dict[str, object]
 
-TRUE = ("1", "t", "T", "true", "TRUE", "True", "")
 MODES = frozenset("rwm")
 
 
@@ -64,7 +64,7 @@ def _put(group: str, name: str, convert: Callable[[str], object] = str) -> Calla
 
 
 def _truth(text: str) -> bool:
-    return text in TRUE
+    return not text or text in TRUE
 
 
 def _source(mount: Json, value: str) -> None:

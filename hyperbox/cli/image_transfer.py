@@ -8,9 +8,9 @@ import sys
 from hyperbox.cli.configuration_file import folder
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
-from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, UnsupportedError
+from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
 from hyperbox.image.credentials import credentials, read_config
-from hyperbox.image.platform import parse_platform
+from hyperbox.image.platform import checked_platform, parse_platform
 from hyperbox.image.reference import Reference, parse_reference
 
 TYPE_CHECKING = False
@@ -62,10 +62,7 @@ def platform_of(invocation: Invocation) -> str:
     """Return --platform or DOCKER_DEFAULT_PLATFORM. Raises InvalidParameter for what is none, as docker's engine does."""
     platform = str(invocation.flags.get("platform") or os.environ.get("DOCKER_DEFAULT_PLATFORM", ""))
     if platform:
-        try:
-            parse_platform(platform)
-        except ValueError as error:
-            raise InvalidParameter(str(error)) from None
+        checked_platform(platform)
     return platform
 
 

@@ -150,11 +150,10 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
     if policy != "always":
         try:
             found = engine.store.resolve(text)
-            record = engine.store.record(found)
-            if spec.platform and not has_platform(record, spec.platform):
-                from hyperbox.image.platform import mismatch
+            if spec.platform:
+                from hyperbox.image.platform import require
 
-                raise NotFound(mismatch(text, record, spec.platform))
+                require(engine.store.record(found), text, spec.platform)
         except InvalidParameter as error:
             raise HyperBoxError(error.message) from None
         except NotFound:
@@ -170,13 +169,6 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
         sys.stderr.flush()
     user_reference(text)
     pull_for(engine, invocation, text, spec.platform, quiet=quiet)
-
-
-def has_platform(record: dict[str, object], platform: str) -> bool:
-    """Return whether an image is for a platform."""
-    from hyperbox.image.platform import is_for
-
-    return is_for(record, platform)
 
 
 def familiar(text: str) -> str:

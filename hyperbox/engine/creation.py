@@ -7,7 +7,7 @@ import os
 from hyperbox import files, process
 from hyperbox.engine import merge_config
 from hyperbox.engine.state import Container, claim_name, new_id, new_state, now
-from hyperbox.errors import Conflict, InvalidParameter, NotFound
+from hyperbox.errors import Conflict, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
     store = ImageStore(f"{roots.data}/images")
     launch = store.launch(store.resolve(str(spec.config.get("Image") or "")))
     if spec.platform:
-        check_platform(store.record(launch.image_id), str(spec.config["Image"]), spec.platform)
+        from hyperbox.image.platform import require
+
+        require(store.record(launch.image_id), str(spec.config["Image"]), spec.platform)
     container_id = new_id()
     config = merge_config.merged_config(spec.config, launch.config, container_id)
     merge_config.check(config, spec.host_config)
@@ -74,21 +76,6 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
         warnings.append("Image mount is an experimental feature")
     container = Container(roots, container_id, record, new_state())
     return record_container(roots, container, spec.archive, starts=starts), warnings
-
-
-def check_platform(image: Json, reference: str, wanted: str) -> None:
-    """Raise NotFound with docker's words for an image of another platform than the container is to have."""
-    from hyperbox.image.platform import parse_platform
-
-    try:
-        same = parse_platform(wanted)[:2] == (image["Os"], image["Architecture"])
-    except ValueError as error:
-        raise InvalidParameter(str(error)) from None
-    if not same:
-        raise NotFound(
-            f"image with reference {reference} was found but its platform ({image['Os']}/{image['Architecture']}) "
-            f"does not match the specified platform ({wanted})"
-        )
 
 
 def uses_mounts(config: Json, host_config: Json) -> bool:

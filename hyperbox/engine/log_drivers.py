@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hyperbox.engine import log_options
 from hyperbox.errors import InvalidParameter
+from hyperbox.image import booleans
 from hyperbox.image.moments import duration_seconds
 
 TYPE_CHECKING = False
@@ -101,7 +102,7 @@ SYSLOG_FORMATS = ("", "rfc3164", "rfc5424", "rfc5424micro")
 def check(driver: str, options: Options) -> None:
     """Raise InvalidParameter with docker's words for options that can't be."""
     disabled = options.get("cache-disabled", "false")
-    if disabled not in log_options.TRUE + log_options.FALSE:
+    if disabled not in booleans.TRUE | booleans.FALSE:
         raise InvalidParameter(f"invalid value for option cache-disabled: {disabled}")
     own = {name: value for name, value in options.items() if name not in log_options.CACHE | log_options.BUFFERING}
     if driver == "gelf" and not own.get("gelf-address"):
@@ -257,9 +258,10 @@ def seconds(text: str) -> float:
 
 def parse_bool(text: str) -> bool:
     """Return a boolean as Go reads it. Raises InvalidParameter."""
-    if text not in log_options.TRUE + log_options.FALSE:
-        raise InvalidParameter(f'strconv.ParseBool: parsing "{text}": invalid syntax')
-    return text in log_options.TRUE
+    try:
+        return booleans.parse_bool(text)
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
 
 
 CHECKS: dict[str, Callable[[Options], object]] = {

@@ -23,8 +23,6 @@ DRIVERS = {"json-file": SIZES | ATTRIBUTES, "local": SIZES, "none": frozenset[st
 FORWARDED = frozenset({"syslog", "journald", "gelf", "fluentd", "splunk"})
 # docker has these, HyperBox not
 OTHER_DRIVERS = frozenset({"awslogs", "gcplogs"})
-TRUE = ("1", "t", "T", "TRUE", "true", "True")
-FALSE = ("0", "f", "F", "FALSE", "false", "False")
 FAILED = "failed to create task for container: failed to initialize logging driver: "
 
 
@@ -130,11 +128,11 @@ def log_options(container: Container) -> LogOptions:
         lead = f"invalid value for max-size: {size_text}: " if local else ""
         raise EngineError(f"{FAILED}{lead}invalid size: '{size_text}'") from None
     count = file_count(options.get("max-file", "5" if local else "1"))
-    compress_text = options.get("compress", "true" if local else "false")
-    if compress_text not in TRUE + FALSE:
+    try:
+        compress = parsed(options, "compress", default=local)
+    except ValueError as error:
         lead = "error reading compress log option: " if local else ""
-        raise EngineError(f'{FAILED}{lead}strconv.ParseBool: parsing "{compress_text}": invalid syntax')
-    compress = compress_text in TRUE
+        raise EngineError(f"{FAILED}{lead}{error}") from None
     if compress and local and count == 1:
         raise EngineError(f"{FAILED}compression cannot be enabled when max file count is 1")
     if compress and not local and (not max_size or count == 1):
@@ -146,7 +144,16 @@ def log_options(container: Container) -> LogOptions:
 def is_unreadable(host_config: Json) -> bool:
     """Return whether nothing of a container's output is kept here for `logs`."""
     driver, options = config_of(host_config)
-    return driver == "none" or (driver in FORWARDED and options.get("cache-disabled") in TRUE)
+    return driver == "none" or (driver in FORWARDED and parsed(options, "cache-disabled", default=False))
+
+
+def parsed(options: dict[str, str], name: str, *, default: bool) -> bool:
+    """Return an option that is a boolean. Raises ValueError with Go's words."""
+    if name not in options:
+        return default
+    from hyperbox.image.booleans import parse_bool  # few containers have one
+
+    return parse_bool(options[name])
 
 
 def file_count(text: str) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from socket import create_connection
 
-from hyperbox.engine import log_options
 from hyperbox.errors import EngineError
+from hyperbox.image import booleans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def syslog_context(options: dict[str, str]) -> ssl.SSLContext:
             raise EngineError(
                 f"could not load X509 key pair: open {certificate}: {words}. Make sure the key is not encrypted"
             ) from None
-    if options.get("syslog-tls-skip-verify", "") in log_options.TRUE:
+    if options.get("syslog-tls-skip-verify", "") in booleans.TRUE:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

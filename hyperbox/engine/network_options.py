@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hyperbox.engine import network_store
 from hyperbox.errors import Forbidden, InvalidParameter
+from hyperbox.image.booleans import parse_bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ BRIDGE = SWITCHES | {
     *("bridge.gateway_mode_ipv4", "bridge.gateway_mode_ipv6", "enable_ipv4", "enable_ipv6"),
 }
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
-TRUTHS = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"})
 # driver -> its modes, the default first
 MODES = {"macvlan": ("bridge", "private", "vepa", "passthru"), "ipvlan": ("l2", "l3", "l3s")}
 FLAGS = ("bridge", "private", "vepa")
@@ -50,9 +50,10 @@ def family_enabled(config: Json, options: dict[str, str], family: int) -> bool:
     value = options.get(key)
     if value is None:
         return family == 4
-    if value not in TRUTHS:
-        raise InvalidParameter(f'driver-opt "{key}" is not a valid bool')
-    return value in ("1", "t", "T", "TRUE", "true", "True")
+    try:
+        return parse_bool(value)
+    except ValueError:
+        raise InvalidParameter(f'driver-opt "{key}" is not a valid bool') from None
 
 
 def own_options(driver: str) -> tuple[str, ...]:
@@ -68,8 +69,11 @@ def check_value(key: str, short: str, value: str, *, internal: bool) -> None:
             raise InvalidParameter(f'{lead} (strconv.Atoi: parsing "{value}": invalid syntax)')
         if int(value) < 0:
             raise InvalidParameter(f"invalid MTU number: {value}")
-    elif short in SWITCHES and value not in TRUTHS:
-        raise InvalidParameter(f'{lead} (strconv.ParseBool: parsing "{value}": invalid syntax)')
+    elif short in SWITCHES:
+        try:
+            parse_bool(value)
+        except ValueError as error:
+            raise InvalidParameter(f"{lead} ({error})") from None
     elif short == "bridge.host_binding_ipv4":
         try:
             network_store.to_number(value)

@@ -15,7 +15,7 @@ import errno
 import os
 
 from hyperbox import files, process
-from hyperbox.engine import life_events, log_options
+from hyperbox.engine import life_events
 from hyperbox.errors import Conflict, EmptyName, InvalidParameter, NotFound, unknown_filter
 
 TYPE_CHECKING = False
@@ -114,10 +114,11 @@ def volume_create(roots: Roots, config: Json, *, made_for: str = "") -> Json:
     try:
         return describe(roots, read(roots, name))
     except NotFound:
-        check_required(name, options or {})
-        if options and "size" in options:
-            raise InvalidParameter(f"create {name}: quota size requested but no quota support") from None
-        made = make(roots, name, labels, options, made_for)
+        pass
+    check_required(name, options or {})
+    if options and "size" in options:
+        raise InvalidParameter(f"create {name}: quota size requested but no quota support")
+    made = make(roots, name, labels, options, made_for)
     life_events.volume(roots, "create", name)
     return made
 
@@ -128,7 +129,7 @@ def check_required(name: str, options: dict[str, str]) -> None:
         return
     for key in ("device", "type"):
         if not options.get(key):
-            raise InvalidParameter(f'create {name}: missing required option: "{key}"') from None
+            raise InvalidParameter(f'create {name}: missing required option: "{key}"')
 
 
 def make(
@@ -307,15 +308,16 @@ def volume_move(roots: Roots, name: str, new: str, labels: dict[str, str]) -> No
 def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
     """See `engine.api.Engine.volume_prune`."""
     from hyperbox.engine.sizes import folder_size
+    from hyperbox.image.booleans import parse_bool
 
     wanted = dict(filters or {})
     for key in wanted:
         if key not in ("all", "label", "label!"):
             raise unknown_filter(key)
-    text = wanted.pop("all", ["false"])[0]
-    if text not in log_options.TRUE + log_options.FALSE:
-        raise InvalidParameter(f"invalid filter 'all': strconv.ParseBool: parsing \"{text}\": invalid syntax")
-    everything = text in log_options.TRUE
+    try:
+        everything = parse_bool(wanted.pop("all", ["false"])[0])
+    except ValueError as error:
+        raise InvalidParameter(f"invalid filter 'all': {error}") from None
     unwanted = wanted.pop("label!", [])
     deleted: list[str] = []
     freed = 0

@@ -13,11 +13,11 @@ import queue
 import tarfile
 
 from hyperbox import files
-from hyperbox.errors import EngineError, InvalidParameter, NotFound
+from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.decompress import Decompressed
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
-from hyperbox.image.platform import is_for, parse_platform
+from hyperbox.image.platform import checked_platform, is_for
 from hyperbox.image.reference import is_digest, parse_reference
 from hyperbox.image.tar_reader import BadArchive, TarReader
 
@@ -450,10 +450,7 @@ def image_import(
     from hyperbox.image.changes import apply_changes
 
     name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
-    try:
-        system, architecture, variant = parse_platform(platform or "linux")
-    except ValueError as error:
-        raise InvalidParameter(str(error)) from None
+    system, architecture, variant = checked_platform(platform or "linux")
     created = ingest.now()
     config: Json = apply_changes({}, changes)
     with store.shared_lock():

@@ -142,21 +142,14 @@ def _reference_matches(row: Json, patterns: list[str]) -> bool:
     return bool(row["RepoTags"] or row["RepoDigests"])
 
 
-def check_platform(record: Json, reference: str, platform: str) -> None:
-    """Raise NotFound where an image is not for the platform that was asked for; "" is any."""
-    if not platform:
-        return
-    from hyperbox.image.platform import is_for, mismatch
-
-    if not is_for(record, platform):
-        raise NotFound(mismatch(reference, record, platform))
-
-
 def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> Json:
     """`GET /images/{name}/json`."""
     image_id = store.resolve(reference)
     record = store.record(image_id)
-    check_platform(record, reference, platform)
+    if platform:
+        from hyperbox.image.platform import require
+
+        require(record, reference, platform)
     document = store.config(image_id)
     tags, digests = names_by_image(store).get(image_id, ([], []))
     keys = record["Keys"]
@@ -241,7 +234,10 @@ def image_history(store: ImageStore, reference: str, *, platform: str = "") -> l
     """`GET /images/{name}/history`, newest first; only the newest entry knows its id, as with every pulled image."""
     image_id = store.resolve(reference)
     record, document = store.record(image_id), store.config(image_id)
-    check_platform(record, reference, platform)
+    if platform:
+        from hyperbox.image.platform import require
+
+        require(record, reference, platform)
     diff_ids = record["DiffIds"]
     assert isinstance(diff_ids, list)
     sizes = [store.layer_record(str(diff_id))["size"] for diff_id in diff_ids]

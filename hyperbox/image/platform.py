@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hyperbox.errors import InvalidParameter, NotFound
 from hyperbox.image.reference import platform_architecture
 
 TYPE_CHECKING = False
@@ -33,10 +34,21 @@ def is_for(record: Mapping[str, object], platform: str) -> bool:
     return parse_platform(platform)[:2] == (record["Os"], record["Architecture"])
 
 
-def mismatch(reference: str, record: Mapping[str, object], platform: str) -> str:
-    """Return docker's sentence about an image that is for another platform."""
-    own = f"{record['Os']}/{record['Architecture']}"
-    return f"image with reference {reference} was found but its platform ({own}) does not match the specified platform ({platform})"
+def require(record: Mapping[str, object], reference: str, platform: str) -> None:
+    """Raise NotFound with docker's words for an image that is for another platform, InvalidParameter for what is no platform."""
+    if checked_platform(platform)[:2] != (record["Os"], record["Architecture"]):
+        own = f"{record['Os']}/{record['Architecture']}"
+        raise NotFound(
+            f"image with reference {reference} was found but its platform ({own}) does not match the specified platform ({platform})"
+        )
+
+
+def checked_platform(text: str) -> tuple[str, str, str]:
+    """Return (os, architecture, variant) as `parse_platform` does. Raises InvalidParameter with docker's words."""
+    try:
+        return parse_platform(text)
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
 
 
 def parse_platform(text: str) -> tuple[str, str, str]:

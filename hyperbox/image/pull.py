@@ -14,10 +14,10 @@ import threading
 import urllib.parse
 
 from hyperbox import files
-from hyperbox.errors import EngineError, InvalidParameter, NotFound
+from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
-from hyperbox.image.platform import parse_platform
+from hyperbox.image.platform import checked_platform
 from hyperbox.image.reference import DEFAULT_DOMAIN, Reference, is_digest, parse_reference
 from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
 from hyperbox.image.registry_hosts import mirrors
@@ -170,14 +170,6 @@ def parse_manifest(data: bytes) -> Json:
     return value
 
 
-def normal_platform(text: str) -> str:
-    """Return what a user wrote of a platform as OS/ARCH[/VARIANT]. Raises InvalidParameter with docker's words."""
-    try:
-        return "/".join(part for part in parse_platform(text) if part)
-    except ValueError as error:
-        raise InvalidParameter(str(error)) from None
-
-
 def acceptable_variants(architecture: str, variant: str) -> list[str]:
     """Return the variants that a machine of one variant ("" the architecture's usual one) runs, best first; the usual one is ""."""
     older = {"arm": ["v8", "v7", "v6", "v5"], "amd64": ["v4", "v3", "v2", "v1"]}.get(architecture, [variant])
@@ -224,7 +216,7 @@ def image_pull(
     if reference.digest:  # a tag beside it has no meaning, as with docker
         reference = Reference(reference.domain, reference.path, "", reference.digest)
     if platform:
-        platform = normal_platform(platform)
+        platform = "/".join(filter(None, checked_platform(platform)))
     for mirror in mirrors_of(reference):
         try:
             return _pull_from(store, mirror, reference, platform, on_event)

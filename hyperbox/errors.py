@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
 
 class HyperBoxError(Exception):
     """A failure that the user reads as one message.
@@ -71,9 +75,11 @@ class InvalidParameter(EngineError):
     status = 400
 
 
-def unknown_filter(name: str) -> InvalidParameter:
-    """Return the error for a filter that a list or a prune does not know."""
-    return InvalidParameter(f"invalid filter '{name}'" if name else "invalid filter")
+def check_filters(names: Iterable[str], known: Collection[str]) -> None:
+    """Raise InvalidParameter for a filter that a list or a prune does not know."""
+    for name in names:
+        if name not in known:
+            raise InvalidParameter(f"invalid filter '{name}'" if name else "invalid filter")
 
 
 class EmptyName(InvalidParameter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import parse_filters
 from hyperbox.cli.output_list import Listing, configured_format, show
-from hyperbox.errors import unknown_filter
+from hyperbox.errors import check_filters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ def list_plugins(invocation: Invocation) -> int:
     """docker plugin ls"""
     flags = invocation.flags
     engine_for(invocation)
-    for name in parse_filters(flags["filter"]):
-        if name not in FILTERS:
-            raise unknown_filter(name)
+    check_filters(parse_filters(flags["filter"]), FILTERS)
     quiet = bool(flags["quiet"])
     methods: dict[str, Callable[..., object]] = {name: (lambda _plugin: "") for name in (*HEADERS, "PluginReference")}
     listing = Listing("*plugin.pluginContext", methods, HEADERS, tuple(HEADERS))

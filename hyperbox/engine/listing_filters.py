@@ -7,7 +7,7 @@ import time
 
 from hyperbox.engine.listing import ports
 from hyperbox.engine.state import Container, Roots, find_container
-from hyperbox.errors import InvalidParameter, unknown_filter
+from hyperbox.errors import InvalidParameter, check_filters
 from hyperbox.image.moments import to_moment
 from hyperbox.image.timestamps import timestamp_seconds
 
@@ -46,9 +46,8 @@ def matching(roots: Roots, containers: list[Container], filters: Filters) -> lis
 
 def check(filters: Filters) -> None:
     """Raise InvalidParameter for a filter that docker does not know, or a value that it does not take."""
+    check_filters(filters, {*TESTS, "before", "since", "ancestor"})
     for name, values in filters.items():
-        if name not in TESTS and name not in ("before", "since", "ancestor"):
-            raise unknown_filter(name)
         for value in values:
             if name == "status" and value not in STATES:
                 kinds = ", ".join(STATES)
@@ -226,9 +225,7 @@ TESTS: dict[str, Test] = {
 
 def prunable(containers: list[Container], filters: Filters) -> list[Container]:
     """Return those of `containers` that `container prune` with these filters removes. Raises InvalidParameter."""
-    for name in filters:
-        if name not in ("until", "label", "label!"):
-            raise unknown_filter(name)
+    check_filters(filters, ("until", "label", "label!"))
     limits = []
     for value in filters.get("until", ()):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyperbox.engine import life_events, network_manage, network_setup, network_store
 from hyperbox.engine.listing_filters import search
-from hyperbox.errors import HyperBoxError, InvalidParameter, unknown_filter
+from hyperbox.errors import HyperBoxError, InvalidParameter, check_filters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,13 +25,6 @@ def has_label(record: Json, wanted: str) -> bool:
     labels = record["Labels"]
     key, equals, value = wanted.partition("=")
     return isinstance(labels, dict) and key in labels and (not equals or str(labels[key]) == value)
-
-
-def check_filters(filters: Filters, known: tuple[str, ...]) -> None:
-    """Raise InvalidParameter for a filter that is not known."""
-    for key in filters:
-        if key not in known:
-            raise unknown_filter(key)
 
 
 def matches(record: Json, filters: Filters, used: set[str]) -> bool:

@@ -16,7 +16,7 @@ import os
 
 from hyperbox import files, process
 from hyperbox.engine import life_events
-from hyperbox.errors import Conflict, EmptyName, InvalidParameter, NotFound, unknown_filter
+from hyperbox.errors import Conflict, EmptyName, InvalidParameter, NotFound, check_filters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,9 +220,7 @@ def volume_inspect(roots: Roots, name: str) -> Json:
 def volume_list(roots: Roots, filters: Filters | None = None) -> Json:
     """See `engine.api.Engine.volume_list`."""
     wanted = filters or {}
-    for key in wanted:
-        if key not in ("dangling", "driver", "label", "name"):
-            raise unknown_filter(key)
+    check_filters(wanted, ("dangling", "driver", "label", "name"))
     used = users(roots) if "dangling" in wanted else {}
     volumes = []
     for name in names(roots):
@@ -311,9 +309,7 @@ def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
     from hyperbox.image.booleans import parse_bool
 
     wanted = dict(filters or {})
-    for key in wanted:
-        if key not in ("all", "label", "label!"):
-            raise unknown_filter(key)
+    check_filters(wanted, ("all", "label", "label!"))
     try:
         everything = parse_bool(wanted.pop("all", ["false"])[0])
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox.errors import InvalidParameter, NotFound, unknown_filter
+from hyperbox.errors import InvalidParameter, NotFound, check_filters
 from hyperbox.image.reference import DEFAULT_DOMAIN, platform_architecture
 from hyperbox.image.timestamps import timestamp_seconds
 
@@ -56,9 +56,7 @@ def image_list(
 ) -> list[Json]:
     """`GET /images/json`. `all` and `digests` change nothing here: there are no intermediate images, digests are always told."""
     wanted = filters or {}
-    for key in wanted:
-        if key not in FILTERS:
-            raise unknown_filter(key)
+    check_filters(wanted, FILTERS)
     names = names_by_image(store)
     rows: list[Json] = []
     for image_id in store.image_ids():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox.errors import Conflict, InvalidParameter, NotFound, unknown_filter
+from hyperbox.errors import Conflict, InvalidParameter, NotFound, check_filters
 from hyperbox.image.listing import image_list, names_by_image
 from hyperbox.image.reference import HEX, Reference, parse_reference
 
@@ -121,9 +121,7 @@ def image_prune(store: ImageStore, filters: Filters | None = None, *, users: Use
     """Remove the images without a name (with the filter dangling=false: all that no container uses) and what only they need."""
     wanted = dict(filters or {})
     dangling = wanted.pop("dangling", ["true"])[0].lower() not in ("false", "0")
-    unknown = set(wanted) - {"until", "label", "label!"}
-    if unknown:
-        raise unknown_filter(sorted(unknown)[0])
+    check_filters(wanted, ("until", "label", "label!"))
     excluded = {
         str(row["Id"]) for text in wanted.pop("label!", []) for row in image_list(store, filters={"label": [text]})
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LIST_FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
 PRUNE_FILTERS = ("label", "label!", "until")
-TRUE, FALSE = ("true", "1", "True", "TRUE", "t"), ("false", "0", "False", "FALSE", "f")
+TRUE, FALSE = ("true", "1"), ("false", "0")  # of Go's booleans docker's filters take these
 
 
 def has_label(record: Json, wanted: str) -> bool:

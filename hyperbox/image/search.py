@@ -6,7 +6,7 @@ import base64
 import json
 import urllib.parse
 
-from hyperbox.errors import EngineError, InvalidParameter
+from hyperbox.errors import EngineError, InvalidParameter, check_filters
 from hyperbox.image.registry import Connection, Registry
 from hyperbox.image.registry_hosts import CERTIFICATES, HUB_HOSTS
 
@@ -42,9 +42,7 @@ def search(
     limit    how many are asked for; docker's default where it is not above 0
     filters  "is-official", "is-automated" (one truth value each), "stars" (a least number)
     """
-    for key in filters:
-        if key not in FILTERS:
-            raise InvalidParameter(f"invalid filter '{key}'")
+    check_filters(filters, FILTERS)
     automated = _truth(filters, "is-automated")
     official = _truth(filters, "is-official")
     stars = max((_stars(text) for text in filters.get("stars", ())), default=0)

@@ -19,70 +19,35 @@ def folder(invocation: Invocation | None = None) -> str:
     return str(given or os.environ.get("DOCKER_CONFIG") or home + "/.docker")
 
 
-def load(invocation: Invocation | None = None) -> dict[str, object]:
-    """Return config.json as a dict: empty where there is none; a malformed one is told on stderr, as docker does."""
-    from hyperbox.files import loads, read_text
+# what was read of each file: it is read, and what is wrong with it told, once in a command
+_read: dict[str, dict[str, object]] = {}
 
+
+def load(invocation: Invocation | None = None) -> dict[str, object]:
+    """Return what config.json says, nothing where there is none; what is wrong with it is told on stderr and left out, as docker does."""
     path = folder(invocation) + "/config.json"
+    if path not in _read:
+        _read[path], problem = _loaded(path)
+        if problem:
+            sys.stderr.write(f"WARNING: Error {problem}\n")
+    return dict(_read[path])
+
+
+def _loaded(path: str) -> tuple[dict[str, object], str]:
+    from hyperbox.files import read_text
+
     try:
         text = read_text(path)
     except FileNotFoundError:
-        return {}
+        return {}, ""
+    except IsADirectoryError:
+        return {}, f"parsing config file ({path}): read {path}: is a directory"
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        sys.stderr.write(f"WARNING: Error loading config file: open {path}: {reason}\n")
-        return {}
-    try:
-        value = loads(text) if text.strip() else {}
-    except ValueError:
-        import json
+        return {}, f"loading config file: open {path}: {(error.strerror or str(error)).lower()}"
+    from hyperbox.cli.configuration_reading import read
 
-        from hyperbox.image.credentials import go_words
-
-        try:
-            json.loads(text)
-        except (ValueError, RecursionError) as told:
-            sys.stderr.write(f"WARNING: Error parsing config file ({path}): {go_words(told, text)}\n")
-        return {}
-    if wrong := mistake(value):
-        sys.stderr.write(f"WARNING: Error parsing config file ({path}): {wrong}\n")
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-# key -> what Go makes of it: its kind, and the kind's name
-KINDS = {
-    **dict.fromkeys(
-        ("psFormat", "imagesFormat", "networksFormat", "pluginsFormat", "volumesFormat", "statsFormat", "detachKeys"),
-        str,
-    ),
-    **dict.fromkeys(("credsStore", "currentContext", "experimental"), str),
-    **dict.fromkeys(("auths", "HttpHeaders", "credHelpers", "proxies", "aliases", "plugins", "features"), dict),
-    **dict.fromkeys(("pruneFilters", "cliPluginsExtraDirs"), list),
-}
-
-
-def mistake(value: object) -> str:
-    """Return Go's words for a value that a key of config.json can't have, or "". null is nothing to Go."""
-    if value is None:
-        return ""
-    if not isinstance(value, dict):
-        return f"json: cannot unmarshal {go_kind(value)} into Go value of type configfile.ConfigFile"
-    for key, item in value.items():
-        kind = KINDS.get(key)
-        if kind is not None and item is not None and not isinstance(item, kind):
-            names = {str: "string", list: "[]string", dict: "map"}
-            return f"json: cannot unmarshal {go_kind(item)} into Go struct field ConfigFile.{key} of type {names[kind]}"
-    return ""
-
-
-def go_kind(value: object) -> str:
-    """Return what Go's encoding/json calls a JSON value in its errors."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "number"
+    found, problem = read(text)
+    return found, f"parsing config file ({path}): {problem}" if problem else ""
 
 
 def setting(key: str, invocation: Invocation | None = None) -> str:

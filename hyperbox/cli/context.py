@@ -232,8 +232,7 @@ def update(invocation: Invocation) -> int:
 
 
 def _set_current(invocation: Invocation, name: str) -> None:
-    from hyperbox.cli.output import indented_json
-    from hyperbox.files import write_atomic
+    from hyperbox.image.credentials import write_config
 
     value = load(invocation)
     if value.get("currentContext", "") == name:
@@ -241,8 +240,7 @@ def _set_current(invocation: Invocation, name: str) -> None:
     value.pop("currentContext", None)
     if name:
         value["currentContext"] = name
-    os.makedirs(folder(invocation), mode=0o700, exist_ok=True)
-    write_atomic(folder(invocation) + "/config.json", indented_json(value, indent="\t"))
+    write_config(folder(invocation), value)
 
 
 def use(invocation: Invocation) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from hyperbox.cli.configuration_file import folder
+from hyperbox.cli import configuration_file
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
 from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
-from hyperbox.image.credentials import credentials, read_config
+from hyperbox.image.credentials import credentials
 from hyperbox.image.platform import checked_platform, parse_platform
 from hyperbox.image.reference import Reference, parse_reference
 
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.api import Engine, Json
     from hyperbox.grammar.parse import Invocation
-
-
-def read_configuration(invocation: Invocation) -> Json:
-    """Return docker's config.json; what is wrong with it is told on stderr, and gone on without, as docker does."""
-    try:
-        return read_config(folder(invocation))
-    except HyperBoxError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return {}
 
 
 def known_credentials(config: Json, domain: str) -> Json | None:
@@ -40,7 +31,7 @@ def known_credentials(config: Json, domain: str) -> Json | None:
 
 def auth_for(invocation: Invocation, domain: str) -> Json | None:
     """Return the credentials for a registry from the configuration that a command is given, or None."""
-    return known_credentials(read_configuration(invocation), domain)
+    return known_credentials(configuration_file.load(invocation), domain)
 
 
 def user_reference(text: str) -> Reference:

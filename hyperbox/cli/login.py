@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from hyperbox.cli.configuration_file import folder
-from hyperbox.cli.image_transfer import known_credentials, read_configuration
+from hyperbox.cli.configuration_file import folder, load
+from hyperbox.cli.image_transfer import known_credentials
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.image.credentials import HUB, credentials, erase_credentials, host_of, server_key, store_credentials
 from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, check
@@ -75,7 +75,7 @@ def prove(domain: str, auth: Json) -> None:
 def login(invocation: Invocation) -> int:
     """`docker login`: prove the credentials to the registry, then keep them."""
     domain = server_name(invocation.arguments)
-    config = read_configuration(invocation)
+    config = load(invocation)
     user, password = given_account(invocation)
     known: Json = {}
     if not user and not password:
@@ -128,7 +128,7 @@ def server_name(arguments: list[str]) -> str:
 def logout(invocation: Invocation) -> int:
     """`docker logout`."""
     domain = server_name(invocation.arguments)
-    config = read_configuration(invocation)
+    config = load(invocation)
     server = server_key(domain)
     print(f"Removing login credentials for {server}")
     try:

@@ -5,12 +5,13 @@ Helpers follow https://github.com/docker/docker-credential-helpers: a program do
 
 from __future__ import annotations
 
-import base64
 import json
 import os
+import stat
 
 from hyperbox import files, process
 from hyperbox.errors import HyperBoxError
+from hyperbox.image import accounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ TOKEN_USER = "<token>"
 KEY_ORDER = (
     "auths", "HttpHeaders", "psFormat", "imagesFormat", "networksFormat", "pluginsFormat", "volumesFormat", "statsFormat", "detachKeys",
     "credsStore", "credHelpers", "serviceInspectFormat", "servicesFormat", "tasksFormat", "secretFormat", "configFormat", "nodesFormat",
-    "pruneFilters", "proxies", "currentContext", "cliPluginsExtraDirs", "plugins", "aliases", "features",
+    "pruneFilters", "proxies", "currentContext", "cliPluginsExtraDirs", "plugins", "aliases", "features", "experimental",
 )  # fmt: skip
-GO_KINDS = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 
 
 def server_key(domain: str) -> str:
@@ -37,68 +37,10 @@ def host_of(address: str) -> str:
     return address.removeprefix("https://").removeprefix("http://").partition("/")[0]
 
 
-def read_config(folder: str) -> Json:
-    """Return docker's config.json in `folder`, an empty one where there is none. Raises HyperBoxError in docker's words for what is wrong
-    with it: a warning, after which docker goes on without.
-    """
-    path = f"{folder}/config.json"
-    try:
-        text = files.read_text(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise HyperBoxError(f"WARNING: Error loading config file: open {path}: {reason.lower()}") from None
-    try:
-        value = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise HyperBoxError(f"WARNING: Error parsing config file ({path}): {go_words(error, text)}") from None
-    problem = _wrong_types(value)
-    if problem:
-        raise HyperBoxError(f"WARNING: Error parsing config file ({path}): {problem}")
-    assert isinstance(value, dict)
-    return value
-
-
-def go_words(error: Exception, text: str) -> str:
-    """Return what Go's JSON reader says of a text that Python's refused with `error`."""
-    if not isinstance(error, json.JSONDecodeError):
-        return str(error)
-    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-        return "unexpected EOF"
-    where = "looking for beginning of value"
-    if error.msg.startswith("Expecting property name"):
-        where = "looking for beginning of object key string"
-    elif error.msg.startswith("Expecting ',' delimiter"):
-        where = "after object key:value pair"
-    elif error.msg.startswith("Expecting ':' delimiter"):
-        where = "after object key"
-    return f"invalid character {text[error.pos]!r} {where}"
-
-
-def _wrong_types(value: object) -> str:
-    if not isinstance(value, dict):
-        return f"json: cannot unmarshal {GO_KINDS.get(type(value), 'null')} into Go value of type configfile.ConfigFile"
-    auths = value.get("auths")
-    if auths is not None and not isinstance(auths, dict):
-        kind = GO_KINDS.get(type(auths), "object")
-        return (
-            f"json: cannot unmarshal {kind} into Go struct field ConfigFile.auths of type map[string]types.AuthConfig"
-        )
-    for entry in (auths or {}).values():
-        if isinstance(entry, dict) and entry.get("auth") and not user_and_password(entry)[0]:
-            return "Invalid auth configuration file"
-    return ""
-
-
 def user_and_password(entry: Json) -> tuple[str, str]:
     """Return the name and password of an entry of "auths"; empty ones where it has none."""
     if entry.get("auth"):
-        try:
-            user, colon, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
-        except ValueError:
-            return "", ""
-        return (user, password.strip("\0")) if colon else ("", "")
+        return accounts.decoded(str(entry["auth"]))
     return str(entry.get("username") or ""), str(entry.get("password") or "")
 
 
@@ -171,7 +113,7 @@ def store_credentials(folder: str, config: Json, domain: str, user: str, secret:
     """Keep credentials; returns the path of the file where they lie unencrypted, or "" where a helper has them or nothing changed."""
     server = server_key(domain)
     name = helper_for(config, server)
-    entry: Json = {} if name else {"auth": base64.b64encode(f"{user}:{secret}".encode()).decode()}
+    entry: Json = {} if name else {"auth": accounts.encoded(user, secret)}
     if name:
         run_helper(name, "store", json.dumps({"ServerURL": server, "Username": user, "Secret": secret}), "storing")
     auths = config.get("auths")
@@ -180,7 +122,7 @@ def store_credentials(folder: str, config: Json, domain: str, user: str, secret:
     if isinstance(known, dict) and user_and_password(known) == ("" if name else user, "" if name else secret):
         return ""
     kept[server] = entry
-    write_config(folder, {**config, "auths": dict(sorted(kept.items()))})
+    write_config(folder, {**config, "auths": kept})
     return "" if name else f"{folder}/config.json"
 
 
@@ -196,9 +138,37 @@ def erase_credentials(folder: str, config: Json, domain: str) -> None:
 
 
 def write_config(folder: str, config: Json) -> None:
-    """Replace config.json, readable by its owner only; one that is a link keeps being one."""
+    """Replace config.json by what docker would write: keys in its order, maps sorted, nothing empty but "auths".
+
+    The file keeps its mode (a new one is its owner's only), and one that is a link keeps being one.
+    """
     os.makedirs(folder, 0o700, exist_ok=True)
     order = {key: index for index, key in enumerate(KEY_ORDER)}
-    ordered = {key: config[key] for key in sorted(config, key=lambda key: order.get(key, len(order)))}
+    auths = config.get("auths")
+    kept = {**config, "auths": _saved_accounts(auths if isinstance(auths, dict) else {})}
+    ordered = {
+        key: dict(sorted(value.items())) if isinstance(value, dict) else value
+        for key, value in sorted(kept.items(), key=lambda item: order.get(item[0], len(order)))
+        if key not in order or key == "auths" or value
+    }
+    text = json.dumps(ordered, indent="\t", ensure_ascii=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
     path = os.path.realpath(f"{folder}/config.json")
-    files.write_atomic(path, json.dumps(ordered, indent="\t", ensure_ascii=False), mode=0o600)
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        mode = 0o600
+    files.write_atomic(path, text, mode=mode)
+
+
+def _saved_accounts(auths: Json) -> Json:
+    """Return accounts as docker writes them: name and password encoded in one."""
+    saved: Json = {}
+    for server, entry in auths.items():
+        if isinstance(entry, dict):
+            user, password = user_and_password(entry)
+            plain = {key: value for key, value in entry.items() if key not in ("username", "password", "serveraddress")}
+            entry = {"auth": accounts.encoded(user, password), **plain} if user or password else plain
+        saved[server] = entry
+    return saved

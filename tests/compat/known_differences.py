@@ -71,9 +71,4 @@ KNOWN = {
         "flags-context",
         "context inspect -f {{.Nope}} hb-y",
     ): "docker names the record's type in Go; we name the missing key",
-    ("flags-context", "--config {DIR}/p ps -aq --filter name=hb-nope"): "another character is named in what is no JSON",
-    (
-        "flags-context",
-        "--config {DIR}/p ps -qa --filter name=hb-nope",
-    ): "credentials are decoded, and a broken one told, where they are used",
 }

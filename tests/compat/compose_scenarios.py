@@ -32,8 +32,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from scenarios import Case, normal
 
 FOLDER = Path(__file__).resolve().parent / "compose"

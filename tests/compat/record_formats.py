@@ -12,9 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from format_cases import COMMANDS  # type: ignore[import-not-found]
 from stub_engine import OBJECTS, Handler, Server  # type: ignore[import-not-found]

@@ -20,8 +20,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from compose_scenarios import CLEAN, normalised, sorted_lines
 
 FOLDER = Path(__file__).resolve().parent / "keys"

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from stub_engine import objects  # type: ignore[import-not-found]
 
 from hyperbox.__main__ import run
 from hyperbox.cli import connect
@@ -21,9 +22,6 @@ from hyperbox.engine.state import Roots
 from hyperbox.errors import NotFound
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-from stub_engine import objects  # type: ignore[import-not-found]  # noqa: E402
 
 CASES = json.loads((ROOT / "golden/docker/formats/cases.json").read_text())
 Json = dict[str, object]

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
+import compose_scenarios as scenarios  # type: ignore[import-not-found]
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-import compose_scenarios as scenarios  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = pytest.mark.system
 # where we differ, and why

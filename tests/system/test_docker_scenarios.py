@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests import machine
-from tests.conftest import ROOT, Command
-
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
 import scenarios  # type: ignore[import-not-found]
 from known_differences import KNOWN, OTHER_CODE  # type: ignore[import-not-found]
+
+from tests import machine
+from tests.conftest import Command
 
 pytestmark = pytest.mark.system
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-import scripts  # type: ignore[import-not-found]  # noqa: E402
+import scripts  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.system
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+import flags  # type: ignore[import-not-found]
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-import flags  # type: ignore[import-not-found]  # noqa: E402
 
 pytestmark = pytest.mark.system
 # the beginning of a difference -> why it is one

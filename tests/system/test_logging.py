@@ -6,17 +6,13 @@ import os
 import socket
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import logging_cases  # type: ignore[import-not-found]
 import pytest
 
-from tests.conftest import ROOT, Command, wait_until
-
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-import logging_cases  # type: ignore[import-not-found]
+from tests.conftest import Command, wait_until
 
 pytestmark = pytest.mark.system
 NAME = "hb-logging"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Command
-
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
 import registry_scenarios as scenarios  # type: ignore[import-not-found]
+from conftest import Command
 
 pytestmark = pytest.mark.system
 # where we differ, and why

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-import service_keys  # type: ignore[import-not-found]  # noqa: E402
+import service_keys  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.system
 # (case, beginning of the path or "") -> why docker's differs

@@ -10,7 +10,7 @@ import sys
 
 from hyperbox.build.api import BuildFailed, BuildRequest, Ulimit
 from hyperbox.build.api import build as run_build
-from hyperbox.cli import build_inputs, build_outputs
+from hyperbox.cli import build_inputs, build_outputs, builder_store
 from hyperbox.cli.build_progress import printer
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, UnsupportedError
 from hyperbox.grammar.values import words_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hyperbox.build.api import BuildResult
     from hyperbox.cli.build_inputs import Inputs
     from hyperbox.cli.build_progress import Printer
+    from hyperbox.cli.builder_store import Builder
     from hyperbox.grammar.parse import Invocation
 
     Json = dict[str, object]
@@ -40,31 +41,47 @@ NO_EFFECT = (
     "squash",
 )
 ATTESTATION = "HyperBox makes no attestations: leave out --{} or give false"
+NO_OUTPUT = (
+    "No output specified with docker-container driver. Build result will only remain in the build cache. "
+    "To push result image into registry use --push or to load image into docker use --load"
+)
 ENTITLEMENTS = ("network.host", "security.insecure", "device")
 
 
 def build(invocation: Invocation) -> int:
     """`docker build`."""
     flags = invocation.flags
-    check_builder(invocation)
+    builder = check_builder(invocation)
     _refuse(invocation)
     method = "check" if flags["check"] else str(flags["call"] or "build")
     mode = "quiet" if flags["quiet"] and flags["progress"] == "auto" else progress_mode(str(flags["progress"]))
     quiet = bool(flags["quiet"])
-    shown = printer(mode, sys.stderr, quiet=quiet, debug=bool(flags["debug"]) or bool(invocation.globals.get("debug")))
+    debug = bool(flags["debug"]) or bool(invocation.globals.get("debug"))
+    shown = printer(mode, sys.stderr, (builder.name, builder.driver), quiet=quiet, debug=debug)
     inputs = _inputs(invocation)
     try:
-        request = request_of(invocation, inputs)
+        request = request_of(invocation, inputs, builder)
         if method != "build":
             from hyperbox.cli.build_call import call
 
             return call(method, request)
-        result = run(invocation, request, shown)
+        result = _run_on(invocation, builder, request, shown)
     finally:
         for path in inputs.temporary:
             os.unlink(path)
-    _report(invocation, result, quiet=quiet or flags["progress"] == "quiet")
+    _report(invocation, result, builder, quiet=quiet or flags["progress"] == "quiet")
     return 0
+
+
+def _run_on(invocation: Invocation, builder: Builder, request: BuildRequest, shown: Printer) -> BuildResult:
+    """Build, note that the builder was used, and say where the result is not kept."""
+    builder_store.set_status(invocation, builder, "running")
+    builder_store.note_activity(invocation, builder)
+    try:
+        return run(invocation, request, shown)
+    finally:
+        if not request.outputs and not words_of(invocation.flags["output"]):
+            print(f"WARNING: {NO_OUTPUT}", file=sys.stderr)
 
 
 def progress_mode(given: str) -> str:
@@ -74,11 +91,11 @@ def progress_mode(given: str) -> str:
     return given
 
 
-def check_builder(invocation: Invocation) -> None:
-    """Raise HyperBoxError for a builder that is not there: `default` is the only one."""
-    name = str(invocation.flags.get("builder") or os.environ.get("BUILDX_BUILDER") or "default")
-    if name != "default":
-        raise HyperBoxError(f'ERROR: no builder "{name}" found')
+def check_builder(invocation: Invocation) -> Builder:
+    """Return the builder that a command is for. Raises HyperBoxError for one that is not there or not on this machine."""
+    builder = builder_store.chosen(invocation)
+    builder_store.check_local(invocation, builder)
+    return builder
 
 
 def _refuse(invocation: Invocation) -> None:
@@ -118,17 +135,20 @@ def _failed(message: str) -> str:
     return message if message.startswith("ERROR: ") else f"ERROR: failed to build: {message}"
 
 
-def request_of(invocation: Invocation, inputs: Inputs) -> BuildRequest:
+def request_of(invocation: Invocation, inputs: Inputs, builder: Builder) -> BuildRequest:
     """Return the build that the flags describe. Raises HyperBoxError with buildx's words."""
     try:
-        return _request(invocation, inputs)
+        request = _request(invocation, inputs, builder)
     except UnsupportedError:
         raise
     except HyperBoxError as error:
         raise HyperBoxError(_failed(error.message)) from None
+    if invocation.flags["iidfile"] and any(output.kind in ("local", "tar") for output in request.outputs):
+        raise HyperBoxError("ERROR: local and tar exporters are incompatible with image ID file")
+    return request
 
 
-def _request(invocation: Invocation, inputs: Inputs) -> BuildRequest:
+def _request(invocation: Invocation, inputs: Inputs, builder: Builder) -> BuildRequest:
     flags = invocation.flags
     environment = os.environ
     tags = [check_tag(tag) for tag in words_of(flags["tag"])]
@@ -158,7 +178,7 @@ def _request(invocation: Invocation, inputs: Inputs) -> BuildRequest:
         cache_from=tuple(build_outputs.parse_cache(word, export=False) for word in words_of(flags["cache-from"])),
         cache_to=tuple(build_outputs.parse_cache(word, export=True) for word in words_of(flags["cache-to"])),
         outputs=build_outputs.outputs(
-            words_of(flags["output"]), tags, push=bool(flags["push"]), load=bool(flags["load"])
+            words_of(flags["output"]), tags, push=bool(flags["push"]), load=bool(flags["load"]), loads=builder.loads
         ),
         credentials=credentials_of(invocation),
         source_date_epoch=source_date_epoch(),
@@ -299,7 +319,7 @@ def closing(error: BuildFailed) -> str:
     return f"{excerpt}ERROR: failed to build: {error.message}"
 
 
-def _report(invocation: Invocation, result: BuildResult, *, quiet: bool) -> None:
+def _report(invocation: Invocation, result: BuildResult, builder: Builder, *, quiet: bool) -> None:
     """Write the files and lines that follow a build that worked."""
     flags = invocation.flags
     if flags["iidfile"]:
@@ -307,7 +327,7 @@ def _report(invocation: Invocation, result: BuildResult, *, quiet: bool) -> None
     if flags["metadata-file"]:
         from hyperbox.cli.output import indented_json
 
-        facts = build_outputs.metadata(result, build_outputs.new_reference())
+        facts = build_outputs.metadata(result, build_outputs.new_reference(builder))
         build_outputs.write_file(str(flags["metadata-file"]), indented_json(facts, indent="  ", sort_keys=True))
-    if quiet and result.image_id:
+    if quiet:
         print(result.image_id)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hyperbox.build.api import BuildResult
+    from hyperbox.cli.builder_store import Builder
 
     Json = dict[str, object]
 
 ARCHIVES = ("oci", "docker", "tar")
+CACHE_ONLY = "cacheonly"  # what is built stays in the cache
 CACHES = ("registry", "local", "inline")
 
 
@@ -50,7 +52,7 @@ def parse_output(word: str) -> Output:
     if kind == "registry":
         kind = "image"
         rest.append(("push", "true"))
-    if kind not in ("image", "local", *ARCHIVES):
+    if kind not in ("image", "local", CACHE_ONLY, *ARCHIVES):
         raise HyperBoxError(f"ERROR: failed to build: failed to solve: exporter {go_quote(kind)} could not be found")
     if kind == "local" and not destination:
         raise HyperBoxError("ERROR: failed to build: dest is required for local exporter")
@@ -86,8 +88,10 @@ def go_quote(text: str) -> str:
     return quote(text)
 
 
-def outputs(words: Sequence[str], tags: Sequence[str], *, push: bool, load: bool) -> tuple[Output, ...]:
-    """Return a build's outputs; without any the image goes into the store. Raises HyperBoxError."""
+def outputs(
+    words: Sequence[str], tags: Sequence[str], *, push: bool, load: bool, loads: bool = True
+) -> tuple[Output, ...]:
+    """Return a build's outputs; without any the image goes into the store where the builder `loads`. Raises HyperBoxError."""
     found = [parse_output(word) for word in words]
     if push:
         images = [index for index, output in enumerate(found) if output.kind == "image"]
@@ -95,7 +99,7 @@ def outputs(words: Sequence[str], tags: Sequence[str], *, push: bool, load: bool
             found[index] = found[index]._replace(attributes=(*found[index].attributes, ("push", "true")))
         if not images:
             found.append(Output("image", attributes=(("push", "true"),)))
-    if (load and not any(output.kind == "image" for output in found)) or not found:
+    if (load and not any(output.kind == "image" for output in found)) or (loads and not found):
         found.append(Output("image"))
     if any(output.get("push") == "true" for output in found) and not (
         tags or any(output.get("name") for output in found)
@@ -103,7 +107,7 @@ def outputs(words: Sequence[str], tags: Sequence[str], *, push: bool, load: bool
         raise HyperBoxError("ERROR: failed to build: tag is needed when pushing to registry")
     if sum(output.destination == "-" for output in found) > 1:
         raise UnsupportedError("only one output can go to stdout")
-    return tuple(found)
+    return tuple(output for output in found if output.kind != CACHE_ONLY)
 
 
 def parse_cache(word: str, *, export: bool) -> Cache:
@@ -162,9 +166,9 @@ def metadata(result: BuildResult, reference: str) -> Json:
     return found
 
 
-def new_reference() -> str:
+def new_reference(builder: Builder) -> str:
     """Return a name for one build, as buildx makes them: builder, node, 25 letters and digits."""
     import secrets
 
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    return "default/default/" + "".join(secrets.choice(letters) for _ in range(25))
+    return f"{builder.name}/{builder.nodes[0].get('Name')}/" + "".join(secrets.choice(letters) for _ in range(25))

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
             """Show what is left; the build has ended."""
 
 
-HEADING = '#0 building with "default" instance using docker driver\n'
 MODES = ("auto", "tty", "plain", "rawjson", "none", "quiet")
 KEPT_LINES = 10  # of a failed step's output, shown again at the end
 PATIENCE = 5.0  # seconds that a silent step keeps the stream
@@ -140,7 +139,7 @@ class Board:
 class PlainProgress:
     """Numbered lines."""
 
-    def __init__(self, stream: TextIO, *, debug: bool = False, heading: str = HEADING) -> None:
+    def __init__(self, stream: TextIO, *, debug: bool = False, heading: str) -> None:
         self.stream = stream
         self.debug = debug
         self.heading = heading
@@ -267,8 +266,8 @@ class NoProgress:
         """Nothing is left."""
 
 
-def printer(mode: str, stream: TextIO, *, quiet: bool, debug: bool = False) -> Printer:
-    """Return what shows a build's progress. Raises HyperBoxError with buildx's words for an unknown mode."""
+def printer(mode: str, stream: TextIO, builder: tuple[str, str], *, quiet: bool, debug: bool = False) -> Printer:
+    """Return what shows a build's progress; `builder`: its name and driver. Raises HyperBoxError for an unknown mode."""
     if mode not in MODES:
         raise HyperBoxError(f"ERROR: invalid progress mode {mode}")
     if quiet and mode in ("plain", "tty", "rawjson"):
@@ -277,8 +276,9 @@ def printer(mode: str, stream: TextIO, *, quiet: bool, debug: bool = False) -> P
         return NoProgress()
     if mode == "rawjson":
         return RawProgress(stream)
+    name, driver = builder
     if mode == "tty" or (mode == "auto" and stream.isatty()):
         from hyperbox.cli.build_progress_tty import TerminalProgress
 
-        return TerminalProgress(stream, debug=debug)
-    return PlainProgress(stream, debug=debug)
+        return TerminalProgress(stream, place=f"{driver}:{name}", debug=debug)
+    return PlainProgress(stream, debug=debug, heading=f'#0 building with "{name}" instance using {driver} driver\n')

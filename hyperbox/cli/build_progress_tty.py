@@ -23,8 +23,9 @@ BLUE, RED, CYAN, RESET = "\x1b[34m", "\x1b[31m", "\x1b[36m", "\x1b[0m"
 class TerminalProgress:
     """Draws the board of steps; a thread of its own redraws it so that times go on."""
 
-    def __init__(self, stream: TextIO, *, debug: bool = False) -> None:
+    def __init__(self, stream: TextIO, *, place: str, debug: bool = False) -> None:
         self.stream = stream
+        self.place = place  # driver and builder, right of the heading
         self.debug = debug
         self.color = not os.environ.get("NO_COLOR")
         self.board = Board()
@@ -73,8 +74,7 @@ class TerminalProgress:
         done = sum(step.ended for step in steps)
         state = " FINISHED" if self.ended.is_set() else ""
         heading = f"[+] Building {now - self.begun:.1f}s ({done}/{len(self.board.steps)}){state}"
-        place = "docker:default"
-        out = [f"{heading}{place:>{max(len(place) + 1, columns - len(heading))}}"]
+        out = [f"{heading}{self.place:>{max(len(self.place) + 1, columns - len(heading))}}"]
         for step in steps:
             out.extend(self._step_lines(step, now, columns))
         return out

@@ -75,6 +75,10 @@ def live_names(invocation: Invocation, found: Completion, typed: str) -> list[st
         return sorted(os.environ)
     if what == "contexts":
         return context_names(invocation)
+    if what == "builders":
+        from hyperbox.cli import builder_store
+
+        return sorted({*builder_store.names(invocation), *context_names(invocation)})
     if what == "registries":
         return registries(invocation)
     if what in ("services", "profiles", "scale"):

@@ -158,7 +158,7 @@ def printer(mode: str) -> Printer:
     if mode == "tty" and sys.stdout.isatty():
         from hyperbox.cli.build_progress_tty import TerminalProgress
 
-        return TerminalProgress(sys.stdout)
+        return TerminalProgress(sys.stdout, place="docker:default")
     assert mode in MODES
     return PlainProgress(sys.stdout, heading="")
 

@@ -124,6 +124,7 @@ VERBS: dict[str, str] = {
     "--version": "help:show_version",
     "image build": "build:build",
     "builder prune": "build_cache:prune",
+    "buildx create": "builder_create:create",
     "buildx du": "build_cache:disk_usage",
     "buildx inspect": "buildx:inspect",
     "buildx ls": "buildx:list_builders",

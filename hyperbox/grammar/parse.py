@@ -134,6 +134,9 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
         return _parse_compose(parser, rest[1:])
     if first == "help":
         return _parse_help(parser, rest[1:])
+    if first in ("build", "builder") or rest[:2] == ["image", "build"]:
+        # not `docker buildx …`: the builder that `buildx use` chose is not asked
+        parser.globals["is-plain-build"] = True
     return _descend(parser, tables, "", _to_buildx(rest))
 
 

@@ -736,7 +736,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx create': (
-        'buildx create', 0, 1, 'docker', True, 'refused', "HyperBox has one builder, `default`, and can't make others",
+        'buildx create', 0, 1, 'docker', True, 'native', '',
         (
             ('append', '', 'bool', False, None),
             ('bootstrap', '', 'bool', False, None),

@@ -9,6 +9,8 @@ import socket
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Command, wait_until
 
 
@@ -201,5 +203,45 @@ def test_what_can_not_be_done_is_refused_in_one_sentence(hyperbox: Command, tmp_
         result = hyperbox("build", *flags, str(folder), code=1)
         assert words in result.err
         assert len(result.err.strip().splitlines()) == 1
-    assert "one builder" in hyperbox("buildx", "create", code=1).err
+    for flags in (["--driver", "kubernetes"], ["--driver", "remote", "tcp://127.0.0.1:1"], ["tcp://127.0.0.1:1"]):
+        assert "on this machine" in hyperbox("buildx", "create", "--name", "elsewhere", *flags, code=1).err
     assert "bake files" in hyperbox("buildx", "bake", code=1).err
+
+
+def test_a_builder_that_was_made_keeps_its_result_in_the_cache_unless_asked(
+    hyperbox: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path / "buildx"))
+    folder = str(context(tmp_path / "ctx", "FROM scratch\nCOPY Dockerfile /x\n"))
+    tag = f"hb-builder-{secrets.token_hex(4)}"
+    assert hyperbox("buildx", "create", "--use", "--name", "ci", "--driver", "docker-container").out == "ci\n"
+    only = hyperbox("buildx", "build", "-t", tag, folder)
+    assert '#0 building with "ci" instance using docker-container driver' in only.err
+    assert "No output specified with docker-container driver" in only.err
+    assert hyperbox("images", "-q", tag).out == ""
+    facts = tmp_path / "facts"
+    loaded = hyperbox("buildx", "build", "--load", "-t", tag, "--metadata-file", str(facts), folder)
+    assert "No output" not in loaded.err
+    assert hyperbox("images", "-q", tag).out != ""
+    assert json.loads(facts.read_text())["buildx.build.ref"].startswith("ci/ci0/")
+    hyperbox("rmi", tag)
+    # docker build is not buildx build: it does not ask for the builder in use
+    assert "No output" not in hyperbox("build", "-t", tag, folder).err
+    hyperbox("rmi", tag)
+    rows = hyperbox("buildx", "ls", "--format", "{{.Name}} {{.Status}}").out.splitlines()
+    assert rows == ["ci ", "ci0 running", "default ", "default running"]
+    hyperbox("buildx", "stop")
+    assert "Status:                stopped" in hyperbox("buildx", "inspect", "ci").out
+    again = hyperbox("buildx", "inspect", "--bootstrap")
+    assert again.err == "#1 [internal] booting buildkit\n#1 DONE 0.0s\n"
+    assert hyperbox("buildx", "rm", "ci").err == "ci removed\n"
+    assert '#0 building with "default" instance' in hyperbox("buildx", "build", "-o", "type=cacheonly", folder).err
+
+
+def test_a_builder_that_loads_by_default(hyperbox: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path / "buildx"))
+    folder = str(context(tmp_path / "ctx", "FROM scratch\nCOPY Dockerfile /x\n"))
+    tag = f"hb-builder-{secrets.token_hex(4)}"
+    hyperbox("buildx", "create", "--name", "ci", "--driver-opt", "default-load=true")
+    assert "No output" not in hyperbox("buildx", "build", "--builder", "ci", "-t", tag, folder).err
+    hyperbox("rmi", tag)

@@ -134,6 +134,19 @@ def install(path: str, descriptor: int) -> None:
     sys.meta_path.insert(0, Finder(path, places, (HEAD + loader + groups, index)))
 
 
+def install_beside(package: str) -> None:
+    """Do the same with the bundle that lies in the package's folder, where there is one that this interpreter can read."""
+    try:
+        descriptor = os.open(f"{package}/{NAME}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if os.pread(descriptor, 4, 0) == sys.modules["_frozen_importlib_external"].MAGIC_NUMBER:
+            install(f"{package}/{NAME}", descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def preload(group: str) -> None:
     """Import a group's modules at once where there is a bundle; elsewhere they come one by one, as they are asked for."""
     finder = sys.meta_path[0]

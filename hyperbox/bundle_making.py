@@ -38,6 +38,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     # what it needs while its container runs
     "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor removal")),
+    # and that in a fresh interpreter: see engine/monitor_wake.py
+    "monitor-wake": ((), _below("engine", "ahead monitor monitor_wake removal")),
     "exec-monitor": (("main", "fork"), (*_PROCESS, "hyperbox.engine.exec_monitor")),
     "run": (
         ("main", "fork"),

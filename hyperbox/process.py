@@ -96,6 +96,38 @@ def leave_session(keep: set[int]) -> None:
     os.umask(0o022)
 
 
+def replace(argv: Sequence[str], keep: set[int]) -> None:
+    """Become the program `argv` (its first word an absolute path) in this very process, which has one thread; the descriptors `keep` stay open.
+
+    Its parent, children, session, folder and namespaces stay what they were, and so do standard streams. Raises OSError where the program can't
+    be executed; nothing has changed then. See execve(2).
+    """
+    try:
+        for descriptor in keep:
+            os.set_inheritable(descriptor, True)
+        os.execve(argv[0], list(argv), os.environ)
+    finally:
+        for descriptor in keep:
+            os.set_inheritable(descriptor, False)
+
+
+def open_descriptors() -> set[int]:
+    """Return this process's open descriptors above those of the standard streams."""
+    found = set()
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        try:
+            os.get_inheritable(descriptor)
+        except OSError:  # that of the listing itself
+            continue
+        found.add(descriptor)
+    return found - {0, 1, 2}
+
+
+def threads() -> int:
+    """Return how many threads this process has."""
+    return len(os.listdir("/proc/self/task"))
+
+
 def in_child(work: Callable[[], str], reason: Callable[[BaseException], str]) -> tuple[bool, str]:
     """Do `work` in a forked child and wait for it: (True, what it returned), or (False, `reason` of its error).
 

@@ -39,7 +39,7 @@ def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, 
         raise InvalidParameter(f"cannot stop container: {reference}: {error.message}") from None
     want_stopped(container)
     if container.status == "restarting":
-        tell_monitor(container, {"op": "stop"})
+        container = stop_restarting(container)
     elif container.status == "paused":
         container_unpause(roots, container.id)
     if timeout is None:
@@ -132,6 +132,19 @@ def tell_monitor(container: Container, message: Json) -> None:
         channel.close()
 
 
+def stop_restarting(container: Container, seconds: float = 10.0) -> Container:
+    """Let a container that waits for its next start, and that nobody wants any more, end now; returns it as it is then.
+
+    It may run, where the message came as its monitor had already begun to start it.
+    """
+    deadline = time.monotonic() + seconds
+    tell_monitor(container, {"op": "stop"})
+    while container.status == "restarting" and time.monotonic() < deadline:
+        time.sleep(0.005)
+        container = find_container(container.roots, container.id)
+    return container
+
+
 def wait_for_monitor(container: Container, seconds: float = 20.0) -> None:
     """Wait until the monitor of a container that has ended has given back what it held. Raises EngineError past `seconds`.
 
@@ -189,7 +202,7 @@ def end_now(container: Container) -> None:
     """Kill a running container and wait until its end is recorded."""
     want_stopped(container)
     if container.status == "restarting":
-        tell_monitor(container, {"op": "stop"})
+        container = stop_restarting(container)
     elif container.status == "paused":
         container_unpause(container.roots, container.id)
     if send_signal(container, SIGKILL):

@@ -18,9 +18,18 @@ from hyperbox.engine.network_setup import read_held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from hyperbox.engine.state import Roots
 
     Json = dict[str, object]
+
+    class KeptResolver(TypedDict):
+        Udp: int
+        Tcp: int
+        Forward: list[int]
+        Servers: list[str]
+
 
 ADDRESS = "127.0.0.11"
 REDIRECT = """\
@@ -35,6 +44,7 @@ table ip hyperbox_dns {{
 PENDING_LIMIT = 512
 THREAD_LIMIT = 16
 PATIENCE = 1.0  # seconds after which a silent server is no longer asked first
+FORGOTTEN = 10.0  # seconds after which nobody waits for an answer any more
 
 
 class Names:
@@ -164,7 +174,8 @@ class Resolver:
 
     __slots__ = ("_forward", "_servers", "_tcp", "_threads", "_udp", "_waiting", "_zone")
 
-    def __init__(self, roots: Roots, container_id: str, netns: int) -> None:
+    def __init__(self, roots: Roots, container_id: str, netns: int, kept: KeptResolver | None = None) -> None:
+        """Begin to answer the container whose network namespace is behind `netns`, or go on with the sockets of the process that `kept` is of."""
         self._zone = Zone(roots, container_id)
         self._waiting: dict[bytes, Waiting] = {}
         self._threads = 0
@@ -172,7 +183,11 @@ class Resolver:
         self._udp: _socket.socket | None = None
         self._tcp: _socket.socket | None = None
         self._forward: dict[int, _socket.socket] = {}
-        if self._zone.refresh():
+        if kept is not None:
+            self._servers = kept["Servers"]
+            self._udp, self._tcp = _taken(kept["Udp"]), _taken(kept["Tcp"])
+            self._forward = {descriptor: _taken(descriptor) for descriptor in kept["Forward"]}
+        elif self._zone.refresh():
             self._listen(roots, container_id, netns)
 
     def _listen(self, roots: Roots, container_id: str, netns: int) -> None:
@@ -207,6 +222,19 @@ class Resolver:
         if self._udp is None or self._tcp is None:
             return ()
         return (self._udp.fileno(), self._tcp.fileno(), *self._forward)
+
+    def kept(self) -> KeptResolver | None:
+        """Return what a process that takes over from this one needs to know; None while an answer is awaited."""
+        now = time.monotonic()
+        asking = self._threads or any(now - waiting.since < FORGOTTEN for waiting in self._waiting.values())
+        if asking or self._udp is None or self._tcp is None:
+            return None
+        return {
+            "Udp": self._udp.fileno(),
+            "Tcp": self._tcp.fileno(),
+            "Forward": list(self._forward),
+            "Servers": self._servers,
+        }
 
     def close(self) -> None:
         """Close all sockets."""
@@ -249,7 +277,7 @@ class Resolver:
         for identifier, waiting in list(self._waiting.items()):
             if now - waiting.since > PATIENCE and self._servers and waiting.server[0] == self._servers[0]:
                 self._servers.append(self._servers.pop(0))
-            if now - waiting.since > 10 or (waiting.asker == asker and waiting.identifier == data[:2]):
+            if now - waiting.since > FORGOTTEN or (waiting.asker == asker and waiting.identifier == data[:2]):
                 del self._waiting[identifier]
         if len(self._waiting) >= PENDING_LIMIT:
             return False
@@ -319,6 +347,13 @@ class Resolver:
                 if answer:
                     return answer
         return dns_message.failure(data, dns_message.SERVER_FAILURE)
+
+
+def _taken(descriptor: int) -> _socket.socket:
+    """Return the socket behind a descriptor that another process has left."""
+    socket = _socket.socket(fileno=descriptor)
+    socket.setblocking(False)
+    return socket
 
 
 class _socket_to:

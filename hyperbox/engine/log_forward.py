@@ -122,6 +122,10 @@ class ForwardingWriter(LogWriter):
             self._hold(encode(message))
         self._send()
 
+    def kept(self) -> None:
+        """Nobody takes over from this process: another one holds the connection."""
+        return
+
     def flush(self) -> None:
         """Log what waits for its line end: the process has ended."""
         super().flush()

@@ -116,6 +116,14 @@ class Lines:
         self._pending = data[start:]
         return pieces
 
+    def kept(self) -> list[str]:
+        """Return what is remembered between two outputs, for `restore`, as text."""
+        return [self._pending.hex(), self._begun.hex()]
+
+    def restore(self, kept: list[str]) -> None:
+        """Remember what another process did; see `kept`."""
+        self._pending, self._begun = map(bytes.fromhex, kept)
+
     def rest(self, tail: bytes) -> list[Piece]:
         """Return what waits for its line end: there will be none."""
         pieces = [(self._pending, self._begun or tail)] if self._pending else []

@@ -12,13 +12,13 @@ import os
 import time
 
 from hyperbox import files, process
-from hyperbox.engine import control, restart
+from hyperbox.engine import control, monitor_sleep, restart
 from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.life_events import begun, ended
 from hyperbox.engine.log_options import log_options
 from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
-from hyperbox.engine.monitor_process import start_process
+from hyperbox.engine.monitor_process import Stdio, start_process
 from hyperbox.engine.monitor_setup import (
     cgroup_path,
     forget_runtime_state,
@@ -32,46 +32,66 @@ from hyperbox.errors import HyperBoxError, NotFound
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from typing import TypedDict
 
+    from hyperbox.engine.dns import KeptResolver, Resolver
     from hyperbox.engine.monitor_health import Prober
-    from hyperbox.engine.monitor_process import Stdio
+    from hyperbox.engine.monitor_log import KeptLog
     from hyperbox.engine.monitor_start import Begun
+    from hyperbox.engine.monitor_streams import KeptStreams
 
     Json = dict[str, object]
 
+    class Kept(TypedDict):
+        Container: str
+        Pid: int
+        Started: float
+        Wait: float
+        Listener: int
+        Streams: KeptStreams
+        Resolver: KeptResolver | None
+
 
 class Monitor:
-    """One container's monitor. `starter` is the command that waits for the start; `lock` the container's lock that it left to us."""
+    """One container's monitor: to `start` the container, or to `resume` where another process has left off (see `kept`), then to `serve`.
+
+    `listener` is the socket on which it serves commands, `log` what is remembered of the log in the second case.
+    """
 
     __slots__ = (
         "_again",
-        "_begun",
         "_container",
         "_controls",
         "_folder",
         "_hurrying",
-        "_lock",
+        "_listener",
         "_loop",
+        "_pid",
         "_prober",
+        "_relayed",
+        "_resolver",
         "_roots",
         "_started",
-        "_starter",
         "_streams",
         "_wait",
     )
 
-    def __init__(self, roots: Roots, container: Container, starter: control.Channel, lock: int, begun: Begun) -> None:
+    def __init__(
+        self, roots: Roots, container: Container, listener: _socket.socket, log: KeptLog | None = None
+    ) -> None:
         self._roots = roots
         self._container = container
         self._folder = roots.container_run(container.id)
-        self._starter = starter
-        self._lock = lock
+        self._listener = listener
         self._loop = Loop()
         once = bool(container.config.get("StdinOnce"))
-        self._streams = Streams(self._loop, log_writer(roots, container, self._loop), stdin_once=once)
+        self._streams = Streams(self._loop, log_writer(roots, container, self._loop, log), stdin_once=once)
         self._controls: list[control.Channel] = []
-        self._begun = begun
+        self._resolver: Resolver | None = None
         self._prober: Prober | None = None
+        self._pid = 0
+        # descriptors of published ports that nobody has connected to so far
+        self._relayed: set[int] = set()
         # those who wait until the container is healthy
         self._hurrying: list[control.Channel] = []
         self._started = 0.0
@@ -79,33 +99,94 @@ class Monitor:
         self._again: Timer | None = None
 
     # --- start ---
-    def start(self) -> None:
-        """Wait until the container's process runs, and record that. Raises HyperBoxError or OSError; nothing but the container is left then."""
-        container, starting = self._container, self._begun.prepared.starting
+    def start(self, starter: control.Channel, lock: int, begun: Begun) -> None:
+        """Wait until the container's process runs, and record that. Raises HyperBoxError or OSError; nothing but the container is left then.
+
+        `starter` is the command that waits for it; `lock` the container's lock that it left to us.
+        """
+        container, prepared = self._container, begun.prepared
         try:
-            self._loop.catch_children()
-            self._loop.watch(self._begun.listener.fileno(), READ, self._accept)
-            self._resolve()
-            self._relay()
+            self._listen(prepared.resolver)
             self._take_waiting()
-            self._begin(self._begun.prepared.finish(), {"NetworkSettings": container.state["NetworkSettings"]})
-            self._begun.outside()
+            self._begin(prepared.finish(), {"NetworkSettings": container.state["NetworkSettings"]})
+            begun.outside()
         except BaseException:
-            starting.abandon()
+            prepared.starting.abandon()
             take_down(self._roots, container)
             raise
-        self._starter.send({"started": True})
-        os.close(self._lock)
+        starter.send({"started": True})
+        os.close(lock)
 
-    def serve(self) -> None:
-        """Stay until the container has ended for good and all that it held is given back."""
+    def _listen(self, resolver: Resolver | None) -> None:
+        """Take what children, commands, the container's questions and its published ports bring from now on."""
+        self._loop.catch_children()
+        self._loop.watch(self._listener.fileno(), READ, self._accept)
+        self._resolver = resolver
+        self._resolve()
+        self._relay()
+
+    def serve(self, patience: float = monitor_sleep.FIRST) -> None:
+        """Stay until the container has ended for good and all that it held is given back.
+
+        Where nothing happens for `patience` seconds this process may become a small one: see `monitor_sleep`.
+        """
+        monitor_sleep.Drowsiness(self._loop, patience, self._sleep).begin()
         self._loop.run()
+
+    # --- sleep ---
+    def _sleep(self, patience: float) -> None:
+        """Leave this process to a small one, if nothing is under way here; returns where that is not possible."""
+        kept = self.kept()
+        if kept is not None:
+            monitor_sleep.fall_asleep(self._roots, self._loop, kept, self._watched(), patience)
+
+    def kept(self) -> Kept | None:
+        """Return what a process that takes over from this one needs to know; None while something is under way, or only this one can do it."""
+        if self._controls or self._prober is not None or not self._loop.waits_only_for(self._watched(), self._pid):
+            return None
+        streams = self._streams.kept()
+        resolver = None if self._resolver is None or not self._resolver.descriptors() else self._resolver.kept()
+        if streams is None or (resolver is None and self._resolver is not None and self._resolver.descriptors()):
+            return None
+        return {
+            "Container": self._container.id,
+            "Pid": self._pid,
+            "Started": self._started,
+            "Wait": self._wait,
+            "Listener": self._listener.fileno(),
+            "Streams": streams,
+            "Resolver": resolver,
+        }
+
+    def _watched(self) -> set[int]:
+        """Return the descriptors on which a monitor waits with nobody connected to it."""
+        resolver = () if self._resolver is None else self._resolver.descriptors()
+        return {self._listener.fileno(), *self._streams.outputs(), *resolver, *self._relayed}
+
+    def resume(self, kept: Kept, *, lost: bool) -> None:
+        """Go on where another process left off, which `kept` is of; `lost`: how the container's process ended can't be known any more."""
+        self._pid, self._started, self._wait = kept["Pid"], kept["Started"], kept["Wait"]
+        resolver = None
+        if kept["Resolver"] is not None:
+            from hyperbox.engine.dns import Resolver
+
+            resolver = Resolver(self._roots, self._container.id, -1, kept["Resolver"])
+        self._listen(resolver)
+        streams = kept["Streams"]
+        self._streams.begin(Stdio(streams["Stdin"], streams["Stdout"], streams["Stderr"], tty=streams["Tty"]))
+        if lost:
+            self._loop.after(0, lambda: self._process_ended(9))
+        else:
+            self._loop.on_exit(self._pid, self._process_ended)
+
+    # --- the process ---
 
     def _begin(self, started: tuple[int, Stdio], more: Json, *, first: bool = True) -> None:
         """Serve a process (pid, streams) that was started the first time or again, and record it with `more` changes of the state."""
         container = self._container
         pid, stdio = started
         self._roots.reached("started")
+        self._pid = pid
         self._streams.begin(stdio)
         self._started = time.monotonic()
         self._prober = prober(self._roots, container, self._loop)
@@ -129,7 +210,7 @@ class Monitor:
 
     def _resolve(self) -> None:
         """Answer the container's DNS questions where it is on a network of the user's."""
-        resolver = self._begun.prepared.resolver
+        resolver = self._resolver
         if resolver is None:
             return
         for descriptor in resolver.descriptors():
@@ -150,8 +231,10 @@ class Monitor:
                 from hyperbox.engine.relay import begin_relay  # most are never used
 
                 self._loop.unwatch(each[0])
+                self._relayed.discard(each[0])
                 begin_relay(self._loop, *each)
 
+            self._relayed.add(descriptor)
             self._loop.watch(descriptor, READ, first)
 
     def _take_waiting(self) -> None:
@@ -175,7 +258,7 @@ class Monitor:
         self._loop.watch(channel.fileno(), READ, lambda _events: self._control_ready(channel))
 
     def _accept(self, _events: int) -> None:
-        self.add_control(control.Channel(control.accept(self._begun.listener)))
+        self.add_control(control.Channel(control.accept(self._listener)))
 
     def _control_ready(self, channel: control.Channel) -> None:
         messages = channel.receive_ready()
@@ -257,7 +340,7 @@ class Monitor:
 
     def _restarts(self, code: int) -> bool:
         container = self._container
-        stopped = os.path.lexists(f"{container.folder()}/wanted")
+        stopped = self._is_wanted_stopped()
         count = container.state["RestartCount"]
         assert isinstance(count, int)
         try:
@@ -269,10 +352,16 @@ class Monitor:
         policy = record["HostConfig"].get("RestartPolicy") or {}
         return restart.restarts(policy, exit_code=code, stopped=stopped, count=count)
 
+    def _is_wanted_stopped(self) -> bool:
+        return os.path.lexists(f"{self._container.folder()}/wanted")
+
     def _restart(self) -> None:
         self._again = None
         from hyperbox.kernel import cgroups
 
+        if self._is_wanted_stopped():
+            self._finish(dict(self._container.state))
+            return
         forget_runtime_state(self._roots, self._container)
         cgroups.remove_group(cgroup_path(self._roots, self._container))
         try:
@@ -308,8 +397,8 @@ class Monitor:
     def _leave(self, removed: bool) -> None:
         from hyperbox.engine import removal
 
-        self._loop.unwatch(self._begun.listener.fileno())
-        self._begun.listener.close()
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
         if self._streams.log is not None:
             self._streams.log.close()
         unmount_root(self._roots, self._container)
@@ -320,11 +409,11 @@ class Monitor:
         self._loop.stop()
 
 
-def log_writer(roots: Roots, container: Container, loop: Loop) -> LogWriter:
+def log_writer(roots: Roots, container: Container, loop: Loop, kept: KeptLog | None) -> LogWriter:
     """Return what a container's output is logged with. Raises EngineError with docker's words."""
     options = log_options(container)
     if not options.forward:
-        return LogWriter(roots.log(container.id), options)
+        return LogWriter(roots.log(container.id), options, kept)
     from hyperbox.engine import log_forward
 
     return log_forward.begin(container, roots.log(container.id), options, loop)

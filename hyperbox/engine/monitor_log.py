@@ -15,9 +15,15 @@ from hyperbox.engine.log_records import Lines, encode, record_tail, timestamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypedDict
 
     from hyperbox.engine.log_options import LogOptions
     from hyperbox.engine.log_worker import LogWorker
+
+    class KeptLog(TypedDict):
+        Descriptor: int
+        Lines: list[list[str]]
+
 
 STREAMS = {1: "stdout", 2: "stderr"}
 # how much output is escaped at once, at most, and how much may stand beside it in the records
@@ -36,7 +42,8 @@ class LogWriter:
     # whether no more should be read from the container for now
     full = False
 
-    def __init__(self, path: str, options: LogOptions) -> None:
+    def __init__(self, path: str, options: LogOptions, kept: KeptLog | None = None) -> None:
+        """Begin a log, or go on where the process that `kept` is of (see there) has left off, with its descriptor."""
         self._path = path
         self._options = options
         self._lines = {1: Lines(), 2: Lines()}
@@ -46,7 +53,12 @@ class LogWriter:
         self._since = 0.0
         self._descriptor = -1
         self._size = 0
-        if options.driver != "none":
+        if kept is not None:
+            self._descriptor = kept["Descriptor"]
+            self._size = os.fstat(self._descriptor).st_size if self._descriptor >= 0 else 0
+            for lines, each in zip(self._lines.values(), kept["Lines"], strict=True):
+                lines.restore(each)
+        elif options.driver != "none":
             self._open()
 
     def _open(self) -> None:
@@ -90,6 +102,13 @@ class LogWriter:
     def _tail(self, stream: int) -> bytes:
         """Return what follows the text in a record of now."""
         return record_tail(STREAMS[stream], self._options.attributes, timestamp())
+
+    def kept(self) -> KeptLog | None:
+        """Return what a process that takes over from this one needs to know, nothing having been written for a while; None where none can."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        return {"Descriptor": self._descriptor, "Lines": [lines.kept() for lines in self._lines.values()]}
 
     def flush(self) -> None:
         """Log what waits for its line end: the process has ended."""

@@ -39,14 +39,21 @@ class Timer:
 class Loop:
     """Calls back when a descriptor is ready, a time has come or a child has ended, until `stop`."""
 
-    __slots__ = ("_children", "_handlers", "_poller", "_running", "_timers", "_wake_read", "_wake_write", "strays")
+    __slots__ = (
+        *("_children", "_due", "_handlers", "_poller", "_running", "_timers", "_wake_read", "_wake_write"),
+        *("strays", "touched"),
+    )
 
     def __init__(self) -> None:
         self._poller = select.poll()
         self._handlers: dict[int, OnReady] = {}
         self._timers: list[Timer] = []
+        # timers whose time has come and that are called one after the other
+        self._due: list[Timer] = []
         self._children: dict[int, OnExit] = {}
         self._running = False
+        # when a descriptor was ready last, by the monotonic clock
+        self.touched = time.monotonic()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         # children that ended before anybody asked for them: pid -> status
         self.strays: dict[int, int] = {}
@@ -82,6 +89,16 @@ class Loop:
         else:
             self._children[pid] = action
 
+    def waits_only_for(self, descriptors: set[int], child: int) -> bool:
+        """Return whether nothing but `descriptors`, all of them for reading, and the end of `child` can call back any more."""
+        watched = set(self._handlers) - {self._wake_read}
+        timers = any(timer.action is not None for timer in (*self._timers, *self._due))
+        return watched == descriptors and not timers and set(self._children) == {child}
+
+    def own_descriptors(self) -> set[int]:
+        """Return the descriptors that are the loop's alone."""
+        return {self._wake_read, self._wake_write}
+
     def stop(self) -> None:
         """Leave `run` after the present callbacks."""
         self._running = False
@@ -93,6 +110,7 @@ class Loop:
             for descriptor, events in self._poller.poll(self._patience()):
                 handler = self._handlers.get(descriptor)
                 if handler is not None and self._running:
+                    self.touched = time.monotonic()
                     handler(events)
             if self._timers:
                 self._run_timers()
@@ -105,11 +123,13 @@ class Loop:
 
     def _run_timers(self) -> None:
         present = time.monotonic()
-        due = [timer for timer in self._timers if timer.when <= present]
+        self._due = [timer for timer in self._timers if timer.when <= present]
         self._timers = [timer for timer in self._timers if timer.when > present and timer.action is not None]
-        for timer in due:
-            if timer.action is not None:
-                timer.action()
+        for timer in self._due:
+            action, timer.action = timer.action, None
+            if action is not None:
+                action()
+        self._due = []
 
     def _woken(self, _events: int) -> None:
         try:

@@ -63,10 +63,10 @@ def be_monitor(
     try:
         begun = begin(roots, container, ground)
         bundle.preload("monitor-serve")
-        monitor = new_monitor(roots, container, starter, lock, begun)
+        monitor = new_monitor(roots, container, begun)
         if data is not None:
             monitor.add_client(data, stdin=stdin)
-        monitor.start()
+        monitor.start(starter, lock, begun)
         monitor.add_control(starter)
     except (HyperBoxError, OSError) as error:
         report_failure(roots, container, starter, error)
@@ -74,12 +74,12 @@ def be_monitor(
     monitor.serve()
 
 
-def new_monitor(roots: Roots, container: Container, starter: control.Channel, lock: int, begun: Begun) -> Monitor:
+def new_monitor(roots: Roots, container: Container, begun: Begun) -> Monitor:
     """Return what serves the container. Raises EngineError where its log can't be begun; nothing but the container is left then."""
     from hyperbox.engine.monitor import Monitor
 
     try:
-        return Monitor(roots, container, starter, lock, begun)
+        return Monitor(roots, container, begun.listener)
     except BaseException:
         begun.prepared.starting.abandon()
         take_down(roots, container)

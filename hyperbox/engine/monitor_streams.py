@@ -17,8 +17,17 @@ from hyperbox.engine.monitor_process import Stdio
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypedDict
 
-    from hyperbox.engine.monitor_log import LogWriter
+    from hyperbox.engine.monitor_log import KeptLog, LogWriter
+
+    class KeptStreams(TypedDict):
+        Stdin: int
+        Stdout: int
+        Stderr: int
+        Tty: bool
+        Log: KeptLog
+
 
 HELD_BYTES = 1 << 19
 SMALL_READ = 65536
@@ -157,6 +166,23 @@ class Streams:
         self._loop.unwatch(descriptor)
         del self._outputs[descriptor]
         os.close(descriptor)
+
+    def outputs(self) -> set[int]:
+        """Return the descriptors of the process's output that are open."""
+        return set(self._outputs)
+
+    def kept(self) -> KeptStreams | None:
+        """Return what a process that takes over from this one needs to know (-1: closed); None while something is under way."""
+        log = (
+            None
+            if self.log is None or self._clients or self._paused or self._input or self._on_end
+            else self.log.kept()
+        )
+        if log is None:
+            return None
+        stdio = self.stdio
+        out, error = (each if each in self._outputs else -1 for each in (stdio.stdout, stdio.stderr))
+        return {"Stdin": stdio.stdin, "Stdout": out, "Stderr": error, "Tty": stdio.tty, "Log": log}
 
     # --- output to clients ---
     def _send(self, stream: int, data: bytes) -> None:

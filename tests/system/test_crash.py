@@ -101,8 +101,8 @@ OPERATIONS = {
 # not a command: every monitor is killed, and with `ps` the next command finds a container that says it runs and does not
 KILL_MONITORS = ["kill -9 of the monitors"]
 OPERATIONS["recovery"] = Operation(["ps", "-a"], (RUN_DETACHED, KILL_MONITORS), (["start", "crash"],), REMOVE)
-# the steps of `project rename`, at which tests/system/test_project_rename.py kills
-TESTED_ELSEWHERE = {"volume-moved", "volume-labelled"}
+# the steps of `project rename` and of a monitor's sleep, at which tests/system/test_project_rename.py and test_monitor_sleep.py kill
+TESTED_ELSEWHERE = {"volume-moved", "volume-labelled", "asleep", "awake"}
 # operations that may be repeated and then find their work done already, in docker's words
 DONE_ALREADY = re.compile(r"already (in use|exists|paused)|[Nn]o such|not found|is not (running|paused)")
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -300,4 +301,15 @@ def test_ten_at_once_on_one_project_make_it_once(hyperbox: Command, busybox: str
     assert hyperbox("compose", "-p", "ten", "ps", "-q").out.count("\n") == 1
     hyperbox("compose", "-p", "ten", "down")
     hyperbox("project", "rm", "-f", "ten")
+    assert_clean(Roots.of_environment())
+
+
+def test_a_container_is_removed_at_whatever_moment_of_its_restarts(hyperbox: Command, busybox: str) -> None:
+    script = "[ -e /ran ] && exec sleep 1000; touch /ran"
+    for number in range(16):
+        name = hyperbox("run", "-d", "--restart", "always", busybox, "sh", "-c", script).out.strip()
+        time.sleep(0.01 * number)
+        began = time.monotonic()
+        hyperbox("rm", "-f", name)
+        assert time.monotonic() - began < 20  # one that was missed was waited for 30 seconds
     assert_clean(Roots.of_environment())

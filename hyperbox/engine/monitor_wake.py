@@ -1,0 +1,99 @@
+"""A monitor that wakes: an interpreter takes over from the shell as which it slept; see `monitor_sleep`."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import os
+
+from hyperbox import bundle, files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperbox.engine.monitor_sleep import Left
+    from hyperbox.engine.state import Container, Roots
+
+
+def wake(memory: int) -> Callable[[], None]:
+    """Return what goes on as the monitor that left its state in the memory file behind the descriptor, to the end of the process.
+
+    Nothing has changed where an error is raised: it may be tried again.
+    """
+    import gc
+
+    gc.set_threshold(20_000, 20, 20)
+    bundle.install_beside(os.path.dirname(os.path.dirname(__file__)))
+    bundle.preload("monitor-wake")
+    from hyperbox import process
+    from hyperbox.engine import ahead, monitor, removal  # noqa: F401
+    from hyperbox.engine.state import Roots, read_container
+    from hyperbox.errors import NotFound
+
+    name_process()
+    left = read_left(memory)
+    data, run, cgroup, test_step = left["Roots"]
+    roots = Roots(data, run, cgroup, test_step)
+    try:
+        container = read_container(roots, left["Monitor"]["Container"])
+    except NotFound:  # removed meanwhile, by force
+        return lambda: os._exit(0)
+    patience = next_patience(left)
+    for descriptor in process.open_descriptors():
+        os.set_inheritable(descriptor, False)
+    return lambda: ahead.be_child(container, lambda: go_on(roots, container, left, patience))
+
+
+def next_patience(left: Left) -> float:
+    """Return for how long this monitor is to be idle before it sleeps again."""
+    import select
+    import time
+
+    from hyperbox.engine import monitor_sleep
+
+    slept = time.monotonic() - left["Since"]
+    if not select.epoll.fromfd(os.dup(left["Gate"])).poll(0) and slept < monitor_sleep.UNTIL:
+        return monitor_sleep.UNTIL  # woken by nothing: this shell does not wait
+    return monitor_sleep.next_patience(left["Patience"], slept)
+
+
+def go_on(roots: Roots, container: Container, left: Left, patience: float) -> None:
+    """Be the monitor, from the moment in which nobody else can be to its end."""
+    import _socket
+
+    from hyperbox.engine import monitor, monitor_sleep
+
+    kept = left["Monitor"]
+    for descriptor in left["Own"]:
+        os.close(descriptor)
+    for number in monitor_sleep.ignored_signals():
+        if number not in left["Ignored"]:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGCHLD})
+    roots.reached("awake")
+    listener = _socket.socket(fileno=kept["Listener"])
+    woken = monitor.Monitor(roots, container, listener, kept["Streams"]["Log"])
+    woken.resume(kept, lost=not is_child(kept["Pid"]))
+    woken.serve(patience)
+
+
+def is_child(pid: int) -> bool:
+    """Return whether a process is our child, be it one that has ended and was not waited for."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # against what is written there, this shell has waited for it
+        return False
+    return True
+
+
+def read_left(memory: int) -> Left:
+    """Return what `monitor_sleep.fall_asleep` wrote. Raises OSError, ValueError."""
+    text = os.pread(memory, os.fstat(memory).st_size, 0)
+    left: Left = files.loads(text.decode("utf-8", "surrogateescape"))  # type: ignore[assignment]
+    return left
+
+
+def name_process() -> None:
+    """Be called what every monitor is."""
+    with open("/proc/self/comm", "w") as file:
+        file.write("hyperbox-monitor")

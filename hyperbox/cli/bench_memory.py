@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from typing import NamedTuple
 
 CONTAINERS = 5
+# seconds after which what is idle has settled: our monitors become small after one
+SETTLED = 3.0
 # program -> the processes (as /proc/PID/comm tells them) that it keeps
 PROCESSES: dict[str, tuple[str, ...]] = {
     "hyperbox": ("hyperbox-monito",),
@@ -53,6 +56,7 @@ def memory_note(label: str, words: tuple[str, ...], image: str) -> str:
             finished = subprocess.run(run, capture_output=True, check=False, stdin=subprocess.DEVNULL)
             if finished.returncode != 0:
                 return f"not measured: memory of {label}: {finished.stderr.decode(errors='replace').strip()}"
+        time.sleep(SETTLED)
         more = kept(label)
     finally:
         subprocess.run([*words, "rm", "-f", *names], capture_output=True, check=False, stdin=subprocess.DEVNULL)

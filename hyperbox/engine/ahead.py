@@ -13,6 +13,7 @@ import os
 from hyperbox import bundle, files, process
 from hyperbox.engine import control
 from hyperbox.errors import EngineError, HyperBoxError, disk_error
+from hyperbox.kernel import moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +42,15 @@ class Ahead:
         return self.channel, self.data
 
 
-def send_ahead(roots: Roots, kind: str) -> Ahead | None:
-    """Fork a monitor for a container (CONTAINER) or an exec (EXEC) to come; None where this process should not be forked."""
+def send_ahead(roots: Roots, kind: str, *, hastened: bool = False) -> Ahead | None:
+    """Fork a monitor for a container (CONTAINER) or an exec (EXEC) to come; None where this process should not be forked.
+
+    `hastened`: this process has called `moves.hasten_moves` already.
+    """
     if process.is_heavy():
         return None
+    if not hastened:
+        moves.hasten_moves()
     ours, theirs = control.pair()
     data, their_data = control.pair()
     if os.fork() == 0:
@@ -60,10 +66,7 @@ def send_ahead(roots: Roots, kind: str) -> Ahead | None:
 def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _socket.socket) -> None:
     """Be the monitor, from just after the fork to its end."""
     bundle.preload("monitor" if kind == CONTAINER else "exec-monitor")
-    become_daemon({starter.fileno(), data.fileno()})  # before there is a thread that opens and closes descriptors
-    from hyperbox.kernel.cgroups import hasten_moves
-
-    hasten_moves()
+    become_daemon({starter.fileno(), data.fileno()})
     ground = None
     if kind == CONTAINER:
         from hyperbox.engine import monitor_setup, monitor_start

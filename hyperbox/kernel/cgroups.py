@@ -310,46 +310,6 @@ def _remove_tree(folder: str) -> None:
         return
 
 
-MOVES_KEPT_FAST = 4  # writes: each lasts a grace period on an idle machine, and what it did lasts another one
-MOVES_INTERVAL = 0.006  # seconds
-
-
-def hasten_moves() -> None:
-    """Begin now what the kernel does before it moves a process into a v1 group, so that it is done when the OCI runtime moves one.
-
-    The first such write after a pause waits for an RCU grace period, 10 ms and more; while one write follows another none waits again
-    (rcu_sync in cgroup_threadgroup_rwsem, kernel/cgroup/cgroup.c). A thread writes this process into the group in which it is already.
-    On v2 nothing is done: a runtime clones into the group, which waits for nothing.
-    """
-    if is_v2():
-        return
-    import _thread
-
-    _thread.start_new_thread(_keep_moves_fast, ())
-
-
-def _keep_moves_fast() -> None:
-    import time
-
-    try:
-        with open(own_group_file(), "wb", buffering=0) as file:
-            for _ in range(MOVES_KEPT_FAST):
-                file.write(b"0")
-                time.sleep(MOVES_INTERVAL)
-    except OSError:
-        return
-
-
-def own_group_file() -> str:
-    """Return the path of the file of processes of a v1 group in which this process is. Raises OSError where none is found."""
-    for line in read("/proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        folder = f"{ROOT}/{controllers.removeprefix('name=')}{path.rstrip('/')}"
-        if controllers and "/.." not in path and os.path.exists(f"{folder}/cgroup.procs"):
-            return f"{folder}/cgroup.procs"
-    raise FileNotFoundError(2, os.strerror(2), "/proc/self/cgroup")
-
-
 def killed_for_memory(path: str) -> bool:
     """Return whether the kernel killed something in a group for want of memory, since the group was made."""
     name = f"{path}/memory.events" if is_v2() else f"/memory{path}/memory.oom_control"

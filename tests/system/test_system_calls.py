@@ -132,3 +132,24 @@ def test_hot_commands_ask_little_of_the_kernel(hyperbox: Command, busybox: str, 
         if too_many or seen.syncs or (is_installed(hyperbox) and scattered):
             wrong.append(f"{name}: {seen}, at most {bound}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.skipif(Path("/sys/fs/cgroup/cgroup.controllers").exists(), reason="on v2 a runtime moves nothing")
+def test_the_wait_for_moves_into_groups_begins_first_of_all(
+    hyperbox: Command, busybox: str, sleeper: str, tmp_path: Path
+) -> None:
+    """It takes as long as all that comes before the runtime, so it is begun before the monitor is even forked."""
+    trace = tmp_path / "trace"
+    for words in (["run", "--rm", busybox, "true"], ["exec", sleeper, "true"]):
+        argv = ["strace", "-f", "-qq", "-o", str(trace), *hyperbox.argv, *words]
+        subprocess.run(argv, env=hyperbox.environment, check=True, capture_output=True, timeout=60)
+        lines = trace.read_text(errors="replace").splitlines()
+        group = next(index for index, line in enumerate(lines) if re.search(r"openat\(.*/cgroup\.procs", line))
+        move = next(index for index, line in enumerate(lines) if re.search(r'write\(\d+, "0", 1', line))
+        fork = next(
+            index
+            for index, line in enumerate(lines)
+            if re.search(r" v?(clone3?|fork)\(", line) and "THREAD" not in line
+        )
+        assert group < move < fork, words

@@ -1,0 +1,63 @@
+"""Moves into v1 cgroups that wait for nothing: what the kernel does before one is begun long before there is one.
+
+The first write to any `cgroup.procs` after a pause waits for an RCU grace period, 10 ms and more, and holds up all other changes of groups
+meanwhile; while one write follows another none waits again (rcu_sync in cgroup_threadgroup_rwsem, kernel/cgroup/cgroup.c). On v2 there is
+nothing to do: a runtime clones into the group, which waits for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _thread
+
+ROOT = "/sys/fs/cgroup"
+MOVES = 5  # writes: each lasts a grace period on an idle machine, and what it did lasts another one
+INTERVAL = 0.006  # seconds
+
+
+def hasten_moves() -> None:
+    """Begin the wait now, so that it is over when the OCI runtime moves a process: a thread writes this process into the group in which
+    it is already. To be called as soon as a command knows that it will start something; does nothing where that can't be done.
+    """
+    try:
+        descriptor = os.open(own_group_file(), os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    import _thread
+
+    runs = _thread.allocate_lock()
+    runs.acquire()
+    _thread.start_new_thread(_keep_moves_fast, (descriptor, runs))
+    runs.acquire()  # else this thread would keep the interpreter for the 5 ms that are its turn
+
+
+def _keep_moves_fast(descriptor: int, runs: _thread.LockType) -> None:
+    """Write again and again; the descriptor is left to the end of the process, which comes soon."""
+    import time
+
+    runs.release()
+    try:
+        for _ in range(MOVES):
+            os.write(descriptor, b"0")
+            time.sleep(INTERVAL)
+    except OSError:
+        return
+
+
+def own_group_file() -> str:
+    """Return the path of the file of processes of a v1 group in which this process is. Raises OSError where none is found."""
+    descriptor = os.open("/proc/self/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        lines = os.read(descriptor, 65536).decode().split("\n")
+    finally:
+        os.close(descriptor)
+    for line in lines:
+        _, _, named = line.partition(":")
+        controllers, _, path = named.partition(":")
+        file = f"{ROOT}/{controllers.removeprefix('name=')}{path.rstrip('/')}/cgroup.procs"
+        if controllers and "/.." not in path and os.path.exists(file):
+            return file
+    raise FileNotFoundError(2, os.strerror(2), "/proc/self/cgroup")

@@ -1,8 +1,8 @@
 """One file with the code of all modules, made by `setup install` (`bundle_making`): importing from it costs half of what files of their own do.
 
     8 bytes    the interpreter's magic number for compiled code, and 4 zero bytes
-    12 bytes   length of the loader (this module's own code), of the groups' and of the modules' index: little-endian, 32 bits each
-    loader     marshalled code; bin/hyperbox executes it as the module hyperbox.bundle and calls `install`
+    12 bytes   length of the loader, of the groups' and of the modules' index: little-endian, 32 bits each
+    loader     marshalled ((name, code), …) of the modules in LOADER; bin/hyperbox executes each and calls its `install`
     groups     marshalled {group: (offset, length)}
     index      marshalled {module: (is a package, source's path, its size, its mtime in ns, offset, length)}
     code       marshalled, each module's and each group's at its offset
@@ -12,7 +12,7 @@ import system's own work. `preload` brings a group in; what it leaves out is imp
 
 The sources stay the truth: a module whose source has another size or time than when the file was made is imported in the ordinary way, and
 so is all where the file is missing or of another interpreter. The loader imports nothing that a started interpreter has not loaded, which
-is why its annotations are strings.
+is why its annotations are strings; `os` is the light one from here on.
 """
 
 import os
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Path = Sequence[str] | None
 
 NAME = "modules.bundle"
+LOADER = ("hyperbox.light_os", "hyperbox.bundle")
 HEAD = 20
 # of the standard library: it is imported by every module of ours, and nothing else on the hot paths is a file of Python
 FOREIGN = ("__future__",)
@@ -132,6 +133,7 @@ def install(path: str, descriptor: int) -> None:
     loader, groups, index = (int.from_bytes(head[place : place + 4], "little") for place in (8, 12, 16))
     places = marshal.loads(os.pread(descriptor, groups, HEAD + loader))
     sys.meta_path.insert(0, Finder(path, places, (HEAD + loader + groups, index)))
+    preload("main")
 
 
 def install_beside(package: str) -> None:

@@ -8,7 +8,7 @@ import os
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
 
-from hyperbox.bundle import FOREIGN, HEAD, NAME
+from hyperbox.bundle import FOREIGN, HEAD, LOADER, NAME
 from hyperbox.files import write_atomic
 
 TYPE_CHECKING = False
@@ -174,7 +174,7 @@ def write(package: str) -> None:
         with open(path, encoding="utf-8") as file:
             texts[name] = file.read()
         codes[name] = compile(texts[name], path, "exec", dont_inherit=True)
-    loader = marshal.dumps(codes["hyperbox.bundle"])
+    loader = marshal.dumps(tuple((name, lean_code(texts[name], places[name][1])) for name in LOADER))
     blobs = {name: marshal.dumps(code) for name, code in codes.items()}
     joined = {}
     for group in GROUPS:

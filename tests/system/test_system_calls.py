@@ -134,6 +134,26 @@ def test_hot_commands_ask_little_of_the_kernel(hyperbox: Command, busybox: str, 
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("command", ["run", "run detached", "exec", "ps", "inspect", "images", "complete", "logs"])
+def test_hot_commands_never_load_the_whole_of_os(hyperbox: Command, busybox: str, sleeper: str, command: str) -> None:
+    if not is_installed(hyperbox):
+        pytest.skip("only an installed command begins with the light one")
+    program = Path(hyperbox.argv[0]).resolve().read_text()
+    told = "def leave(code):\n    posix.write(2, type(os).__name__.encode())\n    posix._exit(code)\n"
+    program = program.removesuffix("main()\n") + f"import os, posix\n{told}os._exit = leave\nmain()\n"
+    words = {
+        "run": ["run", "--rm", busybox, "true"],
+        "run detached": ["run", "--rm", "-d", busybox, "true"],
+        "exec": ["exec", sleeper, "true"],
+        "complete": ["__complete", "ru"],
+    }.get(command) or [command, *([sleeper] if command in ("inspect", "logs") else [])]
+    interpreter = program.splitlines()[0].removeprefix("#!").split()[0]
+    argv = [interpreter, "-IS", "-c", program, *words]
+    done = subprocess.run(argv, env=hyperbox.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("LightOs")
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.skipif(Path("/sys/fs/cgroup/cgroup.controllers").exists(), reason="on v2 a runtime moves nothing")
 def test_the_wait_for_moves_into_groups_begins_first_of_all(

@@ -18,7 +18,8 @@ def package(folder: Path) -> Path:
     (place / "__init__.py").write_text('"""Package."""\n')
     (place / "room" / "__init__.py").write_text('"""Room."""\n')
     (place / "room" / "thing.py").write_text("from __future__ import annotations\nVALUE = 'bundled'\n")
-    (place / "bundle.py").write_text((ROOT / "hyperbox" / "bundle.py").read_text())
+    for name in ("bundle.py", "light_os.py"):
+        (place / name).write_text((ROOT / "hyperbox" / name).read_text())
     return place
 
 
@@ -33,10 +34,8 @@ def value(place: Path) -> str:
 
 def started(place: Path, program: str) -> str:
     """Return what a program prints in a fresh interpreter that was started as bin/hyperbox starts one."""
-    script = (ROOT / "bin" / "hyperbox").read_text()
-    head = script.partition("bundle = f")[2].partition("    elif")[0]
-    lines = "\n".join(line.removeprefix(" " * 8) for line in f"        bundle = f{head}".splitlines())
-    program = f"import os, sys\npackages = {str(place.parent)!r}\nsys.path.append(packages)\n{lines}\n{program}"
+    script = (ROOT / "bin" / "hyperbox").read_text().partition("if sys.flags.no_site:")[0]
+    program = f"{script}\npackages = {str(place.parent)!r}\nsys.path.append(packages)\nload(packages)\n{program}"
     done = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -96,5 +95,5 @@ def test_a_group_is_loaded_at_once_but_for_changed_sources(tmp_path: Path) -> No
         "import hyperbox, hyperbox.room.other as other, hyperbox.room.thing as thing\n"
         "print(other.VALUE, thing.VALUE, thing.__spec__.parent, hyperbox.room.thing is thing, hyperbox.__path__)"
     )
-    names = ["hyperbox", "hyperbox.bundle", "hyperbox.room", "hyperbox.room.thing"]
+    names = ["hyperbox", "hyperbox.bundle", "hyperbox.light_os", "hyperbox.room", "hyperbox.room.thing"]
     assert started(place, program) == f"{names}\nchanged bundled hyperbox.room True ['{place}']"

@@ -317,9 +317,9 @@ class Start:
         if code != 0:
             runtime.delete(self._id, force=True)
             raise start_failure(_read(f"{bundle}/runtime.log"), _arguments(f"{bundle}/config.json"))
-        runtime._keep_filter(bundle, self._id)
         if self.holds:
             self._release()
+        runtime._keep_filter(bundle, self._id)
         return int(files.read_text(f"{bundle}/pid"))
 
     def _release(self) -> None:

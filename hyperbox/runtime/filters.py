@@ -1,6 +1,7 @@
 """Seccomp filters that were compiled before, so that a runtime need not compile the same profile for every container.
 
-    STATE-filters/KEY    the compiled program (an array of sock_filter, seccomp(2)) in base64, as crun's annotation wants it
+    STATE-filters/KEY    the compiled program (an array of sock_filter, seccomp(2)), made a tree (`filter_tree`), in base64 as crun's annotation
+                         wants it
 
 libseccomp takes 10-15 ms to compile docker's profile and crun 1.8 caches nothing. A key is a hash of the profile and of all that the result
 depends on: the runtime, libseccomp, the kernel. The folder lies in the runtime's folder of the engine, root's alone, gone after a reboot.
@@ -36,7 +37,7 @@ def key(profile: Json, program: str) -> str:
 
     system = os.uname()
     candidates = (program, *(path.format(system.machine) for path in LIBRARIES))
-    text = f"{system.release} {system.version} {system.machine} {[_identity(path) for path in candidates]} "
+    text = f"tree {system.release} {system.version} {system.machine} {[_identity(path) for path in candidates]} "
     return blake2b((text + files.dumps(profile)).encode("utf-8", "surrogateescape"), digest_size=24).hexdigest()
 
 
@@ -60,6 +61,8 @@ def keep(state_folder: str, name: str, source: str) -> None:
     """Keep the compiled program in the file `source` under a key. One that can't be read or is too large is not kept."""
     from binascii import b2a_base64
 
+    from hyperbox.runtime.filter_tree import as_tree
+
     place = folder(state_folder)
     try:
         with open(source, "rb") as file:
@@ -70,6 +73,6 @@ def keep(state_folder: str, name: str, source: str) -> None:
         if len(os.listdir(place)) >= KEPT:
             files.remove_tree(place)
             os.mkdir(place, 0o700)
-        files.write_atomic(f"{place}/{name}", b2a_base64(program, newline=False))
+        files.write_atomic(f"{place}/{name}", b2a_base64(as_tree(program), newline=False))
     except OSError:
         return

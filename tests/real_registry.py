@@ -11,7 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,8 +29,11 @@ HTPASSWD = "ada:$2y$05$U1hgn5JgNPB3dLDZ8wHnNO0YnRjWFrTdsZoFTdzxvdL9QT7p2VWT.\n"
 
 
 @contextmanager
-def real_registry(folder: Path, port: int, *, accounts: str = "") -> Iterator[str]:
-    """Serve a registry that keeps its content in `folder`; gives its "127.0.0.1:PORT". `accounts`: the htpasswd file that it asks by."""
+def real_registry(folder: Path, port: int, *, accounts: str = "", more: Sequence[str] = ()) -> Iterator[str]:
+    """Serve a registry that keeps its content in `folder`; gives its "127.0.0.1:PORT".
+
+    `accounts`: the htpasswd file that it asks by; `more`: lines of its configuration.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
         "version: 0.1",
@@ -41,6 +44,7 @@ def real_registry(folder: Path, port: int, *, accounts: str = "") -> Iterator[st
     if accounts:
         (folder / "accounts").write_text(accounts)
         lines.append(f"auth: {{htpasswd: {{realm: test, path: '{folder}/accounts'}}}}")
+    lines.extend(more)
     (folder / "config.yml").write_text("\n".join(lines) + "\n")
     with subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stderr=subprocess.DEVNULL) as process:
         try:
@@ -55,6 +59,7 @@ def real_registry(folder: Path, port: int, *, accounts: str = "") -> Iterator[st
             yield f"127.0.0.1:{port}"
         finally:
             process.kill()
+            process.wait()
 
 
 def send(method: str, address: str, data: bytes = b"", **headers: str) -> str:

@@ -8,7 +8,7 @@ from hyperbox.cli.configuration_file import folder, load
 from hyperbox.cli.image_transfer import known_credentials
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.image.credentials import HUB, credentials, erase_credentials, host_of, server_key, store_credentials
-from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, check
+from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, Unauthorized, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,9 +57,12 @@ def asked_account(user: str, password: str, known: str) -> tuple[str, str]:
     return user, password
 
 
-def prove(domain: str, auth: Json) -> None:
-    """Show credentials to a registry. Raises EngineError where it does not take them."""
-    registry = Registry(domain, "", auth)
+def prove(domain: str, auth: Json) -> str:
+    """Show credentials to a registry and return the identity token that its token service gives for them, or "".
+
+    Raises EngineError where it does not take them, Unauthorized where its token service doesn't.
+    """
+    registry = Registry(domain, "", auth, offline=True)
     connection = Connection(registry)
     try:
         check(connection.request("GET", registry.url("")), f"Get {registry.url('')}", 200).read()
@@ -67,9 +70,11 @@ def prove(domain: str, auth: Json) -> None:
         message = error.message
         if "no basic auth credentials" in message or message == NOT_TAKEN:
             message = f"login attempt to {registry.url('')} failed with status: 401 Unauthorized"
-        raise EngineError(message) from None
+            raise EngineError(message) from None
+        raise
     finally:
         connection.close()
+    return registry.identity
 
 
 def login(invocation: Invocation) -> int:
@@ -80,33 +85,35 @@ def login(invocation: Invocation) -> int:
     known: Json = {}
     if not user and not password:
         known = known_credentials(config, domain) or {}
-        if known.get("password") and _login_again(domain, known):
-            _keep(invocation, config, domain, str(known["username"]), str(known["password"]))
+        if known.get("password") and (identity := _login_again(domain, known)) is not None:
+            _keep(invocation, config, domain, known, identity)
             return 0
     user, password = asked_account(user, password, str(known.get("username") or ""))
-    prove(domain, {"username": user, "password": password})
-    _keep(invocation, config, domain, user, password)
+    account: Json = {"username": user, "password": password}
+    _keep(invocation, config, domain, account, prove(domain, account))
     return 0
 
 
-def _login_again(domain: str, known: Json) -> bool:
-    """Try the credentials that are kept; returns whether they still serve."""
+def _login_again(domain: str, known: Json) -> str | None:
+    """Try the credentials that are kept; returns what `prove` does, None where they don't serve any more."""
     print(
         f"Authenticating with existing credentials... [Username: {known['username']}]\n\n"
         " Info -> To login with a different account, run 'docker logout' followed by 'docker login'\n\n",
         file=sys.stderr,
     )
     try:
-        prove(domain, known)
+        return prove(domain, known)
+    except Unauthorized:
+        print("Stored credentials invalid or expired", file=sys.stderr)
     except EngineError as error:
-        print(f"Login did not succeed, error: Error response from daemon: {error.message}", file=sys.stderr)
-        return False
-    return True
+        print(f"Login did not succeed, error: {error.told}", file=sys.stderr)
+    return None
 
 
-def _keep(invocation: Invocation, config: Json, domain: str, user: str, password: str) -> None:
+def _keep(invocation: Invocation, config: Json, domain: str, account: Json, identity: str) -> None:
+    user, password = str(account["username"]), str(account["password"])
     try:
-        kept = store_credentials(folder(invocation), config, domain, user, password)
+        kept = store_credentials(folder(invocation), config, domain, user, password, identity)
     except HyperBoxError as error:
         raise HyperBoxError(f"Error saving credentials: {error.message}") from None
     if kept:

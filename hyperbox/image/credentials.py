@@ -71,7 +71,10 @@ def run_helper(name: str, verb: str, text: str, doing: str) -> str:
 
 
 def credentials(config: Json, domain: str) -> Json | None:
-    """Return {"username", "password"} or {"identitytoken"} for a registry, or None. Raises HyperBoxError where a helper fails."""
+    """Return {"username", "password"}, {"identitytoken"} or {"registrytoken"} for a registry, or None.
+
+    Raises HyperBoxError where a helper fails.
+    """
     server = server_key(domain)
     name = helper_for(config, server)
     if name:
@@ -80,8 +83,9 @@ def credentials(config: Json, domain: str) -> Json | None:
     entry = _entry(auths, server) if isinstance(auths, dict) else None
     if not isinstance(entry, dict):
         return None
-    if entry.get("identitytoken"):
-        return {"identitytoken": entry["identitytoken"]}
+    for key in ("registrytoken", "identitytoken"):
+        if entry.get(key):
+            return {key: entry[key]}
     user, password = user_and_password(entry)
     return {"username": user, "password": password} if user else None
 
@@ -109,21 +113,29 @@ def _from_helper(name: str, server: str) -> Json | None:
     return {"username": user, "password": str(answer.get("Secret") or "")} if user else None
 
 
-def store_credentials(folder: str, config: Json, domain: str, user: str, secret: str) -> str:
-    """Keep credentials; returns the path of the file where they lie unencrypted, or "" where a helper has them or nothing changed."""
+def store_credentials(folder: str, config: Json, domain: str, user: str, secret: str, identity: str = "") -> str:
+    """Keep a name and password, or an identity token in the password's place.
+
+    Returns the path of the file where a password lies unencrypted now, "" where none does: a helper has it, or it lay there before.
+    """
     server = server_key(domain)
     name = helper_for(config, server)
-    entry: Json = {} if name else {"auth": accounts.encoded(user, secret)}
+    entry: Json = {}
     if name:
-        run_helper(name, "store", json.dumps({"ServerURL": server, "Username": user, "Secret": secret}), "storing")
+        account = {"Username": TOKEN_USER, "Secret": identity} if identity else {"Username": user, "Secret": secret}
+        run_helper(name, "store", json.dumps({"ServerURL": server, **account}), "storing")
+    elif identity:
+        entry = {"auth": accounts.encoded(user, ""), "identitytoken": identity}
+    else:
+        entry = {"auth": accounts.encoded(user, secret)}
     auths = config.get("auths")
     kept = dict(auths) if isinstance(auths, dict) else {}
     known = kept.get(server)
-    if isinstance(known, dict) and user_and_password(known) == ("" if name else user, "" if name else secret):
+    if isinstance(known, dict) and user_and_password(known) == user_and_password(entry) and not identity:
         return ""
     kept[server] = entry
     write_config(folder, {**config, "auths": kept})
-    return "" if name else f"{folder}/config.json"
+    return "" if name or identity else f"{folder}/config.json"
 
 
 def erase_credentials(folder: str, config: Json, domain: str) -> None:

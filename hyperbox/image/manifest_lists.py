@@ -122,7 +122,14 @@ def fetch(connection: Connection, reference: Reference) -> tuple[bytes, str]:
     missing = f"no such manifest: {reference.canonical}"
     ping(connection, missing)
     address = registry.url(f"{registry.path}/manifests/{reference.tag or reference.digest}")
-    response = connection.request("GET", address, {"Accept": MANIFEST_TYPES})
+    try:
+        response = connection.request("GET", address, {"Accept": MANIFEST_TYPES})
+        if response.status in (401, 403):
+            check(response, missing)
+    except Unauthorized as error:
+        if error.first.startswith("unauthorized"):  # what is denied, and what a token service says, docker tells
+            raise NotFound(missing) from None
+        raise
     if response.status != 200:
         response.read(1 << 16)
         raise NotFound(missing)

@@ -141,12 +141,12 @@ def fetch_manifest(connection: Connection, reference: Reference, tag: str) -> tu
             200,
         )
     except Unauthorized as error:
-        if error.message.startswith("denied"):
+        if error.first.startswith("denied"):
             raise NotFound(
-                f"pull access denied for {reference.familiar}, repository does not exist or may require 'docker login': {error.message}"
+                f"pull access denied for {reference.familiar}, repository does not exist or may require 'docker login': {error.first}"
             ) from None
         # docker asks for the head of a manifest first
-        raise EngineError(error.message.replace('Get "http', 'Head "http', 1)) from None
+        raise EngineError(error.first.replace('Get "http', 'Head "http', 1)) from None
     data = response.read(ingest.MANIFEST_LIMIT + 1)
     if len(data) > ingest.MANIFEST_LIMIT:
         raise EngineError(f"manifest of {reference} is larger than {ingest.MANIFEST_LIMIT >> 20} MiB")

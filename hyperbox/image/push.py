@@ -33,7 +33,7 @@ def image_push(store: ImageStore, text: str, *, auth: Json | None = None, on_eve
         if any(name.startswith(start) for name, _ in store.names()):
             raise NotFound(f"tag does not exist: {reference}")
         raise NotFound(f"An image does not exist locally with the tag: {reference.familiar}")
-    registry = Registry.of(reference, auth, "pull,push")
+    registry = Registry.of(reference, auth, "push,pull")
     connection = Connection(registry)
     try:
         data, media_type = _push_content(store, connection, image_id, tell)

@@ -35,15 +35,26 @@ BUSY = (429, 500, 502, 503, 504)
 TRIES = 4
 FIRST_WAIT = 0.5  # seconds
 LONGEST_WAIT = 30.0
+# what an error document with several errors becomes
+SEVERAL = "errors:\n"
+# seconds for which a token counts at least, whatever is said of it
+SHORTEST_LIFE = 60.0
+CLIENT = "docker"  # as token services know the client
 # docker's words where a registry does not take the credentials that it was shown
 NOT_TAKEN = "unauthorized: authentication required"
+ANSWERS = 2  # tokens that are got for one request
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Unauthorized(EngineError):
-    """The registry refuses these credentials (HTTP 401, 403)."""
+    """The registry, or its token service, refuses these credentials (HTTP 401, 403)."""
 
     status = 401
+
+    @property
+    def first(self) -> str:
+        """The first of several errors, which docker goes by."""
+        return self.message.split("\n")[1] if self.message.startswith(SEVERAL) else self.message
 
 
 class Registry:
@@ -51,6 +62,7 @@ class Registry:
 
     insecure  whether TLS may be left out or unverified; None: as the registry's host is known (`registry_hosts`)
     sources   further repositories there that are read, for blobs that are mounted from them
+    offline   whether a token service is asked for an identity token as well, which `identity` is then: for login
     """
 
     def __init__(
@@ -62,6 +74,7 @@ class Registry:
         *,
         insecure: bool | None = None,
         sources: Sequence[str] = (),
+        offline: bool = False,
     ) -> None:
         self.host = "registry-1.docker.io" if domain in HUB_HOSTS else domain
         self.path = path
@@ -69,8 +82,13 @@ class Registry:
         self.actions = actions
         self.sources = sources
         self.insecure = is_insecure(self.host) if insecure is None else insecure
+        self.offline = offline
+        self.identity = ""
         self.token = ""
         self.scheme = ""
+        # the challenge that the token answers, and until when it does (time.monotonic)
+        self.challenge = ""
+        self.expires = 0.0
         self.lock = threading.Lock()
         self.context: ssl.SSLContext | None = None
         self.tls: bool | None = None if self.insecure else True
@@ -107,39 +125,75 @@ class Registry:
             return []
         return [f"repository:{self.path}:{self.actions}", *(f"repository:{source}:pull" for source in self.sources)]
 
-    def authorize(self, challenge: str, connection: Connection) -> bool:
-        """Answer a WWW-Authenticate challenge; returns whether the request may be tried again."""
-        scheme, _, rest = challenge.partition(" ")
+    def authorize(self, challenge: str, connection: Connection, request: str) -> bool:
+        """Answer a WWW-Authenticate challenge to a `request`; returns whether that may be tried again. Raises EngineError, Unauthorized."""
+        scheme, fields = parsed_challenge(challenge)
         user, password = str(self.auth.get("username", "")), str(self.auth.get("password", ""))
-        if scheme.lower() == "basic":
+        if scheme == "basic":
             if not user or self.token:
                 return False
             self.scheme, self.token = "Basic", base64.b64encode(f"{user}:{password}".encode()).decode()
             return True
-        if scheme.lower() != "bearer":
+        if scheme != "bearer":
             return False
-        fields = urllib.request.parse_keqv_list(urllib.request.parse_http_list(rest))
+        given = str(self.auth.get("registrytoken", ""))
+        if given:
+            again = self.token != given
+            self.scheme, self.token = "Bearer", given
+            return again
+        self.scheme, self.token = "Bearer", self._fetch_token(fields, connection, request)
+        self.challenge = challenge
+        return bool(self.token)
+
+    def _fetch_token(self, fields: Mapping[str, str], connection: Connection, request: str) -> str:
+        """Return a token of the service that a challenge names."""
         realm = fields.get("realm", "")
         if urllib.parse.urlsplit(realm).scheme not in ("https", "http" if not self.secure else "https"):
             raise EngineError(f"registry {self.host} names a token service that is not secure: {realm!r}")
-        query: dict[str, object] = {"service": fields.get("service", ""), "scope": self.scopes()}
-        headers = {}
+        address, headers, body = self._token_request(realm, fields.get("service", ""))
+        try:
+            status, answer = connection.simple("POST" if body else "GET", address, headers, body)
+        except EngineError as error:
+            raise EngineError(f"{request}: {error.message}") from None
+        if not 200 <= status < 300:
+            raise Unauthorized(f"{request}: {refusal(status, '', answer)}")
+        try:
+            value = json.loads(answer)
+        except ValueError as error:
+            raise EngineError(f"{request}: unable to decode token response: {error}") from None
+        value = value if isinstance(value, dict) else {}
+        token = str(value.get("token") or value.get("access_token") or "")
+        if not token:
+            raise EngineError(f"{request}: authorization server did not include a token in the response")
+        life = value.get("expires_in")
+        self.expires = time.monotonic() + max(SHORTEST_LIFE, float(life) if isinstance(life, (int, float)) else 0.0)
+        self.identity = str(value.get("refresh_token") or "") if self.offline else ""
+        return token
+
+    def _token_request(self, realm: str, service: str) -> tuple[str, dict[str, str], bytes | None]:
+        """Return (address, headers, body) of the request for a token; without a body it is a GET."""
         identity = str(self.auth.get("identitytoken", ""))
-        body = None
         if identity:
-            asked = {"grant_type": "refresh_token", "refresh_token": identity, "client_id": "hyperbox"}
-            body = urllib.parse.urlencode({**query, "scope": " ".join(self.scopes()), **asked}).encode()
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        elif user:
-            headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+            asked = {"grant_type": "refresh_token", "refresh_token": identity, "client_id": CLIENT}
+            form = urllib.parse.urlencode({**asked, "service": service, "scope": " ".join(self.scopes())})
+            return realm, {"Content-Type": "application/x-www-form-urlencoded"}, form.encode()
+        query: dict[str, object] = {"service": service, "scope": self.scopes()}
+        headers = {}
+        user = str(self.auth.get("username", ""))
+        if user:
+            account = f"{user}:{self.auth.get('password', '')}"
+            headers["Authorization"] = "Basic " + base64.b64encode(account.encode()).decode()
             query["account"] = user
-        address = realm if body else f"{realm}?{urllib.parse.urlencode(query, doseq=True)}"
-        status, answer = connection.simple("POST" if body else "GET", address, headers, body)
-        if status != 200:
-            raise Unauthorized(f"Get {json.dumps(address)}: unauthorized: incorrect username or password")
-        value = json.loads(answer)
-        self.scheme, self.token = "Bearer", str(value.get("token") or value.get("access_token") or "")
-        return bool(self.token)
+        if self.offline:
+            query |= {"offline_token": "true", "client_id": CLIENT}
+        return f"{realm}?{urllib.parse.urlencode(sorted(query.items()), doseq=True)}", headers, None
+
+
+def parsed_challenge(text: str) -> tuple[str, dict[str, str]]:
+    """Return the scheme (lower case) and the fields of a WWW-Authenticate header (RFC 9110)."""
+    scheme, _, rest = text.partition(" ")
+    parts = [part for part in urllib.request.parse_http_list(rest) if "=" in part]
+    return scheme.lower(), urllib.request.parse_keqv_list(parts)
 
 
 class Connection:
@@ -203,9 +257,12 @@ class Connection:
         """Send a request with the registry's credentials, following redirects and answering one challenge."""
         registry = self.registry
         own_host = urllib.parse.urlsplit(address).netloc
-        tries = 1
+        tries, answered = 1, 0
         for _ in range(8 + TRIES):
+            named = f"{method.capitalize()} {json.dumps(address)}"
             sent = {"User-Agent": "docker/28.5 hyperbox", **(headers or {})}
+            if registry.challenge and time.monotonic() > registry.expires:
+                registry.authorize(registry.challenge, self, named)
             if registry.token and urllib.parse.urlsplit(address).netloc == own_host:
                 sent["Authorization"] = f"{registry.scheme} {registry.token}"
             response = self._send(method, address, sent, body)
@@ -225,15 +282,26 @@ class Connection:
                 continue
             if response.status == 401 and not hasattr(body, "read"):
                 challenge = response.headers.get("WWW-Authenticate", "")
-                response.read()
-                had_token = bool(registry.token) and registry.scheme == "Bearer"
-                if registry.authorize(challenge, self) and not (had_token and registry.scheme == "Basic"):
+                had_token = sent.get("Authorization", "").startswith("Bearer ")
+                if had_token and not worth_another_token(challenge, answered):
+                    return response
+                told = response.read()
+                if registry.authorize(challenge, self, named) and not (had_token and registry.scheme == "Basic"):
+                    answered += 1
                     continue
-                if registry.token and registry.scheme == "Basic":
+                if registry.scheme == "Bearer":
+                    raise Unauthorized(refusal(401, challenge, told))
+                if registry.token:
                     raise Unauthorized(NOT_TAKEN)
-                raise Unauthorized(f"{method.capitalize()} {json.dumps(address)}: no basic auth credentials")
+                raise Unauthorized(f"{named}: no basic auth credentials")
             return response
         raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")
+
+
+def worth_another_token(challenge: str, answered: int) -> bool:
+    """Return whether a registry that has refused a token may take a new one: not where it wants more than the account may."""
+    scheme, fields = parsed_challenge(challenge)
+    return scheme != "bearer" or (fields.get("error") != "insufficient_scope" and answered < ANSWERS)
 
 
 def waiting_time(response: http.client.HTTPResponse, tries: int) -> float | None:
@@ -267,22 +335,44 @@ def check(response: http.client.HTTPResponse, what: str, *accepted: int) -> http
     if response.status in accepted:
         return response
     body = response.read(1 << 16)
+    if response.status in (401, 403):
+        raise Unauthorized(refusal(response.status, response.headers.get("WWW-Authenticate", ""), body))
     message = registry_message(body) or f"received unexpected HTTP status: {response.status} {response.reason}"
     if response.status == 404:
         raise NotFound(f"{what}: {message}")
-    if response.status in (401, 403):
-        raise Unauthorized(message)
     if response.status == 429:
         raise EngineError(f"toomanyrequests: {message}")
     raise EngineError(f"{what}: {message}")
 
 
+# the error of a Bearer challenge (RFC 6750) -> docker's words
+REFUSED = {
+    "invalid_token": NOT_TAKEN,
+    "insufficient_scope": "denied: requested access to the resource is denied",
+}
+
+
+def refusal(status: int, challenge: str, body: bytes) -> str:
+    """Return docker's words for a request that was refused: what the challenge says and what the error document does."""
+    scheme, fields = parsed_challenge(challenge)
+    said = [REFUSED[fields["error"]]] if scheme == "bearer" and fields.get("error") in REFUSED else []
+    document = registry_message(body)
+    said += [line for line in document.split("\n") if line]
+    if not said:
+        reason = http.client.responses.get(status, "")
+        return NOT_TAKEN if status == 401 else f"received unexpected HTTP status: {status} {reason}"
+    return said[0] if len(said) == 1 else SEVERAL + "".join(f"{line}\n" for line in said)
+
+
 def registry_message(body: bytes) -> str:
-    """Return "code: message" of a registry's error document, or "" where it is none."""
+    """Return "code: message" of a registry's error document, in lines, or "" where it is none."""
     try:
-        errors = json.loads(body)["errors"]
+        document = json.loads(body)
+        if document.get("details"):
+            return f"unauthorized: {document['details']}"  # Docker Hub's
+        errors = document["errors"]
         return "\n".join(
             f"{str(error['code']).lower().replace('_', ' ')}: {error.get('message', '')}" for error in errors
         )
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ""

@@ -2,8 +2,9 @@
 
 A scenario is a file in registry/: one command line a line without the word `docker`, as a shell splits it; "#" begins a comment, a line
 "| TEXT" gives stdin to the next command. REGISTRY is an open registry with the images of `IMAGES`, GUARDED one that asks for a name and a
-password, SEARCH a server of /v1/search, CONFIG the folder of config.json, which holds what the scenario's "config" line says. What the real
-docker did is in golden/docker/registry/NAME.json:
+password, SEARCH a server of /v1/search, TOKENED a registry that wants tokens of TOKENS (tests/token_server.py), CONFIG the folder of
+config.json, which holds what the scenario's "config" line says. "asked" shows what TOKENS was asked for since the last time, "stale N" lets it
+give N tokens that are too old. What the real docker did is in golden/docker/registry/NAME.json:
 
     python3 tests/compat/registry_scenarios.py [--only NAME] DOCKER…      DOCKER: a command that runs docker
 
@@ -30,11 +31,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.real_registry import HTPASSWD, put_image, real_registry
+from tests.token_server import Tokens, registry_lines, token_server
 
 FOLDER = Path(__file__).resolve().parent / "registry"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden/docker/registry"
 HELPERS = Path("/tmp/hb-registry-helpers")
-PLACES = {"REGISTRY": "127.0.0.1:5987", "GUARDED": "127.0.0.1:5988", "SEARCH": "127.0.0.1:5986"}
+PLACES = {
+    "REGISTRY": "127.0.0.1:5987",
+    "GUARDED": "127.0.0.1:5988",
+    "SEARCH": "127.0.0.1:5986",
+    "TOKENED": "127.0.0.1:5985",
+    "TOKENS": "127.0.0.1:5984",
+}
 # a helper that keeps credentials in a file, and one that fails
 HELPER = """#!/bin/sh
 kept=/tmp/hb-registry-helpers/kept
@@ -98,15 +106,24 @@ def search_server() -> Iterator[None]:
         thread.join()
 
 
+def port(place: str) -> int:
+    """Return a place's port."""
+    return int(PLACES[place].partition(":")[2])
+
+
 @contextmanager
-def servers(folder: Path) -> Iterator[None]:
-    """Serve what scenarios speak with, the registry filled."""
+def servers(folder: Path) -> Iterator[Tokens]:
+    """Serve what scenarios speak with, the registries filled; gives the token service."""
     with ExitStack() as stack:
-        host = stack.enter_context(real_registry(folder / "open", int(PLACES["REGISTRY"].partition(":")[2])))
-        stack.enter_context(
-            real_registry(folder / "guarded", int(PLACES["GUARDED"].partition(":")[2]), accounts=HTPASSWD)
-        )
+        host = stack.enter_context(real_registry(folder / "open", port("REGISTRY")))
+        stack.enter_context(real_registry(folder / "guarded", port("GUARDED"), accounts=HTPASSWD))
         stack.enter_context(search_server())
+        tokens = stack.enter_context(token_server(folder / "tokens", port("TOKENS")))
+        with real_registry(folder / "tokened", port("TOKENED")) as unguarded:
+            for name in ("open/one:1", "hb/one:1", "hb/two:1"):
+                put_image(unguarded, name, {"a": b"for a token\n"})
+        lines = registry_lines(tokens, port("TOKENS"))
+        stack.enter_context(real_registry(folder / "tokened", port("TOKENED"), more=lines))
         put_image(host, "hb/multi:amd64", {"a": b"hello\n"})
         put_image(host, "hb/multi:arm64", {"a": b"hello\n"}, architecture="arm64", variant="v8")
         put_image(host, "hb/multi:oci", {"a": b"hello\n"}, oci=True)
@@ -117,7 +134,7 @@ def servers(folder: Path) -> Iterator[None]:
             path.write_text(text)
             path.chmod(0o755)
         try:
-            yield
+            yield tokens
         finally:
             shutil.rmtree(HELPERS, ignore_errors=True)
 
@@ -138,8 +155,13 @@ def steps(name: str) -> Iterator[tuple[list[str], str]]:
             stdin = ""
 
 
-def run_step(docker: Sequence[str], config: Path, command: Sequence[str], stdin: str) -> Case:
+def run_step(docker: Sequence[str], config: Path, command: Sequence[str], stdin: str, tokens: Tokens) -> Case:
     """Run one step and return what it did, with the places by their names."""
+    if command[0] in ("asked", "stale"):
+        asked = "".join(sorted({" ".join(row) + "\n" for row in tokens.asked}))
+        tokens.asked.clear()
+        tokens.stale = int(command[1]) if command[0] == "stale" else 0
+        return {"command": list(command), "stdout": asked if command[0] == "asked" else "", "stderr": "", "code": 0}
 
     def placed(text: str) -> str:
         for place, address in PLACES.items():
@@ -187,10 +209,10 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "--only":
         wanted, arguments = [arguments[1]], arguments[2:]
     for name in wanted:
-        with tempfile.TemporaryDirectory(dir="/tmp") as folder, servers(Path(folder)):
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder, servers(Path(folder)) as tokens:
             config = Path(folder, "client")
             config.mkdir()
-            cases = [run_step(arguments, config, command, stdin) for command, stdin in steps(name)]
+            cases = [run_step(arguments, config, command, stdin, tokens) for command, stdin in steps(name)]
         lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
         GOLDEN.mkdir(parents=True, exist_ok=True)
         (GOLDEN / f"{name}.json").write_text(f"[\n{lines}\n]\n")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from hyperbox.build.api import Event
     from hyperbox.cli.build_progress import Printer
+    from hyperbox.cli.compose_progress import StepProgress
     from hyperbox.grammar.parse import Invocation
     from hyperbox.project.desired import ServiceWish
 
@@ -61,7 +62,8 @@ def build(invocation: Invocation) -> int:
     if flags["check"]:
         return _check(found, names, options)
     if names and not invocation.globals.get("dry-run"):
-        build_services(found, names, options, quiet=bool(flags["quiet"]))
+        with step_progress(invocation) as progress:
+            build_services(found, names, options, progress, quiet=bool(flags["quiet"]))
     return 0
 
 
@@ -128,10 +130,11 @@ def _check_loops(waits: Mapping[str, set[str]]) -> None:
             raise ComposeError(f"infinite loop from {name} to {other}")
 
 
-def build_services(found: Session, names: Sequence[str], options: Options, *, quiet: bool = False) -> dict[str, str]:
+def build_services(
+    found: Session, names: Sequence[str], options: Options, progress: StepProgress, *, quiet: bool = False
+) -> dict[str, str]:
     """Build services, and those that they build on; returns service -> image id. Raises ComposeError with the first failure's words."""
     waits = with_contexts(found, names)
-    progress = step_progress(found.invocation)
     silent = quiet or progress.mode == "quiet"
     shown = None if silent else printer(progress.mode)
     lock = threading.Lock()
@@ -145,7 +148,7 @@ def build_services(found: Session, names: Sequence[str], options: Options, *, qu
             shown.close()
     if failures:
         raise failures[0]
-    if not silent:
+    if not silent or found.invocation.path != "compose build":
         for name in sorted({wish_of(found, name).image for name in waits}):
             progress.event(StepEvent(name, "Built", "done"))
     return images

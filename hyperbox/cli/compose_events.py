@@ -94,18 +94,18 @@ def export(invocation: Invocation) -> int:
     row = _of_service(invocation)
     invocation.arguments[:] = [row.container_id]
     target = str(invocation.flags["output"])
-    tell = step_progress(invocation).event
     said = f"export {row.name} to {target}"
-    if invocation.globals.get("dry-run"):
-        tell(StepEvent(row.name, "Exporting", "working", said))
-        tell(StepEvent(row.name, "Exported", "done", said))
-        return 0
-    folder = os.path.dirname(target) or "."
-    if target and not os.path.isdir(folder):
-        raise ComposeError(f'failed to export container: invalid output path: directory "{folder}" does not exist')
-    if target:
-        tell(StepEvent(row.name, "Exporting", "working", said))
-    return copy.export(invocation)
+    with step_progress(invocation) as progress:
+        if progress.dry_run:
+            progress.event(StepEvent(row.name, "Exporting", "working", said))
+            progress.event(StepEvent(row.name, "Exported", "done", said))
+            return 0
+        folder = os.path.dirname(target) or "."
+        if target and not os.path.isdir(folder):
+            raise ComposeError(f'failed to export container: invalid output path: directory "{folder}" does not exist')
+        if target:
+            progress.event(StepEvent(row.name, "Exporting", "working", said))
+        return copy.export(invocation)
 
 
 def commit(invocation: Invocation) -> int:
@@ -114,11 +114,11 @@ def commit(invocation: Invocation) -> int:
 
     row = _of_service(invocation)
     invocation.arguments[0] = row.container_id
-    tell = step_progress(invocation).event
-    tell(StepEvent(row.name, "Committing", "working", f"Commit {row.name}"))
-    if invocation.globals.get("dry-run"):
-        tell(StepEvent(row.name, "Committed", "done", f"Commit {row.name}"))
-        return 0
-    image_id = copy.commit_container(invocation)
-    tell(StepEvent(row.name, f"Committed as {image_id}", "done", f"Commit {row.name}"))
+    with step_progress(invocation) as progress:
+        progress.event(StepEvent(row.name, "Committing", "working", f"Commit {row.name}"))
+        if progress.dry_run:
+            progress.event(StepEvent(row.name, "Committed", "done", f"Commit {row.name}"))
+            return 0
+        image_id = copy.commit_container(invocation)
+        progress.event(StepEvent(row.name, f"Committed as {image_id}", "done", f"Commit {row.name}"))
     return 0

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 
+from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import containers_named, session, session_by_name, warner
 from hyperbox.cli.compose_up import PULL
 from hyperbox.errors import ComposeError, EngineError, NotFound
@@ -13,6 +14,7 @@ from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hyperbox.cli.compose_progress import StepProgress
     from hyperbox.cli.compose_project import Session
     from hyperbox.engine.api import ContainerSpec
     from hyperbox.grammar.parse import Invocation
@@ -109,21 +111,21 @@ def copy(invocation: Invocation) -> int:
         raise ComposeError(f'no container found for service "{service}"')
     if from_service:
         rows = rows[:1]
-    from hyperbox.cli.compose_progress import step_progress
     from hyperbox.plan.execute import StepEvent
 
-    tell = step_progress(invocation).event
-    invocation.flags["quiet"] = True
-    for row in rows:
-        said = f"copy {row.name}:{from_path} to {target}" if from_service else f"copy {source} to {row.name}:{to_path}"
-        tell(StepEvent(row.name, "Copying", "working", said))
-        if invocation.globals.get("dry-run"):
-            pass
-        elif from_service:
-            containers.copy_out(found.engine, invocation, row.container_id, from_path, to_path)
-        else:
-            containers.copy_in(found.engine, invocation, from_path, row.container_id, to_path)
-        tell(StepEvent(row.name, "Copied", "done", said))
+    invocation.flags["quiet"] = invocation.given["quiet"] = True
+    with step_progress(invocation) as progress:
+        for row in rows:
+            words = (f"{row.name}:{from_path}", target) if from_service else (source, f"{row.name}:{to_path}")
+            said = f"copy {words[0]} to {words[1]}"
+            progress.event(StepEvent(row.name, "Copying", "working", said))
+            if progress.dry_run:
+                pass
+            elif from_service:
+                containers.copy_out(found.engine, invocation, row.container_id, from_path, to_path)
+            else:
+                containers.copy_in(found.engine, invocation, from_path, row.container_id, to_path)
+            progress.event(StepEvent(row.name, "Copied", "done", said))
     return 0
 
 
@@ -149,7 +151,7 @@ def run(invocation: Invocation) -> int:
         return 0
     settle_security(found, spec)
     prepared = Prepared(spec, tuple(files), ignored_owners(found.desired, wish))
-    container_id = create(preparer(found, image_ids), prepared).container_id
+    container_id = create(preparer(found, image_ids, progress=None), prepared).container_id
     if invocation.flags["detach"]:
         engine.container_start(container_id)
         sys.stdout.write(f"{container_id}\n")
@@ -196,43 +198,79 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
 def prepare(found: Session, service: str) -> dict[str, str]:
     """Have the images, networks, volumes and (but for --no-deps) the dependencies that a service needs; returns the images' ids."""
     from hyperbox.cli.compose_images import ensure_images
-    from hyperbox.cli.compose_up import carry_out, check_models, with_providers
+    from hyperbox.cli.compose_up import check_models
     from hyperbox.plan.order import selected
+
+    flags = found.invocation.flags
+    check_models(found)
+    names = selected(found.desired, [service], no_deps=bool(flags["no-deps"]))
+    policy = str(flags["pull"]) if "pull" in found.invocation.given else ""
+    build = bool(flags["build"])
+    with step_progress(found.invocation, "Creating") as progress:
+        others = [name for name in names if name != service]
+        image_ids = ensure_images(found, others, progress, policy=policy, build=build)
+        found = _make_surroundings(found, service, names, image_ids, progress)
+    if others and not found.invocation.globals.get("dry-run"):
+        _start_dependencies(found, service, names, image_ids)
+    with step_progress(found.invocation) as progress:
+        image_ids.update(ensure_images(found, [service], progress, policy=policy, build=build))
+    if found.invocation.globals.get("dry-run") and not flags["detach"]:
+        raise ComposeError("interactive run is not supported in dry-run mode")
+    return image_ids
+
+
+def _make_surroundings(
+    found: Session, service: str, names: list[str], image_ids: dict[str, str], progress: StepProgress
+) -> Session:
+    """Make networks, volumes and the dependencies' containers; returns the session in which the service has its providers' variables."""
+    from hyperbox.cli.compose_up import carry_out, with_providers
     from hyperbox.plan.ownership import tell_foreign
     from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up
 
-    flags = found.invocation.flags
-    no_deps = bool(flags["no-deps"])
-    check_models(found)
-    names = selected(found.desired, [service], no_deps=no_deps)
-    policy = str(flags["pull"]) if "pull" in found.invocation.given else ""
-    image_ids = ensure_images(found, names, policy=policy, build=bool(flags["build"]))
-    dependencies = [name for name in names if name != service]
+    flags, show = found.invocation.flags, not found.invocation.flags["quiet"]
+    dependencies = tuple(name for name in names if name != service)
     if dependencies:
         options = UpOptions(
-            services=tuple(dependencies), image_ids=image_ids, remove_orphans=bool(flags["remove-orphans"])
+            services=dependencies,
+            image_ids=image_ids,
+            remove_orphans=bool(flags["remove-orphans"]),
+            start=progress.dry_run,  # what is only pretended can't be started later
         )
-        found = with_providers(found, dependencies, show=not flags["quiet"])
-        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, show=not flags["quiet"])
-        healthy = [
-            one.service for one in found.desired.services[service].depends_on if one.condition != "service_started"
-        ]
-        if healthy:
-            from hyperbox.cli.compose_wait import wait_until_up
-
-            try:
-                wait_until_up(found, healthy, 0, show=False)
-            except ComposeError as error:
-                raise ComposeError(f"dependency failed to start: {error.message}") from None
+        found = with_providers(found, list(dependencies), progress if show else None)
+        plan = reconcile_up(found.desired, found.observe(), options)
+        carry_out(found, plan, image_ids, progress=progress, show=show)
     observed = found.observe()
     tell_foreign(found.desired, observed, warner(found.invocation))
     up = Up(found.desired, observed, UpOptions())
     up.networks([service])
     up.volumes([service])
-    carry_out(found, up.builder.plan(), image_ids, show=not flags["quiet"])
-    if found.invocation.globals.get("dry-run") and not flags["detach"]:
-        raise ComposeError("interactive run is not supported in dry-run mode")
-    return image_ids
+    carry_out(found, up.builder.plan(), image_ids, progress=progress, show=show)
+    return found
+
+
+def _start_dependencies(found: Session, service: str, names: list[str], image_ids: dict[str, str]) -> None:
+    """Start what a service depends on, and wait for what it waits for. Raises ComposeError."""
+    from hyperbox.cli.compose_up import carry_out
+    from hyperbox.plan.execute import optional_warning
+    from hyperbox.plan.operations import without_kept
+    from hyperbox.plan.reconcile import UpOptions, reconcile_up
+    from hyperbox.plan.wait import wait_for
+
+    dependencies = tuple(name for name in names if name != service)
+    options = UpOptions(services=dependencies, image_ids=image_ids, recreate="never", recreate_dependencies="never")
+    plan = without_kept(reconcile_up(found.desired, found.observe(), options))
+    with step_progress(found.invocation, "Running") as progress:
+        carry_out(found, plan, image_ids, progress=progress, show=not found.invocation.flags["quiet"])
+    for dependency in found.desired.services[service].depends_on:
+        if dependency.condition == "service_started":
+            continue
+        for row in found.containers([dependency.service]):
+            try:
+                wait_for(found.engine, row.container_id, dependency.condition)
+            except ComposeError as error:
+                if dependency.required:
+                    raise
+                warner(found.invocation)(optional_warning(dependency.service, error.message))
 
 
 def one_off(

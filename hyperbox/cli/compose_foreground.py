@@ -10,7 +10,7 @@ import time
 from typing import NoReturn
 
 from hyperbox.cli.compose_logs import LogOptions, Prefixes, fork_follower, short_name, write_line
-from hyperbox.cli.compose_progress import use_color
+from hyperbox.cli.compose_progress import step_progress, use_color
 from hyperbox.cli.compose_project import Session, timeout_of
 from hyperbox.cli.compose_up import carry_out
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
@@ -87,11 +87,13 @@ class Foreground:
 
     def watch(self) -> None:
         """Return when all containers that are followed have ended, or one whose end ends all. Raises what starting them raised."""
-        while self.followers or self.starter:
+        expected = set(selected(self.found.desired, self.found.invocation.arguments))
+        while self.starter or any(row.service in expected for row in self.followers.values()):
             pid, _ = os.waitpid(-1, 0)
             if pid == self.starter:
                 self.starter = 0
                 _raise_outcome(self.outcome)
+                self._drop_idle()  # nobody is going to start these
             row = self.followers.pop(pid, None)
             if row is not None and self._ended(row):
                 return
@@ -176,7 +178,8 @@ class Foreground:
                     continue
         else:
             observed = found.observe()
-            carry_out(found, reconcile_states(found.desired, observed, (), "stop", timeout_of(found.invocation)))
+            plan = reconcile_states(found.desired, observed, (), "stop", timeout_of(found.invocation))
+            carry_out(found, plan, progress=step_progress(found.invocation, lines=True))
         deadline = time.monotonic() + 5
         while self.followers and time.monotonic() < deadline:
             pid, _ = os.waitpid(-1, os.WNOHANG)

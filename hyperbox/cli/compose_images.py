@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 
-from hyperbox.cli.compose_progress import step_progress
+from hyperbox.cli.compose_progress import step_progress, transfer_event
 from hyperbox.cli.compose_project import Session, session
 from hyperbox.errors import ComposeError, EngineError, NotFound
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from hyperbox.cli.compose_progress import StepProgress
+    from hyperbox.compose.model import Json
     from hyperbox.grammar.parse import Invocation
     from hyperbox.project.desired import ServiceWish
 
@@ -25,20 +27,42 @@ def image_id_of(found: Session, image: str) -> str:
         return ""
 
 
-def pull_image(found: Session, service: str, image: str, platform: str, *, failed: str = "Error") -> str:
+def pull_image(
+    found: Session, service: str, image: str, platform: str, progress: StepProgress, *, failed: str = "Error"
+) -> str:
     """Pull one service's image with its progress as docker compose shows it, a failure as `failed`; returns the image's id."""
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
-    progress = step_progress(found.invocation)
-    progress.event(StepEvent(service, "", "working", "Pulling"))
     reference = user_reference(image)
+    progress.event(StepEvent(service, "", "working", "Pulling"))
+    auth = auth_for(found.invocation, reference.domain)
     try:
-        image_id = found.engine.image_pull(image, platform=platform, auth=auth_for(found.invocation, reference.domain))
+        image_id = found.engine.image_pull(
+            image, platform=platform, auth=auth, on_event=layers(found, progress, service)
+        )
     except EngineError as error:
-        progress.event(StepEvent(service, error.message, "error", failed))
+        progress.event(StepEvent(service, error.message, failed.lower(), failed))
         raise
     progress.event(StepEvent(service, "", "done", "Pulled"))
     return image_id
+
+
+def layers(found: Session, progress: StepProgress, service: str) -> Callable[[Json], None] | None:
+    """Return what tells of an image's layers below the line of a service; None where nothing is to be told."""
+    flags = found.invocation.flags
+    if (
+        progress.mode == "quiet"
+        or flags.get("quiet-pull")
+        or (found.invocation.path == "compose pull" and flags["quiet"])
+    ):
+        return None
+
+    def tell(event: Json) -> None:
+        step = transfer_event(event, parent=service)
+        if step is not None:
+            progress.event(step)
+
+    return tell
 
 
 def policy_of(wish: ServiceWish, given: str) -> str:
@@ -106,18 +130,19 @@ def platform_parts(text: str) -> tuple[str, str]:
         raise ComposeError(said) from None
 
 
-def ensure_volume_images(found: Session, services: Sequence[str]) -> None:
+def ensure_volume_images(found: Session, services: Sequence[str], progress: StepProgress) -> None:
     """Pull the images that are mounted as volumes and are not there. Raises EngineError."""
     for name in services:
         rows = found.desired.services[name].definition.get("volumes")
         for index, row in enumerate(rows if isinstance(rows, list) else []):
             if row.get("type") == "image" and not image_id_of(found, str(row["source"])):
-                pull_image(found, f"{name}:volume {index}", str(row["source"]), "")
+                pull_image(found, f"{name}:volume {index}", str(row["source"]), "", progress)
 
 
 def ensure_images(
     found: Session,
     services: Sequence[str],
+    progress: StepProgress,
     *,
     policy: str = "",
     build: bool = False,
@@ -125,9 +150,21 @@ def ensure_images(
 ) -> dict[str, str]:
     """Have the services' images: built where they can be (`build`: anew), pulled where they are missing or by policy.
 
-    Returns service -> image id. Raises ComposeError or NotFound naming an image that is not to be had.
+    What is built is told to `progress`; pulls have a display of their own before that, as with docker compose. Returns service -> image id.
+    Raises ComposeError or NotFound naming an image that is not to be had.
     """
     services = [name for name in services if not found.desired.services[name].definition.get("provider")]
+    with step_progress(found.invocation, "Running") as pulling:
+        by_image, to_build = _present_images(found, services, pulling, policy, build=build, no_build=no_build)
+    if to_build:
+        by_image.update(built(found, to_build, progress, quiet=bool(found.invocation.flags.get("quiet-build"))))
+    return {name: by_image[found.desired.services[name].image] for name in services}
+
+
+def _present_images(
+    found: Session, services: Sequence[str], progress: StepProgress, policy: str, *, build: bool, no_build: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Return the ids of the images that are there or could be pulled, and the services whose images are to be built."""
     by_image: dict[str, str] = {}
     to_build: list[str] = []
     for name in services:
@@ -135,7 +172,7 @@ def ensure_images(
         if wish.image in by_image:
             continue
         if wish.definition.get("build"):
-            by_image[wish.image] = image_to_build(found, wish, policy, build=build, no_build=no_build)
+            by_image[wish.image] = image_to_build(found, wish, progress, policy, build=build, no_build=no_build)
             if not by_image[wish.image]:
                 to_build.append(name)
             continue
@@ -144,11 +181,9 @@ def ensure_images(
         if not image_id and when == "never":
             raise no_such_image(wish.image)
         platform = str(wish.definition.get("platform") or "")
-        by_image[wish.image] = image_id or pull_image(found, wish.name, wish.image, platform)
-    ensure_volume_images(found, services)
-    if to_build:
-        by_image.update(built(found, to_build, quiet=bool(found.invocation.flags.get("quiet-build"))))
-    return {name: by_image[found.desired.services[name].image] for name in services}
+        by_image[wish.image] = image_id or pull_image(found, wish.name, wish.image, platform, progress)
+    ensure_volume_images(found, services, progress)
+    return by_image, to_build
 
 
 def no_such_image(image: str) -> NotFound:
@@ -156,7 +191,9 @@ def no_such_image(image: str) -> NotFound:
     return NotFound(f"No such image: {image if ':' in image.rpartition('/')[2] else image + ':latest'}")
 
 
-def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: bool, no_build: bool) -> str:
+def image_to_build(
+    found: Session, wish: ServiceWish, progress: StepProgress, policy: str, *, build: bool, no_build: bool
+) -> str:
     """Return the id of the image of a service that can be built, or "" where it is to be built now."""
     own = str(wish.definition.get("pull_policy") or "")
     if no_build:
@@ -170,27 +207,27 @@ def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: boo
     image_id = image_id_of(found, wish.image)
     named = wish.definition.get("image") == wish.image
     if named and (when == "always" or (when == "missing" and not image_id)):
-        return pull_or_leave(found, wish) or image_id
+        return pull_or_leave(found, wish, progress) or image_id
     return image_id
 
 
-def pull_or_leave(found: Session, wish: ServiceWish) -> str:
+def pull_or_leave(found: Session, wish: ServiceWish, progress: StepProgress) -> str:
     """Try to pull an image that can be built as well; returns its id, or "" (with a warning shown) where it is not to be had."""
     platform = str(wish.definition.get("platform") or "")
     try:
-        return pull_image(found, wish.name, wish.image, platform, failed="Warning")
+        return pull_image(found, wish.name, wish.image, platform, progress, failed="Warning")
     except EngineError:
         return ""
 
 
-def built(found: Session, names: Sequence[str], *, quiet: bool) -> dict[str, str]:
+def built(found: Session, names: Sequence[str], progress: StepProgress, *, quiet: bool) -> dict[str, str]:
     """Build services; returns image -> image id. With --dry-run nothing is built."""
     from hyperbox.cli.compose_build import build_services, wish_of
     from hyperbox.cli.compose_build_request import Options
 
     if found.invocation.globals.get("dry-run"):
         return {found.desired.services[name].image: "" for name in names}
-    ids = build_services(found, names, Options(), quiet=quiet)
+    ids = build_services(found, names, Options(), progress, quiet=quiet)
     return {wish_of(found, name).image: image_id for name, image_id in ids.items()}
 
 
@@ -204,10 +241,14 @@ def chosen(found: Session, names: Sequence[str], *, dependencies: bool = False) 
 def pull(invocation: Invocation) -> int:
     """`docker compose pull`."""
     found = session(invocation, services=invocation.arguments)
-    flags = invocation.flags
-    progress = step_progress(invocation)
-    by_image: dict[str, str] = {}
-    for wish in chosen(found, invocation.arguments, dependencies=bool(flags.get("include-deps"))):
+    with step_progress(invocation) as progress:
+        _pull_all(found, progress)
+    return 0
+
+
+def _pull_all(found: Session, progress: StepProgress) -> None:
+    invocation, by_image = found.invocation, dict[str, str]()
+    for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
         reason = reason_to_skip(found, wish, by_image)
         if reason:
             progress.event(StepEvent(wish.name, "", "done", f"Skipped - {reason}"))
@@ -218,11 +259,10 @@ def pull(invocation: Invocation) -> int:
                 progress.event(StepEvent(wish.name, "", state, word))
             continue
         try:
-            pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""))
+            pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""), progress)
         except EngineError:
-            if not flags.get("ignore-pull-failures"):
+            if not invocation.flags.get("ignore-pull-failures"):
                 raise
-    return 0
 
 
 def reason_to_skip(found: Session, wish: ServiceWish, by_image: dict[str, str]) -> str:
@@ -245,24 +285,34 @@ def reason_to_skip(found: Session, wish: ServiceWish, by_image: dict[str, str]) 
 
 def push(invocation: Invocation) -> int:
     """`docker compose push`: the images of services that are built here."""
+    found = session(invocation, services=invocation.arguments)
+    with step_progress(invocation) as progress:
+        for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
+            _push_one(found, wish, (lambda event: None) if invocation.flags.get("quiet") else progress.event)
+    return 0
+
+
+def _push_one(found: Session, wish: ServiceWish, tell: Callable[[StepEvent], None]) -> None:
     from hyperbox.cli.image_transfer import auth_for, user_reference
 
-    found = session(invocation, services=invocation.arguments)
-    tell = (lambda event: None) if invocation.flags.get("quiet") else step_progress(invocation).event
-    for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
-        if not wish.definition.get("build"):
-            tell(StepEvent(wish.name, "", "done", "Skipped"))
-            continue
-        if not image_id_of(found, wish.image) and not invocation.flags.get("ignore-push-failures"):
-            raise ComposeError(f"An image does not exist locally with the tag: {user_reference(wish.image).familiar}")
-        tell(StepEvent(wish.image, "Pushing", "working"))
-        if invocation.globals.get("dry-run"):
-            tell(StepEvent(wish.image, "Pushed", "done"))
-            continue
-        try:
-            found.engine.image_push(wish.image, auth=auth_for(invocation, user_reference(wish.image).domain))
-        except EngineError:
-            if not invocation.flags.get("ignore-push-failures"):
-                raise
-        tell(StepEvent(wish.image, "Pushed", "done"))
-    return 0
+    if not wish.definition.get("build"):
+        tell(StepEvent(wish.name, "", "done", "Skipped"))
+        return
+    flags, reference = found.invocation.flags, user_reference(wish.image)
+    if not image_id_of(found, wish.image) and not flags.get("ignore-push-failures"):
+        raise ComposeError(f"An image does not exist locally with the tag: {reference.familiar}")
+    if found.invocation.globals.get("dry-run"):
+        for word, state in (("Pushing", "working"), ("Pushed", "done")):
+            tell(StepEvent(wish.image, word, state))
+        return
+
+    def layer(event: Json) -> None:
+        step = transfer_event(event, name=f"Pushing {wish.image}: ")
+        if step is not None:
+            tell(step)
+
+    try:
+        found.engine.image_push(wish.image, auth=auth_for(found.invocation, reference.domain), on_event=layer)
+    except EngineError:
+        if not flags.get("ignore-push-failures"):
+            raise

@@ -16,8 +16,9 @@ from hyperbox.plan.states import reconcile_states
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from hyperbox.cli.compose_progress import StepProgress
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import ObservedContainer
 
@@ -109,7 +110,8 @@ def start(invocation: Invocation) -> int:
 
         found = session_by_name(invocation, invocation.arguments)
         timeout = invocation.flags.get("wait-timeout")
-        wait_until_up(found, invocation.arguments, timeout if isinstance(timeout, int) else 0)
+        with step_progress(invocation) as progress:
+            wait_until_up(found, invocation.arguments, timeout if isinstance(timeout, int) else 0, progress)
     return code
 
 
@@ -119,17 +121,25 @@ def restart(invocation: Invocation) -> int:
 
 
 def _each(
-    invocation: Invocation, rows: list[ObservedContainer], found: Session, begun: str, ended: str, action: object
+    invocation: Invocation, rows: list[ObservedContainer], begun: str, ended: str, action: Callable[[str], object]
 ) -> int:
-    assert callable(action)
-    progress = step_progress(invocation)
-    dry = bool(invocation.globals.get("dry-run"))
+    with step_progress(invocation) as progress:
+        failure = _each_of(rows, begun, ended, action, progress)
+    if failure:
+        raise failure
+    return 0
+
+
+def _each_of(
+    rows: list[ObservedContainer], begun: str, ended: str, action: Callable[[str], object], progress: StepProgress
+) -> EngineError | None:
+    """Act on containers one after the other; returns the first failure."""
     failure: EngineError | None = None
     for row in rows:
         if begun:
             progress.event(StepEvent(f"Container {row.name}", begun, "working"))
         try:
-            if not dry:
+            if not progress.dry_run:
                 action(row.container_id)
         except EngineError as error:  # the others have their turn all the same
             failure = failure or error
@@ -137,10 +147,7 @@ def _each(
                 progress.event(StepEvent(f"Container {row.name}", f"Error while {begun}", "error"))
             continue
         progress.event(StepEvent(f"Container {row.name}", ended, "done"))
-    del found
-    if failure:
-        raise failure
-    return 0
+    return failure
 
 
 def kill(invocation: Invocation) -> int:
@@ -153,26 +160,35 @@ def kill(invocation: Invocation) -> int:
     if not rows:
         sys.stderr.write("no container to kill")  # as docker compose leaves it: no newline, and no failure
         return 0
-    return _each(invocation, rows, found, "Killing", "Killed", lambda name: found.engine.container_kill(name, signal))
+    return _each(invocation, rows, "Killing", "Killed", lambda name: found.engine.container_kill(name, signal))
 
 
 def pause(invocation: Invocation) -> int:
     """`docker compose pause`."""
     found = session_by_name(invocation)
     rows = [row for row in found.containers(invocation.arguments) if row.running]
-    return _each(invocation, rows, found, "", "Paused", found.engine.container_pause)
+    return _each(invocation, rows, "", "Paused", found.engine.container_pause)
 
 
 def unpause(invocation: Invocation) -> int:
     """`docker compose unpause`."""
     found = session_by_name(invocation)
     rows = [row for row in found.containers(invocation.arguments) if row.running]
-    return _each(invocation, rows, found, "", "Unpaused", found.engine.container_unpause)
+    return _each(invocation, rows, "", "Unpaused", found.engine.container_unpause)
 
 
 def _enabled(found: Session, rows: list[ObservedContainer]) -> list[ObservedContainer]:
     """Return the containers of services that an active profile has; without files all."""
     return rows if found.desired.project is None else [row for row in rows if row.service in found.desired.services]
+
+
+def _newest_first(found: Session, rows: list[ObservedContainer]) -> list[ObservedContainer]:
+    """Return containers in the order in which the engine lists them."""
+    listed = found.engine.container_list(
+        all=True, filters={"label": [f"com.docker.compose.project={found.desired.name}"]}
+    )
+    order = {str(summary["Id"]): number for number, summary in enumerate(listed)}
+    return sorted(rows, key=lambda row: order.get(row.container_id, 0))
 
 
 def remove_stopped(invocation: Invocation) -> int:
@@ -183,10 +199,13 @@ def remove_stopped(invocation: Invocation) -> int:
     if flags.get("stop"):
         services = tuple(name for name in {row.service for row in rows} if name in found.desired.services)
         if services:
-            carry_out(found, reconcile_states(found.desired, found.observe(), services, "stop", None))
+            plan = reconcile_states(found.desired, found.observe(), services, "stop", None)
+            with step_progress(invocation, "Stopping") as progress:
+                carry_out(found, plan, progress=progress)
             rows = _enabled(found, found.containers(invocation.arguments, one_off=True))
     if not (flags.get("stop") and invocation.globals.get("dry-run")):
         rows = [row for row in rows if not row.running]
+    rows = _newest_first(found, rows)
     if not rows:
         print("No stopped containers", file=sys.stderr)
         return 0

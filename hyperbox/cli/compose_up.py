@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from hyperbox.cli.compose_progress import StepProgress
     from hyperbox.engine.api import ContainerSpec, Json
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import Observed, ObservedContainer
@@ -81,18 +82,24 @@ def provider_down(session: Session, service: str, on_event: Callable[[StepEvent]
     run_provider(session.desired.name, session.desired.services[service], "down", on_event)
 
 
+def _untold(event: StepEvent) -> None:
+    del event
+
+
 def preparer(
     session: Session,
     image_ids: Mapping[str, str],
     *,
-    show: bool = True,
+    progress: StepProgress | None,
     on_hook: Callable[[str, bytes], None] | None = None,
 ) -> Context:
-    """Return the context in which a plan of this project is carried out; without `show` its steps are not told."""
+    """Return the context in which a plan of this project is carried out; without `progress` its steps are not told."""
     from hyperbox.cli.compose_ports import add_address, port_assigner
 
-    progress = step_progress(session.invocation)
-    tell = progress.event if show else lambda event: None
+    warning = warner(session.invocation)
+    tell = progress.event if progress is not None else _untold
+    if progress is not None:
+        warning = partial(progress.say, write=warning)
     real_port = port_assigner(session)
 
     def prepare(service: str, ordinal: int, replaced: str) -> Prepared:
@@ -123,7 +130,7 @@ def preparer(
             raise ComposeError(f'service "{service}" has no container #{ordinal}')
         return known[service, ordinal]
 
-    limit, warning = parallel_limit(session.invocation) or AT_ONCE, warner(session.invocation)
+    limit = parallel_limit(session.invocation) or AT_ONCE
     down = partial(provider_down, session, on_event=tell)
     return Context(session.engine, prepare, container_id, tell, limit, on_hook, warning, down)
 
@@ -133,15 +140,19 @@ def carry_out(
     plan: Plan,
     image_ids: Mapping[str, str] | None = None,
     *,
+    progress: StepProgress | None = None,
     show: bool = True,
     on_hook: Callable[[str, bytes], None] | None = None,
 ) -> None:
-    """Execute a plan, or with --dry-run only show it."""
-    context = preparer(session, image_ids or {}, show=show, on_hook=on_hook)
+    """Execute a plan, or with --dry-run only show it; its steps are told to `progress`, or shown by themselves."""
+    if show and progress is None:
+        with step_progress(session.invocation) as own:
+            carry_out(session, plan, image_ids, progress=own, on_hook=on_hook)
+        return
+    context = preparer(session, image_ids or {}, progress=progress if show else None, on_hook=on_hook)
     if not session.invocation.globals.get("dry-run"):
         execute(plan, context)
         return
-    from hyperbox.cli.compose_progress import progress_mode
     from hyperbox.plan.execute import step_words
 
     for node in plan.nodes:
@@ -150,9 +161,9 @@ def carry_out(
                 context.on_event(StepEvent(node.name, word, state))
             if state == "working" and isinstance(node.operation, CreateContainer):
                 _check_container(session, node.operation, node.name, context)
-    if progress_mode(session.invocation) not in ("json", "quiet"):
+    if progress is not None and progress.mode not in ("json", "quiet"):
         for line in plan.text().splitlines():  # stdout stays as docker compose leaves it
-            sys.stderr.write(f" DRY-RUN MODE -  {line}\n")
+            progress.tail.append(f" DRY-RUN MODE -  {line}")
 
 
 def _check_container(session: Session, step: CreateContainer, name: str, context: Context) -> None:
@@ -305,7 +316,12 @@ def up_options(invocation: Invocation, image_ids: Mapping[str, str], *, start: b
 
 
 def converge(
-    invocation: Invocation, *, start: bool, counts: dict[str, int] | None = None, may_be_empty: bool = False
+    invocation: Invocation,
+    progress: StepProgress,
+    *,
+    start: bool,
+    counts: dict[str, int] | None = None,
+    may_be_empty: bool = False,
 ) -> Session:
     """Bring the project to what its files want; returns the session for what follows. `counts` scales in place of --scale.
 
@@ -325,27 +341,28 @@ def converge(
     image_ids = ensure_images(
         found,
         services,
+        progress,
         policy=str(invocation.flags.get("pull") or "") if invocation.given.get("pull") else "",
         build=bool(invocation.flags.get("build")),
         no_build=bool(invocation.flags.get("no-build")),
     )
-    found = with_providers(found, services)
+    found = with_providers(found, services, progress)
     observed = found.observe()
     tell_orphans(found, observed)
     tell_foreign(found.desired, observed, warner(invocation))
     options = up_options(invocation, image_ids, start=start)._replace(volumes=confirmed_volumes(found, observed))
     plan = reconcile_up(found.desired, observed, options)
-    carry_out(found, plan, image_ids)
+    carry_out(found, plan, image_ids, progress=progress)
     return found
 
 
-def with_providers(found: Session, services: list[str], *, show: bool = True) -> Session:
+def with_providers(found: Session, services: list[str], progress: StepProgress | None) -> Session:
     """Have the providers among the services do `up`; returns the session in which their dependents have the variables that they set."""
     if not any(found.desired.services[name].definition.get("provider") for name in services):
         return found
     from hyperbox.cli.compose_provider import bring_up
 
-    return bring_up(found, services, step_progress(found.invocation).event if show else lambda event: None)
+    return bring_up(found, services, progress.event if progress is not None else _untold)
 
 
 def check_models(found: Session) -> None:
@@ -377,14 +394,16 @@ def up(invocation: Invocation) -> int:
     if attached:
         from hyperbox.cli.compose_foreground import foreground, show_hook
 
-        created = converge(invocation, start=False)
+        with step_progress(invocation) as progress:
+            created = converge(invocation, progress, start=False)
         return foreground(created, start=lambda shown: _start(created, lambda *said: show_hook(shown, *said)))
-    found = converge(invocation, start=not flags.get("no-start"))
-    if flags.get("wait") and not flags.get("no-start") and not invocation.globals.get("dry-run"):
-        from hyperbox.cli.compose_wait import wait_until_up
+    with step_progress(invocation) as progress:
+        found = converge(invocation, progress, start=not flags.get("no-start"))
+        if flags.get("wait") and not flags.get("no-start") and not invocation.globals.get("dry-run"):
+            from hyperbox.cli.compose_wait import wait_until_up
 
-        timeout = flags.get("wait-timeout")
-        wait_until_up(found, invocation.arguments, timeout if isinstance(timeout, int) else 0)
+            timeout = flags.get("wait-timeout")
+            wait_until_up(found, invocation.arguments, timeout if isinstance(timeout, int) else 0, progress)
     return 0
 
 
@@ -399,7 +418,8 @@ def _start(found: Session, on_hook: Callable[[str, bytes], None]) -> None:
 def create(invocation: Invocation) -> int:
     """`docker compose create`."""
     check_up_flags(invocation)
-    converge(invocation, start=False, may_be_empty=True)
+    with step_progress(invocation) as progress:
+        converge(invocation, progress, start=False, may_be_empty=True)
     return 0
 
 
@@ -407,5 +427,6 @@ def scale(invocation: Invocation) -> int:
     """`docker compose scale`."""
     counts = parse_scale(invocation.arguments, flag=False)
     invocation.arguments[:] = list(counts)
-    converge(invocation, start=True, counts=counts)
+    with step_progress(invocation) as progress:
+        converge(invocation, progress, start=True, counts=counts)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, containers_named, session_by_name
 from hyperbox.errors import ComposeError, NotFound
 from hyperbox.image.timestamps import timestamp_seconds
@@ -16,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperbox.cli.compose_progress import StepProgress
     from hyperbox.compose.model import Json
     from hyperbox.grammar.parse import Invocation
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SETTLED = 0.5
 
 
-def wait_until_up(found: Session, services: Sequence[str], timeout: int, *, show: bool = True) -> None:
+def wait_until_up(found: Session, services: Sequence[str], timeout: int, progress: StepProgress | None) -> None:
     """Return once every container of the services runs and is healthy; one that others wait for to complete, once it has.
 
     Raises ComposeError when one never will, or after `timeout` seconds (0: none).
@@ -38,7 +38,7 @@ def wait_until_up(found: Session, services: Sequence[str], timeout: int, *, show
         for row in found.desired.services[name].depends_on
         if row.condition == "service_completed_successfully"
     }
-    tell = step_progress(found.invocation).event if show else lambda event: None
+    tell = progress.event if progress is not None else lambda event: None
     pending = [row for row in found.containers(names) if row.service in names]
     for row in pending:
         tell(StepEvent(f"Container {row.name}", "Waiting", "working"))

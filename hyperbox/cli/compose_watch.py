@@ -7,6 +7,7 @@ import os
 import sys
 import tarfile
 
+from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, warn
 from hyperbox.cli.compose_up import carry_out, converge
 from hyperbox.cli.watch_files import Watcher
@@ -37,7 +38,8 @@ def watch(invocation: Invocation) -> int:
         found = session(invocation)
         selected(found.desired, invocation.arguments)
     else:
-        found = converge(invocation, start=True)
+        with step_progress(invocation) as progress:
+            found = converge(invocation, progress, start=True)
     rules = load_rules(found.desired, selected(found.desired, invocation.arguments))
     if invocation.globals.get("dry-run"):
         for rule in rules:
@@ -193,9 +195,10 @@ def rebuild(found: Session, service: str) -> None:
 
     invocation = found.invocation
     before = {row.image_id for row in found.containers([service])}
-    image_ids = build_services(found, [service], Options(), quiet=bool(invocation.flags.get("quiet")))
-    options = UpOptions(services=(service,), no_deps=True, recreate="force", image_ids=image_ids)
-    carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids)
+    with step_progress(invocation) as progress:
+        image_ids = build_services(found, [service], Options(), progress, quiet=bool(invocation.flags.get("quiet")))
+        options = UpOptions(services=(service,), no_deps=True, recreate="force", image_ids=image_ids)
+        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, progress=progress)
     if invocation.flags.get("prune", True):
         for image_id in before - set(image_ids.values()):
             _drop(found, image_id)

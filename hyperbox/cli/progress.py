@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hyperbox.cli.output import human_size
 
 TYPE_CHECKING = False
@@ -33,7 +35,7 @@ class Progress:
         total = detail.get("total") if isinstance(detail, dict) else None
         text = f"{prefix}{status}"
         if isinstance(current, int):
-            text += f" {progress_bar(current, total if isinstance(total, int) else 0)}"
+            text += f" {progress_bar(current, total if isinstance(total, int) else 0, bar_width())}"
         self._draw(str(identifier) if identifier and isinstance(detail, dict) else "", text)
 
     def _draw(self, line: str, text: str) -> None:
@@ -53,10 +55,20 @@ class Progress:
         self.stream.flush()
 
 
-def progress_bar(current: int, total: int) -> str:
-    """Return docker's bar: [=====>     ]  12MB/34MB."""
+def progress_bar(current: int, total: int, width: int) -> str:
+    """Return docker's bar, [=====>     ]  12MB/34MB; on terminals of 110 columns and fewer the numbers alone."""
+    numbers = f"{human_size(current, precision=4):>8}"
     if total <= 0:
-        return human_size(current)
+        return numbers
+    if current <= total:
+        numbers += f"/{human_size(total, precision=4)}"
     done = min(50, current * 50 // total)
-    bar = "=" * done + (">" if done < 50 else "") + " " * max(0, 49 - done)
-    return f"[{bar}] {human_size(current):>8}/{human_size(total)}"
+    return f"[{'=' * done}>{' ' * (50 - done)}] {numbers}" if width > 110 else numbers
+
+
+def bar_width() -> int:
+    """Return how wide docker takes the terminal for when it draws a bar: as stdin's, else 200 columns."""
+    try:
+        return os.get_terminal_size(0).columns or 200
+    except OSError:
+        return 200

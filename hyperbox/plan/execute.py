@@ -63,12 +63,18 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 class StepEvent(NamedTuple):
-    """What happened to a step: `text` and `status` are the words that are shown, `state` is "working", "done" or "error"."""
+    """What happened to a step: `text` and `status` are the words that are shown, `state` is "working", "done", "warning" or "error".
+
+    A step that is part of another has its name as `parent`; `current` and `total` are bytes.
+    """
 
     name: str
     status: str
     state: str
     text: str = ""
+    parent: str = ""
+    current: int = 0
+    total: int = 0
 
 
 class Made(NamedTuple):
@@ -188,7 +194,7 @@ def _child(node: op.Node, context: Context, writer: int, target: str, failure: H
             "error": error.message,
             "engine": isinstance(error, EngineError),
             # a start that fails is no more than that to compose
-            "code": 1 if error.exit_code == 125 else error.exit_code,
+            "code": 1 if error.exit_code in (125, 126, 127) else error.exit_code,
             "hint": error.hint,
         }
     except OSError as error:
@@ -258,16 +264,17 @@ def _left(node: op.Node, error: HyperBoxError) -> bool:
     return removal and ("active endpoints" in error.message or "in use" in error.message)
 
 
+def optional_warning(service: str, message: str) -> str:
+    """Return what is said of a dependency that isn't required and failed with a message."""
+    said = message.removeprefix("dependency ").removeprefix(f'service "{service}" ')
+    return f'optional dependency "{service}" {said}'
+
+
 def _tell_optional(wait: op.WaitFor, name: str, error: HyperBoxError, context: Context) -> None:
     """Say that a dependency which isn't required won't be there."""
-    said = error.message.removeprefix("dependency ").removeprefix(f'service "{wait.service}" ')
-    if wait.condition == "service_completed_successfully":
-        words = warning = f'optional dependency "{wait.service}" {said}'
-    else:
-        words, warning = (
-            f'optional dependency "{wait.service}" failed to start',
-            f'optional dependency "{wait.service}" {said}',
-        )
+    words = warning = optional_warning(wait.service, error.message)
+    if wait.condition != "service_completed_successfully":
+        words = f'optional dependency "{wait.service}" failed to start'
     context.on_event(StepEvent(name, f"Skipped: {words}", "done"))
     if context.on_warning:
         context.on_warning(warning)

@@ -216,3 +216,15 @@ class Builder:
     def plan(self) -> Plan:
         """Return what was collected."""
         return Plan(tuple(self.nodes))
+
+
+def without_kept(plan: Plan) -> Plan:
+    """Return a plan without the steps that leave a container as it is."""
+    kept = {node.number for node in plan.nodes if isinstance(node.operation, KeepContainer)}
+    return plan._replace(
+        nodes=tuple(
+            node._replace(after=tuple(number for number in node.after if number not in kept))
+            for node in plan.nodes
+            if node.number not in kept
+        )
+    )

@@ -60,6 +60,7 @@ class Step(NamedTuple):
     sort: bool
     docker: bool
     stdin: str
+    marks: frozenset[str] = frozenset()
 
 
 def names() -> list[str]:
@@ -67,12 +68,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
-def read(name: str) -> tuple[dict[str, str], list[Step]]:
+def read(name: str, source: Path = FOLDER) -> tuple[dict[str, str], list[Step]]:
     """Return a scenario's files and steps."""
     files: dict[str, str] = {}
     steps: list[Step] = []
     path, stdin = "", ""
-    for line in (FOLDER / f"{name}.txt").read_text().splitlines():
+    for line in (source / f"{name}.txt").read_text().splitlines():
         if line.startswith("--- "):
             path = line[4:]
             files[path] = ""
@@ -96,12 +97,14 @@ def _step(line: str, stdin: str) -> Step:
             environment[name] = value
         else:
             marks.add(name)
-    return Step(line, tuple(shlex.split(rest)), environment, "sorted" in marks, "docker" in marks, stdin)
+    return Step(
+        line, tuple(shlex.split(rest)), environment, "sorted" in marks, "docker" in marks, stdin, frozenset(marks)
+    )
 
 
-def write_files(name: str, folder: Path) -> None:
+def write_files(name: str, folder: Path, source: Path = FOLDER) -> None:
     """Write a scenario's files into a folder."""
-    for path, text in read(name)[0].items():
+    for path, text in read(name, source)[0].items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/compat"))
-
-import terminal_scenarios as terminal  # type: ignore[import-not-found]  # noqa: E402
+import terminal_scenarios as terminal  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.system
 # where we differ, and why
 KNOWN = {
+    ("pull", "(40x120) push made"): "docker's line wraps, and can't be overwritten then",
     ("build", "(40x120) up -d --build --quiet-build"): "docker leaves the heading of a build that it shows nothing of",
     ("pull", "(40x120) pull made"): "docker has kept the layers that it built, and has removed the image only",
     (

@@ -5,6 +5,7 @@
     python -m compat.set_status "container run --gpus" refused "HyperBox does not hand out GPUs"
     python -m compat.set_status "container run --gpus" native
     python -m compat.set_status "compose publish" refused "…"
+    python -m compat.set_status "node ls" absent "HyperBox has no swarm mode"
 
 The sentence is what follows "docker COMMAND: " in the error of a refused command, "docker COMMAND: --FLAG: " in that of a refused flag.
 """
@@ -15,7 +16,7 @@ import sys
 
 from compat import generate, source
 
-STATES = ("native", "engine", "refused")
+STATES = ("native", "engine", "refused", "absent")
 
 
 def change(target: str, state: str, why: str) -> None:
@@ -37,7 +38,7 @@ def change(target: str, state: str, why: str) -> None:
     else:
         record["status"] = state
     record.pop("why", None)
-    if state == "refused":
+    if state in ("refused", "absent"):
         record["why"] = why
     if not flag:
         flags = record.pop("flags")
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
     if (
         len(arguments) not in (2, 3)
         or arguments[1] not in STATES
-        or (arguments[1] == "refused") != (len(arguments) == 3)
+        or (arguments[1] in ("refused", "absent")) != (len(arguments) == 3)
     ):
         print(__doc__, file=sys.stderr)
         return 2

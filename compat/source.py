@@ -9,7 +9,8 @@ usage        what follows the path in the usage line; further lines are whole
 help         one line in our own words
 arguments    {"min", "max", "words"}: how many words it takes; `words` "cobra" where docker uses cobra's own sentences
 interspersed false: the first word ends the flags
-status       native | engine | refused, and `why`: the sentence that a user of a refused command reads
+status       native | engine | refused, and `why`: the sentence that a user of a refused command reads | absent: answered as docker
+             does where the feature is switched off, and `why`: what is not there
 flags        name, short, type, default (as docker shows it), help, hidden, deprecated (docker's notice), same (the flag whose value it
              sets), normal (the flag that it is taken for altogether, messages included), reads (the type that the parser reads it
              by, where that is stricter than the one that docker shows), optional (its value when the flag is given without one),

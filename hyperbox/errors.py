@@ -47,6 +47,21 @@ class ExitStatus(HyperBoxError):
         super().__init__("", exit_code=exit_code)
 
 
+class StreamRefused(HyperBoxError):
+    """Streams were asked for that can't be had, e.g. with detach keys that are none: docker tells the HTTP status of its engine's answer."""
+
+    def __init__(self) -> None:
+        super().__init__("unable to upgrade to tcp, received 400")
+        self.container_id = ""
+
+
+class Unreachable(HyperBoxError):
+    """No engine answers at an address, which docker words the same for every command."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"Cannot connect to the Docker daemon at {address}. Is the docker daemon running?")
+
+
 class UnsupportedError(HyperBoxError):
     """A command, flag or compose key that HyperBox knows and does not honour; never ignored silently."""
 

@@ -50,6 +50,21 @@ def _loaded(path: str) -> tuple[dict[str, object], str]:
     return found, f"parsing config file ({path}): {problem}" if problem else ""
 
 
+def warn_early(arguments: list[str]) -> None:
+    """Tell what is wrong with the configuration where the rest of a command line is wrong, too: docker reads its configuration first."""
+    given = ""
+    for index, word in enumerate(arguments[1:], 1):
+        if word.startswith("--config="):
+            given = word.partition("=")[2]
+        elif word == "--config" and index + 1 < len(arguments):
+            given = arguments[index + 1]
+        elif not word.startswith("-"):
+            break
+    if given:
+        os.environ["DOCKER_CONFIG"] = given  # for this process, which ends with an error
+    load()
+
+
 def setting(key: str, invocation: Invocation | None = None) -> str:
     """Return one text of the configuration, or ""."""
     value = load(invocation).get(key, "")

@@ -34,13 +34,11 @@ def current_name(invocation: Invocation) -> str:
     return os.environ.get("DOCKER_CONTEXT") or setting("currentContext", invocation) or DEFAULT
 
 
-LOCAL_HOSTS = frozenset({"", "unix:///var/run/docker.sock", "unix:///run/docker.sock"})
+LOCAL_HOSTS = frozenset({"", "unix://", "unix:///var/run/docker.sock", "unix:///run/docker.sock"})
 
 
 def check_endpoint(invocation: Invocation) -> None:
-    """Raise where a command is meant for another engine than this machine's, or for a context that is not there."""
-    from hyperbox.errors import UnsupportedError
-
+    """Raise where a command is meant for another engine than this machine's, or for a context that is not there; see `endpoint.refuse`."""
     name = current_name(invocation)
     check_tls(invocation)
     if name == DEFAULT:
@@ -50,11 +48,10 @@ def check_endpoint(invocation: Invocation) -> None:
             address = host(read(invocation, name))
         except HyperBoxError as error:
             raise HyperBoxError(f"Failed to initialize: unable to resolve docker endpoint: {error.message}") from None
-    if address not in LOCAL_HOSTS:
-        raise UnsupportedError(
-            f"HyperBox runs containers on this machine only, and {address} is another engine",
-            hint="unset DOCKER_HOST and use the context default",
-        )
+    if address.strip() not in LOCAL_HOSTS:
+        from hyperbox.cli.endpoint import refuse
+
+        raise refuse(address.strip())
 
 
 def check_tls(invocation: Invocation) -> None:
@@ -89,12 +86,14 @@ def tls_folder(invocation: Invocation, name: str) -> str:
     return f"{folder(invocation)}/contexts/tls/{key_of(name)}"
 
 
-def default_context() -> Json:
-    """Return the context that is always there: what DOCKER_HOST says, or docker's own socket."""
+def default_context(given_host: str = "") -> Json:
+    """Return the context that is always there: what --host (`given_host`) or DOCKER_HOST says, or docker's own socket."""
     return {
         "Name": DEFAULT,
         "Metadata": {},
-        "Endpoints": {"docker": {"Host": os.environ.get("DOCKER_HOST") or DEFAULT_HOST, "SkipTLSVerify": False}},
+        "Endpoints": {
+            "docker": {"Host": given_host or os.environ.get("DOCKER_HOST") or DEFAULT_HOST, "SkipTLSVerify": False}
+        },
     }
 
 
@@ -103,7 +102,7 @@ def read(invocation: Invocation, name: str) -> Json:
     from hyperbox.files import read_json
 
     if name == DEFAULT:
-        return default_context()
+        return default_context(str(invocation.globals.get("host") or ""))
     path = meta_folder(invocation, name) + "/meta.json"
     try:
         value = read_json(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from hyperbox.errors import UnsupportedError
+from hyperbox.errors import Unreachable, UnsupportedError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,6 +137,49 @@ VERBS: dict[str, str] = {
     "completion fish": "completion:show_script",
     "completion powershell": "completion:show_script",
     "completion zsh": "completion:show_script",
+    "plugin disable": "absent:plugin_missing",
+    "plugin enable": "absent:plugin_missing",
+    "plugin inspect": "absent:inspect_plugins",
+    "plugin push": "absent:plugin_push",
+    "plugin rm": "absent:plugins_missing",
+    "plugin set": "absent:plugin_missing",
+    "plugin upgrade": "absent:plugin_upgrade",
+    "volume update": "absent:volume_update",
+    "config create": "absent:config_create",
+    "config inspect": "absent:inspect_cluster",
+    "config ls": "absent:not_manager",
+    "config rm": "absent:not_manager_each",
+    "node demote": "absent:not_manager",
+    "node inspect": "absent:inspect_cluster",
+    "node ls": "absent:not_manager",
+    "node promote": "absent:not_manager",
+    "node ps": "absent:not_manager_each",
+    "node rm": "absent:not_manager_each",
+    "node update": "absent:not_manager",
+    "secret create": "absent:secret_create",
+    "secret inspect": "absent:inspect_cluster",
+    "secret ls": "absent:not_manager",
+    "secret rm": "absent:not_manager_each",
+    "service create": "absent:not_manager",
+    "service inspect": "absent:inspect_cluster",
+    "service logs": "absent:not_manager",
+    "service ls": "absent:not_manager",
+    "service ps": "absent:not_manager",
+    "service rm": "absent:not_manager_each",
+    "service rollback": "absent:not_manager",
+    "service scale": "absent:service_scale",
+    "service update": "absent:not_manager",
+    "stack deploy": "absent:stack_deploy",
+    "stack ls": "absent:not_manager",
+    "stack ps": "absent:not_manager",
+    "stack rm": "absent:not_manager",
+    "stack services": "absent:not_manager",
+    "swarm ca": "absent:not_manager",
+    "swarm join-token": "absent:swarm_join_token",
+    "swarm leave": "absent:swarm_leave",
+    "swarm unlock": "absent:swarm_unlock",
+    "swarm unlock-key": "absent:swarm_unlock_key",
+    "swarm update": "absent:swarm_update",
     "hyperbox bench": "own_verbs:bench",
     "hyperbox config": "own_verbs:config",
     "hyperbox doctor": "own_verbs:doctor",
@@ -158,6 +201,11 @@ def dispatch(arguments: list[str]) -> int:
     notices: list[str] = []
     try:
         invocation: Invocation = parse(arguments, notices)
+    except UsageError:
+        from hyperbox.cli.configuration_file import warn_early
+
+        warn_early(arguments)
+        raise
     finally:
         for notice in notices:
             sys.stdout.write(notice + "\n")
@@ -175,5 +223,10 @@ def dispatch(arguments: list[str]) -> int:
         from hyperbox.cli.compose_progress import with_json_errors
 
         return with_json_errors(verb, invocation)
-    code: int = verb(invocation)
+    try:
+        code: int = verb(invocation)
+    except Unreachable as error:
+        from hyperbox.cli.endpoint import tell
+
+        return tell(invocation, error)
     return code

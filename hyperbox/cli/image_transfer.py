@@ -8,6 +8,7 @@ import sys
 from hyperbox.cli import configuration_file
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
+from hyperbox.cli.version import API_VERSION
 from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
 from hyperbox.image.credentials import credentials
 from hyperbox.image.platform import checked_platform, parse_platform
@@ -199,12 +200,16 @@ def pull_all(invocation: Invocation, reference: Reference) -> int:
     return 0
 
 
-def opened(path: str, what: str = "") -> BinaryIO:
-    """Open a file to read; raises HyperBoxError with docker's words."""
+def opened(path: str, *, request: str) -> BinaryIO:
+    """Open a file to read; raises HyperBoxError with docker's words, which for a folder name the `request` that was to send it."""
     try:
         return open(path, "rb")
+    except IsADirectoryError:
+        raise HyperBoxError(
+            f'error during connect: Post "http://%2Fvar%2Frun%2Fdocker.sock/v{API_VERSION}/{request}": read {path}: is a directory'
+        ) from None
     except OSError as error:
-        raise HyperBoxError(f"{what}open {path}: {(error.strerror or '').lower()}") from None
+        raise HyperBoxError(f"open {path}: {(error.strerror or '').lower()}") from None
 
 
 def load(invocation: Invocation) -> int:
@@ -212,14 +217,15 @@ def load(invocation: Invocation) -> int:
     path = str(invocation.flags["input"])
     if not path and sys.stdin.isatty():
         raise HyperBoxError("requested load from stdin, but stdin is empty")
-    source = opened(path) if path else sys.stdin.buffer
+    platform = _one_platform(invocation)
+    quiet = bool(invocation.flags["quiet"]) or not sys.stdout.isatty()
+    source = opened(path, request=f"images/load?quiet={quiet:d}") if path else sys.stdin.buffer
     with source:
+        engine = engine_for(invocation)
         try:
-            lines = engine_for(invocation).image_load(source, platform=_one_platform(invocation))
-        except EngineError as error:
-            if error.message.endswith("unexpected EOF"):  # docker tells this as it reads, without its frame
-                raise HyperBoxError("unexpected EOF") from None
-            raise
+            lines = engine.image_load(source, platform=platform)
+        except EngineError as error:  # docker tells it as it reads, without its frame
+            raise HyperBoxError(error.message) from None
         print("\n".join(lines))
     return 0
 
@@ -247,6 +253,23 @@ def save(invocation: Invocation) -> int:
     return 0
 
 
+def import_query(invocation: Invocation, reference: str = "") -> str:
+    """Return the query of docker's request for an import."""
+    from urllib.parse import urlencode
+
+    flags = invocation.flags
+    changes = flags["change"]
+    pairs = [("changes", str(change)) for change in changes] if isinstance(changes, list) else []
+    pairs.append(("fromSrc", "-"))
+    for key, value in (
+        ("message", flags["message"]),
+        ("platform", platform_of(invocation)),
+        ("repo", reference),
+    ):
+        pairs += [(key, str(value))] if value else []
+    return urlencode(pairs)
+
+
 def import_image(invocation: Invocation) -> int:
     """`docker import`."""
     source_name, *rest = invocation.arguments
@@ -256,7 +279,7 @@ def import_image(invocation: Invocation) -> int:
     elif source_name.startswith(("http://", "https://")):
         source = fetch(source_name)
     else:
-        source = opened(source_name)
+        source = opened(source_name, request="images/create?" + import_query(invocation, "".join(rest[:1])))
     changes = invocation.flags["change"]
     assert isinstance(changes, list)
     remote = source_name if source_name.startswith(("http://", "https://")) else "-"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 EXIT_BAD_TEMPLATE = 64
 KINDS = ("container", "image", "network", "volume")
 ALL_KINDS = ("config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume")
+ONLY_TYPED = "typed volume"  # `volume inspect`, unlike `inspect`, has no raw JSON
+CONTEXT = "context"
 RECORDS = {
     "container": "Container",
     "image": "Image",
@@ -32,7 +34,6 @@ RECORDS = {
     "volume": "Volume",
     "typed volume": "Volume",
 }
-ONLY_TYPED = "typed volume"  # `volume inspect`, unlike `inspect`, has no raw JSON
 
 
 class Failed(Exception):
@@ -75,13 +76,13 @@ class Collector:
 def templated(template: Template, kind: str, value: Json) -> str:
     """Return what a template makes of an object: of its typed record, or of its raw JSON. Raises Failed."""
     from hyperbox.cli import templates
-    from hyperbox.cli.templates_types import typed
+    from hyperbox.cli.templates_types import typed, typed_context
 
-    if kind in RECORDS:
+    if kind in RECORDS or kind == CONTEXT:
         try:
-            return templates.execute(template, typed(RECORDS[kind], value))
+            return templates.execute(template, typed_context(value) if kind == CONTEXT else typed(RECORDS[kind], value))
         except templates.ExecuteError as error:
-            if kind == ONLY_TYPED:
+            if kind in (ONLY_TYPED, CONTEXT):
                 raise Failed(f"template parsing error: {error}") from None
     try:
         return templates.execute(template, numbers_as_text(value), strict=True)

@@ -6,6 +6,7 @@ import os
 import sys
 
 from hyperbox.cli.connect import expect_start, native_engine
+from hyperbox.cli.context_store import check_endpoint
 from hyperbox.errors import (
     DISK_ERRORS,
     EngineError,
@@ -13,6 +14,8 @@ from hyperbox.errors import (
     HyperBoxError,
     InvalidParameter,
     NotFound,
+    StreamRefused,
+    Unreachable,
     UsageError,
     disk_error,
 )
@@ -60,10 +63,11 @@ def run_container(invocation: Invocation) -> int:
             from hyperbox.cli.attached import window_size
 
             spec.host_config["ConsoleSize"] = list(window_size() or (0, 0))
+        check_endpoint(invocation)
         engine = native_engine(ahead)
         ensure_image(engine, invocation, spec)
         identifier_file = IdentifierFile(str(flags["cidfile"]))
-    except UsageError:
+    except (UsageError, Unreachable):
         raise
     except HyperBoxError as error:
         raise start_failure(error) from None
@@ -83,6 +87,7 @@ def create(invocation: Invocation) -> int:
         raise
     except HyperBoxError as error:
         raise start_failure(error, "create") from None
+    check_endpoint(invocation)
     engine = native_engine()
     ensure_image(engine, invocation, spec)
     try:
@@ -106,9 +111,18 @@ def check_options(invocation: Invocation) -> None:
             parse_platform(platform)
         except ValueError as error:
             raise PlatformError(f"error parsing specified platform: {error}") from None
+    warn_of_servers(flags["dns"])
     policy = str(flags["pull"])
     if policy not in PULL_POLICIES:
         raise HyperBoxError(f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"')
+
+
+def warn_of_servers(addresses: object) -> None:
+    """Tell of the first --dns address that is this machine's own, which is another in a container."""
+    for address in addresses if isinstance(addresses, list) else ():
+        if address.startswith("127.") or address == "::1":
+            sys.stderr.write(f"WARNING: Localhost DNS ({address}) may fail in containers.\n")
+            return
 
 
 def check_tty(invocation: Invocation, spec: ContainerSpec) -> None:
@@ -126,7 +140,7 @@ def check_tty(invocation: Invocation, spec: ContainerSpec) -> None:
 
 def start_failure(error: HyperBoxError, verb: str = "run") -> HyperBoxError:
     """Return what `docker run` (or `create`) says and ends with where its container did not start, or its flags don't fit."""
-    if isinstance(error, ExitStatus):
+    if isinstance(error, (ExitStatus, StreamRefused)):
         return error
     message = error.told
     lowered = error.message.lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from hyperbox.cli.container_list import parse_filters
+from hyperbox.cli.context_store import check_endpoint
 from hyperbox.cli.image_transfer import auth_for
 from hyperbox.cli.output import truncate
 from hyperbox.cli.output_list import Listing, show
@@ -31,6 +32,7 @@ def description(result: Json, *, whole: bool) -> str:
 def search(invocation: Invocation) -> int:
     """docker search TERM"""
     flags = invocation.flags
+    check_endpoint(invocation)
     filters = parse_filters(flags["filter"])
     if "is-automated" in filters:
         sys.stderr.write(

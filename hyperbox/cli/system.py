@@ -8,7 +8,7 @@ from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_manage import ask, deleted, prune_filters, reclaimed
 from hyperbox.cli.output import bytes_size
 from hyperbox.cli.version import BUILDX_VERSION, COMPOSE_VERSION, EXIT_BAD_TEMPLATE, client_version, write_template
-from hyperbox.errors import EngineError, HyperBoxError
+from hyperbox.errors import EngineError, HyperBoxError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +70,12 @@ def info(invocation: Invocation) -> int:
             parsed = templates.parse(template)
         except templates.ParseError as error:
             raise HyperBoxError(f"template parsing error: {error}", exit_code=EXIT_BAD_TEMPLATE) from None
-    failure: EngineError | None = None
+    failure: HyperBoxError | None = None
     value: Json = {}
     try:
         value = dict(engine_for(invocation).info())
+    except Unreachable as error:
+        failure = error
     except EngineError as error:
         failure = error
         value["ServerErrors"] = [error.message]
@@ -83,14 +85,13 @@ def info(invocation: Invocation) -> int:
     elif parsed is not None:
         write_template(parsed, "DockerInfo", INFO_TYPES, value)
     else:
-        sys.stdout.write(layout(value))
+        sys.stdout.write(layout(value) if failure is None else layout(value).removesuffix("\n"))
         for warning in _list(value.get("Warnings")):
             sys.stderr.write(f"{warning}\n")
     if failure is not None:
         sys.stdout.flush()
-        sys.stderr.write(
-            f"{failure.message}\nerrors pretty printing info\n" if not template else f"{failure.message}\n"
-        )
+        closing = "errors pretty printing info\n" if not template and isinstance(failure, EngineError) else ""
+        sys.stderr.write(f"{failure.message}\n{closing}")
         return 1
     return 0
 

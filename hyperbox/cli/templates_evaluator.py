@@ -277,7 +277,7 @@ class Evaluator:
         static = ""
         for name in names[:-1]:
             value = self._field(dot, receiver, static, node, name, [], NO_FINAL)
-            static = "interface {}" if type(receiver) is dict else ""
+            static = "interface {}" if type_name(receiver) == "map[string]interface {}" else ""
             receiver = value
         return self._field(dot, receiver, static, node, names[-1], arguments, final)
 

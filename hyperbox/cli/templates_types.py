@@ -151,6 +151,11 @@ STRUCTS: dict[str, tuple[str, str]] = {
     ),
     "ClusterVolume": ("volume.ClusterVolume", "ID"),
     "UsageData": ("volume.UsageData", "RefCount:i Size:i"),
+    "Context": ("context.contextWithTLSListing", "+Metadata:ContextMetadata TLSMaterial:{}any Storage:ContextStorage"),
+    "ContextMetadata": ("store.Metadata", "Name Metadata:any Endpoints:{}any"),
+    "ContextDetails": ("context.DockerContext", "Description AdditionalFields:{}any"),
+    "ContextEndpoint": ("docker.EndpointMeta", "Host SkipTLSVerify:b"),
+    "ContextStorage": ("store.StorageInfo", "MetadataPath TLSPath"),
 }
 
 
@@ -160,6 +165,15 @@ def typed(name: str, raw: object, *, pointer: bool = False, types: Types | None 
     go_name, fields = table[name]
     value = raw if isinstance(raw, dict) else {}
     return Struct(go_name, fields, value, lambda item, kind: convert(item, kind, table), pointer=pointer)
+
+
+def typed_context(raw: dict[str, object]) -> Struct:
+    """Return a context as docker's record of it, which has records of other types behind interfaces."""
+    metadata, endpoints = raw.get("Metadata"), raw.get("Endpoints")
+    inner = {
+        key: typed("ContextEndpoint", each) for key, each in (endpoints if isinstance(endpoints, dict) else {}).items()
+    }
+    return typed("Context", {**raw, "Metadata": typed("ContextDetails", metadata), "Endpoints": inner})
 
 
 def convert(value: object, kind: str, types: Types = STRUCTS) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hyperbox.errors import EngineError, HyperBoxError
+from hyperbox.errors import EngineError, HyperBoxError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,11 +74,23 @@ def version(invocation: Invocation) -> int:
         except templates.ParseError as error:
             raise HyperBoxError(f"template parsing error: {error}", exit_code=EXIT_BAD_TEMPLATE) from None
     value: Json = {"Client": client_version(invocation), "Server": None}
-    failure: EngineError | None = None
+    failure: HyperBoxError | None = None
     try:
         value["Server"] = with_readable_times(engine_for(invocation).version())
-    except EngineError as error:
+    except (EngineError, Unreachable) as error:
         failure = error
+    try:
+        show_version(value, template, parsed)
+    except HyperBoxError:
+        if failure is None:
+            raise
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def show_version(value: Json, template: str, parsed: object) -> None:
+    """Write the versions as JSON, by a parsed template, or in docker's layout. Raises HyperBoxError after what the template had written."""
     if template == "json":
         from hyperbox.cli.output import go_json
 
@@ -87,9 +99,6 @@ def version(invocation: Invocation) -> int:
         write_template(parsed, "VersionInfo", VERSION_TYPES, value)
     else:
         sys.stdout.write(layout(value))
-    if failure is not None:
-        raise failure
-    return 0
 
 
 def with_readable_times(server: Json) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.engine import control
-from hyperbox.errors import Conflict, InvalidParameter
+from hyperbox.errors import Conflict, InvalidParameter, StreamRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,6 +180,14 @@ def key_bytes(text: str) -> bytes:
     return bytes(sent)
 
 
+def stream_keys(text: str) -> bytes:
+    """Return `key_bytes` for streams that are asked for. Raises StreamRefused."""
+    try:
+        return key_bytes(text)
+    except InvalidParameter:
+        raise StreamRefused from None
+
+
 def container_attach(
     roots: Roots, reference: str, *, stdin: bool, stdout: bool, stderr: bool, logs: bool = False, detach_keys: str = ""
 ) -> StreamAttachment:
@@ -187,7 +195,7 @@ def container_attach(
     from hyperbox.engine.events import emit
     from hyperbox.engine.state import find_container
 
-    keys = key_bytes(detach_keys)
+    keys = stream_keys(detach_keys)
     container = find_container(roots, reference)
     if container.status == "paused":
         raise Conflict(f"container {container.id} is paused, unpause the container before attach")

@@ -9,6 +9,7 @@ from hyperbox import files
 from hyperbox.engine import life_events
 from hyperbox.engine.archive import MADE, _write_content, changes, header
 from hyperbox.engine.events import emit
+from hyperbox.errors import EngineError
 from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
 from hyperbox.image.layer import is_opaque, is_whiteout
@@ -114,6 +115,14 @@ def image_document(
     return document
 
 
+def refuse_without_image(roots: Roots, container: Container) -> None:
+    """Raise EngineError in docker's words where the container's image was removed."""
+    image_id = str(container.record["ImageID"])
+    path = ImageStore(f"{roots.data}/images").record_path(image_id)
+    if not os.path.exists(path):
+        raise EngineError(f"failed to get digest {image_id}: open {path}: no such file or directory")
+
+
 def commit(
     roots: Roots,
     container: Container,
@@ -126,6 +135,7 @@ def commit(
     changes: Sequence[str],
 ) -> str:
     """Make the image and return its id. A running container is frozen meanwhile (`pause`)."""
+    refuse_without_image(roots, container)
     name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
     config = apply_changes({key: value for key, value in container.config.items() if key not in OWN}, changes)
     store = ImageStore(f"{roots.data}/images")

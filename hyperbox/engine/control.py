@@ -1,9 +1,10 @@
 """How commands talk to a monitor: one JSON object a line over a unix socket, and the streams' own socket passed along.
 
     command -> monitor   {"op": "attach", "stdin", "stdout", "stderr", "logs"}, {"op": "resize", "rows", "columns"}, {"op": "wait"},
-                         {"op": "hurry"}: check health often while this connection lasts
+                         {"op": "hurry"}: check health often while this connection lasts,
+                         {"op": "resolve"}: the container is on a network now whose names it may ask for
     monitor -> command   {"attached": true} with the data socket (SCM_RIGHTS, unix(7)), {"started": true},
-                         {"error", "status"}, {"exit": code}
+                         {"resolving": true}, {"error", "status"}, {"exit": code}
 
 Both sides use `Channel`. A socket's path may be longer than the 107 bytes that unix(7) allows, so it is reached through a descriptor
 of its folder.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hyperbox.engine import life_events
-from hyperbox.errors import HyperBoxError
+from hyperbox.errors import HyperBoxError, InvalidParameter, NotFound
+
+NO_PAGE = "page not found"  # what docker's HTTP router says of a name of nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.api import Filters, Json, OnEvent
     from hyperbox.engine.state import Roots
+    from hyperbox.image.removal import Usage
     from hyperbox.image.store import ImageStore
 
 
@@ -65,14 +68,31 @@ def image_tag(roots: Roots, store: ImageStore, reference: str, repository: str, 
     _tell(roots, store, "tag", store.resolve(name), name)
 
 
+def usage(roots: Roots) -> Usage:
+    """Return which containers hold images, and how to learn whether they run."""
+    from hyperbox.engine.state import image_users, read_container
+    from hyperbox.image.removal import Usage
+
+    def is_running(container_id: str) -> bool:
+        try:
+            return read_container(roots, container_id).running
+        except (HyperBoxError, OSError):  # removed meanwhile
+            return False
+
+    return Usage(image_users(roots), is_running)
+
+
 def image_remove(roots: Roots, store: ImageStore, reference: str, *, force: bool, prune: bool) -> list[Json]:
     """See `engine.api.Engine.image_remove`."""
-    from hyperbox.engine.state import image_users
     from hyperbox.image import removal
 
+    if not reference:
+        raise NotFound(NO_PAGE)
+    if not reference.strip():
+        raise InvalidParameter("image name cannot be blank")
     image_id = store.resolve(reference)
     labels = _labels(store, image_id)
-    removed = removal.image_remove(store, reference, force=force, prune=prune, users=image_users(roots))
+    removed = removal.image_remove(store, reference, force=force, prune=prune, usage=usage(roots))
     life_events.images(roots, [("untag", image_id, image_id) for entry in removed if "Untagged" in entry], labels)
     if any(entry.get("Deleted") == image_id for entry in removed):
         life_events.images(roots, [("delete", image_id, image_id)])

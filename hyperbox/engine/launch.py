@@ -13,7 +13,7 @@ from hyperbox import bundle, errors
 from hyperbox.engine import control
 from hyperbox.engine.ahead import CONTAINER, send_ahead
 from hyperbox.engine.state import Container, Roots, find_container, read_container
-from hyperbox.errors import Conflict, EngineError, NotFound
+from hyperbox.errors import Conflict, EngineError, NotFound, StreamRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def container_run(
     from hyperbox.engine.creation import create
     from hyperbox.engine.events import emit_all, of_container
 
-    if detach_keys:
-        from hyperbox.engine.attach import key_bytes
-
-        key_bytes(detach_keys)  # bad ones are told before there is a container
-    container, warnings = create(roots, spec, starts=True)
+    refused = refused_keys(detach_keys)
+    container, warnings = create(roots, spec, starts=refused is None)
     emit_all(roots, [of_container("create", container), of_container("attach", container)])
     if on_created is not None:
         on_created(container.id, warnings)
+    if refused is not None:
+        refused.container_id = container.id
+        raise refused
     with container.lock() as lock:
         channel, data = start_monitor(roots, container, lock.descriptor, ahead, attached=True, stdin=stdin)
         roots.reached("monitor-forked")
@@ -97,6 +97,19 @@ def container_run(
 
     tty = bool(container.config.get("Tty"))
     return container.id, StreamAttachment(data, channel, tty=tty, fallback=last_code, keys=key_bytes(detach_keys))
+
+
+def refused_keys(detach_keys: str) -> StreamRefused | None:
+    """Return what is to be raised for detach keys that are none, once the container is made: it stays."""
+    if not detach_keys:
+        return None
+    from hyperbox.engine.attach import stream_keys
+
+    try:
+        stream_keys(detach_keys)
+    except StreamRefused as error:
+        return error
+    return None
 
 
 def allow_restarts(container: Container) -> None:

@@ -169,7 +169,9 @@ def reason(error: OSError, address: Address) -> str:
     scheme, place, port = address
     network = {"tls": "tcp", "tcp+tls": "tcp"}.get(scheme, scheme)
     if isinstance(error, _socket.gaierror):
-        return f"dial {network}: lookup {place}: no such host"
+        from hyperbox.kernel.lookups import lookup_words
+
+        return f"dial {network}: {lookup_words(place, error)}"
     target = place if scheme.startswith("unix") else f"[{place}]:{port}" if ":" in place else f"{place}:{port}"
     if isinstance(error, TimeoutError):
         return f"dial {network} {target}: i/o timeout"

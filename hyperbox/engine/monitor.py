@@ -208,6 +208,14 @@ class Monitor:
             self._prober.begin()
             self._prober.hurry(bool(self._hurrying))
 
+    def _resolve_from_now_on(self) -> None:
+        """The container has joined a network while it runs: answer its questions, if none was there before on which they are answered."""
+        if self._resolver is None or not self._resolver.descriptors():
+            from hyperbox.engine.monitor_setup import late_resolver
+
+            self._resolver = late_resolver(self._roots, self._container)
+            self._resolve()
+
     def _resolve(self) -> None:
         """Answer the container's DNS questions where it is on a network of the user's."""
         resolver = self._resolver
@@ -275,6 +283,9 @@ class Monitor:
                     self._streams.resize(rows, columns)
             elif operation == "hurry":
                 self._hurry([*self._hurrying, channel])
+            elif operation == "resolve":
+                self._resolve_from_now_on()
+                channel.send({"resolving": True})
             elif operation == "stop" and self._again is not None:
                 self._again.cancel()
                 self._again = None

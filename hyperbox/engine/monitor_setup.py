@@ -187,6 +187,22 @@ def resolver_of(roots: Roots, container: Container, netns: int) -> Resolver | No
     return Resolver(roots, container.id, netns)
 
 
+def late_resolver(roots: Roots, container: Container) -> Resolver | None:
+    """Return what answers a running container's questions, or None where it can't be made: the container has ended, or nftables fails."""
+    from hyperbox.engine.dns import Resolver
+
+    try:
+        netns = os.open(f"/proc/{container.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return Resolver(roots, container.id, netns)
+    except (OSError, HyperBoxError):
+        return None
+    finally:
+        os.close(netns)
+
+
 def mount_root(roots: Roots, container: Container) -> str:
     """Mount the container's root file system, with all in it that a start needs, and return where."""
     from hyperbox.engine import rootfs

@@ -302,6 +302,11 @@ class NativeEngine:
     def image_history(self, reference: str, *, platform: str = "") -> list[Json]:
         from hyperbox.image.listing import image_history
 
+        if not reference:
+            from hyperbox.errors import NotFound
+
+            raise NotFound("page not found")
+
         return image_history(self.store, reference, platform=platform)
 
     def image_pull(

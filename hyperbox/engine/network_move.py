@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 
 from hyperbox import files
-from hyperbox.engine import network_bridge, network_interfaces, network_rules, network_setup, network_store
+from hyperbox.engine import (
+    control,
+    network_bridge,
+    network_files,
+    network_interfaces,
+    network_rules,
+    network_setup,
+    network_store,
+)
 from hyperbox.engine.events import emit_any
 from hyperbox.engine.state import Container, find_container, update_state
 from hyperbox.errors import Conflict, EngineError, Forbidden, NotFound
@@ -21,8 +29,15 @@ if TYPE_CHECKING:
 
 def network_connect(roots: Roots, reference: str, container: str, endpoint: Json) -> None:
     """See `engine.api.Engine.network_connect`."""
-    record = network_store.find(roots, reference)
+    network_store.refuse_empty(reference)
     target = find_container(roots, container)
+    try:
+        record = network_store.find(roots, reference)
+    except NotFound:
+        if target.running:
+            raise
+        change_later(target, reference, dict(endpoint or {}))
+        return
     name = str(record["Name"])
     with target.lock():
         target = find_container(roots, target.id)
@@ -37,6 +52,10 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
         network_interfaces.check(name, config)
         if target.running and target.pid:
             _plug(roots, target, record, config)
+            if name not in network_store.PREDEFINED and not any(
+                each not in network_store.PREDEFINED for each in wanted
+            ):
+                answer_names(roots, target)
         record_endpoints(target, {**wanted, name: config})
     emit_any(
         roots,
@@ -45,6 +64,21 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
         str(record["Id"]),
         {"container": target.id, "name": name, "type": str(record["Driver"])},
     )
+
+
+def change_later(target: Container, name: str, config: Json | None) -> None:
+    """Note that a container is to be on a network that is not there (config None: no longer); it is looked for when the container starts.
+
+    Raises Forbidden where it is to leave one that it was not to be on.
+    """
+    with target.lock():
+        target = find_container(target.roots, target.id)
+        wanted = {key: value for key, value in network_setup.wanted_endpoints(target).items() if key != name}
+        if config is not None:
+            wanted[name] = config
+        elif name not in network_setup.wanted_endpoints(target):
+            raise Forbidden(f"container {target.id} is not connected to the network {name}")
+        record_endpoints(target, wanted)
 
 
 def check_connect(target: Container, name: str, wanted: dict[str, Json]) -> None:
@@ -107,6 +141,17 @@ def _plug(roots: Roots, target: Container, record: Json, config: Json) -> None:
     update_state(target, {"NetworkSettings": network_setup.settings(target, held)})
 
 
+def answer_names(roots: Roots, target: Container) -> None:
+    """Let a running container that is on its first network with names ask for them."""
+    channel = control.connect(roots.container_run(target.id), "monitor.sock")
+    if channel is None:
+        return
+    channel.send({"op": "resolve"})
+    if channel.receive() is not None:
+        network_files.turn_to_embedded(target)
+    channel.close()
+
+
 def _route_again(roots: Roots, inner: netlink.Socket, networks: dict[str, Json]) -> None:
     """Lead the default route through the network that is first among those that the container is on now."""
     wanted = [(name, network_store.read(roots, str(each["NetworkID"])), each) for name, each in networks.items()]
@@ -115,13 +160,20 @@ def _route_again(roots: Roots, inner: netlink.Socket, networks: dict[str, Json])
 
 def network_disconnect(roots: Roots, reference: str, container: str, *, force: bool = False) -> None:
     """See `engine.api.Engine.network_disconnect`. `force` only words an error: there is no endpoint without its container."""
-    record = network_store.find(roots, reference)
+    network_store.refuse_empty(reference)
     try:
         target = find_container(roots, container)
     except NotFound:
         if force:
             raise NotFound(f"endpoint {container} not found") from None
         raise
+    try:
+        record = network_store.find(roots, reference)
+    except NotFound:
+        if target.running and not force:
+            raise
+        change_later(target, reference, None)
+        return
     name = str(record["Name"])
     with target.lock():
         target = find_container(roots, target.id)

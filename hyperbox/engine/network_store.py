@@ -81,9 +81,14 @@ def find(roots: Roots, reference: str) -> Json:
             return read(roots, matches[0])
         if matches:
             raise Conflict(f"network {reference} is ambiguous ({len(matches)} matches found on ID prefix)")
+    refuse_empty(reference)
+    raise NotFound(f"network {reference} not found")
+
+
+def refuse_empty(reference: str) -> None:
+    """Raise EmptyName for a network's name of nothing, or of blanks."""
     if not reference.strip():
         raise EmptyName("network")
-    raise NotFound(f"network {reference} not found")
 
 
 def all_networks(roots: Roots) -> list[Json]:

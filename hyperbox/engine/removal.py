@@ -92,6 +92,21 @@ def remove_rest(roots: Roots, container: Container, *, volumes: bool = True) -> 
     roots.reached("volumes-released")
     emit(roots, "destroy", container)
     remove_folder(f"{roots.data}/removing/{container.id}")
+    let_image_go(roots, container)
+
+
+def let_image_go(roots: Roots, container: Container) -> None:
+    """Remove an image that was removed while this container used it, where it was the last one that did."""
+    images, image_id = f"{roots.data}/images", str(container.record.get("ImageID") or "")
+    if not image_id or not os.path.lexists(f"{images}/kept/{image_id.removeprefix('sha256:')}.json"):
+        return
+    from hyperbox.engine.state import image_users
+    from hyperbox.image import removal
+    from hyperbox.image.store import ImageStore
+
+    store = ImageStore(images)
+    if removal.release_kept(store, image_users(roots)):
+        store.collect_garbage()
 
 
 def wants_volumes_removed(folder: str) -> bool:

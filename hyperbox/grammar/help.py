@@ -17,6 +17,8 @@ COMMON = (
 )  # fmt: skip
 # groups that `docker --help` leaves out: those that need a swarm or an experimental engine
 UNLISTED = frozenset({"checkpoint", "completion", "config", "node", "secret", "service", "stack"})
+# what docker does not list below a group though it is there
+UNLISTED_PLACES = frozenset({"builder build"})
 OWN = (
     ("project", "Look after HyperBox projects: ports, address, limits"),
     ("env", "Print the project's addresses and ports for a shell"),
@@ -74,10 +76,13 @@ def with_implied(rows: Sequence[Row], compose: bool, path: str) -> list[Row]:
 def _group_help(compose: bool, table: ModuleType, place: str, width: int, program: str, config: str) -> str:
     name = f"docker {'compose ' if compose else ''}{place}".strip()
     key = ("compose" if compose else "docker", place)
-    options = "[OPTIONS] " if compose or not place else ""
+    buildx = not compose and place.partition(" ")[0] == "buildx"
+    options = "[OPTIONS] " if compose or buildx or not place else ""
     out = f"Usage:  {name} {options}COMMAND\n\n{tables_help.LINES[key]}\n"
     if compose:
         out += f"\nOptions:\n{flag_lines(with_implied(tables_help.FLAGS[key], True, place), width)}"
+    elif buildx:
+        out += f"\nOptions:\n{flag_lines(tables_help.FLAGS[key], width)}"
     for title, entries in sections(compose, table, place, program):
         pad = max(11, *(len(word) for word, _ in entries)) if entries else 11
         lines = "".join(f"  {word:<{pad}} {line}\n" for word, line in entries)
@@ -96,7 +101,7 @@ def sections(compose: bool, table: ModuleType, place: str, program: str) -> Iter
     commands = [
         (word, tables_help.LINES[key, table.PLACES[path]])
         for word, path in _children(table.PLACES, place)
-        if table.PLACES[path].rpartition(" ")[0] == place or not place
+        if path not in UNLISTED_PLACES
     ]
     if compose or place:
         found = [("Management Commands", groups), ("Commands", commands)]

@@ -22,6 +22,8 @@ OWN = frozenset({"project", "env", "doctor", "bench", "compat"})
 DOCKER_CONFIG_VERBS = frozenset({"create", "inspect", "ls", "list", "rm", "remove"})
 COMPLETION = frozenset({"__complete", "__completeNoDesc"})
 LOG_LEVELS = frozenset({"panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"})
+# what the usage line of a group has after its name, where that is anything
+GROUP_USAGES = {"manifest": " COMMAND", "stack": " [OPTIONS]", "volume": " COMMAND"}
 HELP_USAGE = "docker help [command]"
 
 
@@ -239,7 +241,11 @@ def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> I
         if parser.help or not rest or place:
             return parser.wanted_help(typed)
         return parser.wanted_help(typed, error=f'unknown docker command: "{typed} {rest[0]}"')
-    usage = f"docker {place}{' COMMAND' if place == 'volume' else ''}" if place else "docker [OPTIONS] COMMAND [ARG...]"
+    if place == "checkpoint" and not {"--help", "-h"} & set(words):
+        raise UnsupportedError(
+            "docker checkpoint is only supported on a Docker daemon with experimental features enabled"
+        )
+    usage = f"docker {place}{GROUP_USAGES.get(place, '')}" if place else "docker [OPTIONS] COMMAND [ARG...]"
     rest = _group_flags(parser, table, place, words, lambda message: docker_error(message, usage, place))
     if parser.help:
         return parser.wanted_help(place)
@@ -271,6 +277,10 @@ def _leaf(parser: Parser, compose: bool, command: Command, place: str, words: li
             return UsageError(message, exit_code=1)
         return docker_error(message, usage_line(compose, command, place), place)
 
+    if command[5] == "refused" and command[6].startswith(
+        "is only supported"
+    ):  # docker says so before it looks at a word
+        raise UnsupportedError(f"docker {typed} {command[6]}")
     flags = FlagSet(command[7], error, parser.notices, dry_run=compose)
     arguments = flags.read(words, interspersed=command[4])
     if parser.help or flags.help:
@@ -289,9 +299,18 @@ def _leaf(parser: Parser, compose: bool, command: Command, place: str, words: li
         flags.given.pop("dry-run", None)
     made.flags = flags.values
     made.given = flags.given
-    for name, why in flags.refused:
-        raise UnsupportedError(why if why.startswith('"') else f"docker {typed}: --{name}: {why}")
+    if flags.refused:
+        raise _refused_flags(typed, flags.refused)
     return made
+
+
+def _refused_flags(typed: str, refused: list[tuple[str, str]]) -> UnsupportedError:
+    """Return the error for flags that are not honoured: of those that docker refuses too all, in the order of their names."""
+    for name, why in refused:
+        if not why.startswith(('"', "Error response")):
+            return UnsupportedError(f"docker {typed}: --{name}: {why}")
+    whys = [why for _, why in sorted(refused)]
+    return UnsupportedError("\n".join(whys) if whys[0].startswith('"') else whys[0])
 
 
 def check_count(compose: bool, command: Command, place: str, arguments: list[str]) -> None:

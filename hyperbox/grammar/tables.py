@@ -906,20 +906,20 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'checkpoint create': (
-        'checkpoint create', 2, 2, 'docker', True, 'refused', "HyperBox can't checkpoint containers yet",
+        'checkpoint create', 2, 2, 'docker', True, 'refused', 'is only supported on a Docker daemon with experimental features enabled',
         (
             ('checkpoint-dir', '', 'string', '', None),
             ('leave-running', '', 'bool', False, None),
         ),
     ),
     'checkpoint ls': (
-        'checkpoint ls', 1, 1, 'docker', True, 'refused', "HyperBox can't checkpoint containers yet",
+        'checkpoint ls', 1, 1, 'docker', True, 'refused', 'is only supported on a Docker daemon with experimental features enabled',
         (
             ('checkpoint-dir', '', 'string', '', None),
         ),
     ),
     'checkpoint rm': (
-        'checkpoint rm', 2, 2, 'docker', True, 'refused', "HyperBox can't checkpoint containers yet",
+        'checkpoint rm', 2, 2, 'docker', True, 'refused', 'is only supported on a Docker daemon with experimental features enabled',
         (
             ('checkpoint-dir', '', 'string', '', None),
         ),
@@ -1130,8 +1130,8 @@ COMMANDS: dict[str, Command] = {
         'container start', 1, -1, 'docker', True, 'native', '',
         (
             ('attach', 'a', 'bool', False, None),
-            ('checkpoint', '', 'string', '', {'why': "HyperBox can't restore checkpoints yet", 'hidden': 'yes'}),
-            ('checkpoint-dir', '', 'string', '', {'why': "HyperBox can't restore checkpoints yet", 'hidden': 'yes'}),
+            ('checkpoint', '', 'string', '', {'why': '"--checkpoint" is only supported on a Docker daemon with experimental features enabled', 'hidden': 'yes'}),
+            ('checkpoint-dir', '', 'string', '', {'why': '"--checkpoint-dir" is only supported on a Docker daemon with experimental features enabled', 'hidden': 'yes'}),
             ('detach-keys', '', 'string', '', None),
             ('interactive', 'i', 'bool', False, None),
         ),
@@ -1406,19 +1406,19 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'plugin disable': (
-        'plugin disable', 1, 1, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin disable', 1, 1, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (
             ('force', 'f', 'bool', False, None),
         ),
     ),
     'plugin enable': (
-        'plugin enable', 1, 1, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin enable', 1, 1, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (
             ('timeout', '', 'int', 30, None),
         ),
     ),
     'plugin inspect': (
-        'plugin inspect', 1, -1, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin inspect', 1, -1, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (
             ('format', 'f', 'string', '', None),
         ),
@@ -1442,23 +1442,23 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'plugin push': (
-        'plugin push', 1, 1, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin push', 1, 1, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (
             ('disable-content-trust', '', 'bool', True, None),
         ),
     ),
     'plugin rm': (
-        'plugin rm', 1, -1, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin rm', 1, -1, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (
             ('force', 'f', 'bool', False, None),
         ),
     ),
     'plugin set': (
-        'plugin set', 2, -1, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin set', 2, -1, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (),
     ),
     'plugin upgrade': (
-        'plugin upgrade', 1, 2, 'docker', True, 'refused', 'HyperBox has no engine plugins',
+        'plugin upgrade', 1, 2, 'docker', True, 'absent', 'HyperBox has no engine plugins',
         (
             ('disable-content-trust', '', 'bool', True, None),
             ('grant-all-permissions', '', 'bool', False, None),
@@ -1535,19 +1535,19 @@ COMMANDS: dict[str, Command] = {
     'volume create': (
         'volume create', 0, 1, 'docker', True, 'native', '',
         (
-            ('availability', '', 'string', 'active', {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('availability', '', 'string', 'active', {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
             ('driver', 'd', 'string', 'local', None),
-            ('group', '', 'string', '', {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('group', '', 'string', '', {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
             ('label', '', 'label', None, None),
-            ('limit-bytes', '', 'bytes', 0, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('limit-bytes', '', 'bytes', 0, {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
             ('opt', 'o', 'map', None, None),
-            ('required-bytes', '', 'bytes', 0, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
-            ('scope', '', 'string', 'single', {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
-            ('secret', '', 'map', None, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
-            ('sharing', '', 'string', 'none', {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('required-bytes', '', 'bytes', 0, {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
+            ('scope', '', 'string', 'single', {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
+            ('secret', '', 'map', None, {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
+            ('sharing', '', 'string', 'none', {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
             ('topology-preferred', '', 'list', None, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
             ('topology-required', '', 'list', None, {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
-            ('type', '', 'string', 'block', {'why': 'HyperBox has no cluster volumes', 'hidden': 'yes'}),
+            ('type', '', 'string', 'block', {'why': 'Error response from daemon: This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.', 'hidden': 'yes'}),
             ('name', '', 'string', '', {'hidden': 'yes'}),
         ),
     ),
@@ -1581,27 +1581,27 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'volume update': (
-        'volume update', 1, 1, 'docker', True, 'refused', 'HyperBox has no cluster volumes',
+        'volume update', 1, 1, 'docker', True, 'absent', 'HyperBox has no cluster volumes',
         (
             ('availability', '', 'string', 'active', {'hidden': 'yes'}),
         ),
     ),
     'config create': (
-        'config create', 2, 2, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'config create', 2, 2, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('label', 'l', 'list', None, None),
             ('template-driver', '', 'string', '', None),
         ),
     ),
     'config inspect': (
-        'config inspect', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'config inspect', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('format', 'f', 'string', '', None),
             ('pretty', '', 'bool', False, None),
         ),
     ),
     'config ls': (
-        'config ls', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'config ls', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1609,22 +1609,22 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'config rm': (
-        'config rm', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'config rm', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (),
     ),
     'node demote': (
-        'node demote', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node demote', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (),
     ),
     'node inspect': (
-        'node inspect', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node inspect', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('format', 'f', 'string', '', None),
             ('pretty', '', 'bool', False, None),
         ),
     ),
     'node ls': (
-        'node ls', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node ls', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1632,11 +1632,11 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'node promote': (
-        'node promote', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node promote', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (),
     ),
     'node ps': (
-        'node ps', 0, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node ps', 0, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1646,13 +1646,13 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'node rm': (
-        'node rm', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node rm', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('force', 'f', 'bool', False, None),
         ),
     ),
     'node update': (
-        'node update', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'node update', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('availability', '', 'string', '', None),
             ('label-add', '', 'list', None, None),
@@ -1661,7 +1661,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'secret create': (
-        'secret create', 1, 2, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'secret create', 1, 2, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('driver', 'd', 'string', '', None),
             ('label', 'l', 'list', None, None),
@@ -1669,14 +1669,14 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'secret inspect': (
-        'secret inspect', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'secret inspect', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('format', 'f', 'string', '', None),
             ('pretty', '', 'bool', False, None),
         ),
     ),
     'secret ls': (
-        'secret ls', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'secret ls', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1684,11 +1684,11 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'secret rm': (
-        'secret rm', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'secret rm', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (),
     ),
     'service create': (
-        'service create', 1, -1, 'docker', False, 'refused', 'HyperBox has no swarm mode',
+        'service create', 1, -1, 'docker', False, 'absent', 'HyperBox has no swarm mode',
         (
             ('cap-add', '', 'list', None, None),
             ('cap-drop', '', 'list', None, None),
@@ -1766,14 +1766,14 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'service inspect': (
-        'service inspect', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service inspect', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('format', 'f', 'string', '', None),
             ('pretty', '', 'bool', False, None),
         ),
     ),
     'service logs': (
-        'service logs', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service logs', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('details', '', 'bool', False, None),
             ('follow', 'f', 'bool', False, None),
@@ -1787,7 +1787,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'service ls': (
-        'service ls', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service ls', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1795,7 +1795,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'service ps': (
-        'service ps', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service ps', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1805,24 +1805,24 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'service rm': (
-        'service rm', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service rm', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (),
     ),
     'service rollback': (
-        'service rollback', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service rollback', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('detach', 'd', 'bool', False, None),
             ('quiet', 'q', 'bool', False, None),
         ),
     ),
     'service scale': (
-        'service scale', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service scale', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('detach', 'd', 'bool', False, None),
         ),
     ),
     'service update': (
-        'service update', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'service update', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('args', '', 'command', '', None),
             ('cap-add', '', 'list', None, None),
@@ -1926,7 +1926,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'stack deploy': (
-        'stack deploy', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'stack deploy', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('compose-file', 'c', 'strings', None, None),
             ('detach', 'd', 'bool', True, None),
@@ -1937,13 +1937,13 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'stack ls': (
-        'stack ls', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'stack ls', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('format', '', 'string', '', None),
         ),
     ),
     'stack ps': (
-        'stack ps', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'stack ps', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1953,13 +1953,13 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'stack rm': (
-        'stack rm', 1, -1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'stack rm', 1, -1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('detach', 'd', 'bool', True, None),
         ),
     ),
     'stack services': (
-        'stack services', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'stack services', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('filter', 'f', 'filter', None, None),
             ('format', '', 'string', '', None),
@@ -1967,7 +1967,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'swarm ca': (
-        'swarm ca', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'swarm ca', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('ca-cert', '', 'pem-file', '', None),
             ('ca-key', '', 'pem-file', '', None),
@@ -2009,31 +2009,31 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'swarm join-token': (
-        'swarm join-token', 1, 1, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'swarm join-token', 1, 1, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('quiet', 'q', 'bool', False, None),
             ('rotate', '', 'bool', False, None),
         ),
     ),
     'swarm leave': (
-        'swarm leave', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'swarm leave', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('force', 'f', 'bool', False, None),
         ),
     ),
     'swarm unlock': (
-        'swarm unlock', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'swarm unlock', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (),
     ),
     'swarm unlock-key': (
-        'swarm unlock-key', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'swarm unlock-key', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('quiet', 'q', 'bool', False, None),
             ('rotate', '', 'bool', False, None),
         ),
     ),
     'swarm update': (
-        'swarm update', 0, 0, 'docker', True, 'refused', 'HyperBox has no swarm mode',
+        'swarm update', 0, 0, 'docker', True, 'absent', 'HyperBox has no swarm mode',
         (
             ('autolock', '', 'bool', False, None),
             ('cert-expiry', '', 'duration', 7776000000000000, None),

@@ -58,7 +58,7 @@ class Unpacked:
             if wanted not in self.links:
                 break
             wanted = posixpath.normpath(posixpath.join(posixpath.dirname(wanted), self.links[wanted]))
-        raise EngineError(f"invalid archive: {name} is missing")
+        raise EngineError(f"open {self.folder}/{wanted}: no such file or directory")
 
     def json(self, name: str) -> object:
         """Return a member parsed as JSON."""
@@ -95,7 +95,7 @@ def unpack_archive(source: BinaryIO, folder: str) -> Unpacked:
                     posixpath.normpath(entry.linkname), posixpath.dirname(name) or "."
                 )
     except BadArchive as error:
-        raise EngineError(f"invalid archive: {error.message}") from None
+        raise EngineError(error.message) from None
     return unpacked
 
 
@@ -124,9 +124,24 @@ def image_load(
                 return _load_docker(loading, platform)
             if "index.json" in unpacked.members:
                 return _load_oci(loading, platform)
-            raise EngineError("unrecognized image format")
+            return _load_old(unpacked)
         finally:
             files.remove_tree(folder)
+
+
+def _load_old(unpacked: Unpacked) -> list[str]:
+    """Say what docker says of an archive without a manifest, which it takes for one of docker before 1.10: a folder an image, with `json`
+    in it, and `repositories` with their names. Raises EngineError."""
+    folders = sorted({name.partition("/")[0] for name in unpacked.members if "/" in name})
+    if folders:
+        unpacked.path(f"{folders[0]}/json")
+        raise EngineError("unrecognized image format: images of docker before 1.10 can't be loaded")
+    unpacked.path("repositories")
+    repositories = unpacked.json("repositories")
+    for tags in repositories.values() if isinstance(repositories, dict) else ():
+        for image_id in tags.values() if isinstance(tags, dict) else ():
+            raise EngineError(f"invalid target ID: {image_id}")
+    return []
 
 
 class Loading:

@@ -1,6 +1,6 @@
 """What the images and the build cache need of the store, told without reading every record each time.
 
-    DATA/images/needed.json   {"records": {FILE: [MARK, layer keys, blob digests]}, "cache": {FILE: [MARK, layer keys, []]}}
+    DATA/images/needed.json   {"records": {FILE: [MARK, layer keys, blob digests]}, "kept": as records, "cache": {FILE: [MARK, layer keys, []]}}
 
 The file is a memory only: MARK is the record's inode and time of change, and a record that has another is read anew. Records are always
 replaced by new files, so what is remembered of one is true as long as its mark is. Written under the store's exclusive lock.
@@ -28,7 +28,11 @@ def needed(path: str, key_of: Callable[[str], str]) -> tuple[set[str], set[str]]
     seen: Json = {}
     keys: set[str] = set()
     blobs: set[str] = set()
-    for folder, needs in (("records", _of_image), ("cache", lambda name, record: _of_result(record, key_of))):
+    for folder, needs in (
+        ("records", _of_image),
+        ("kept", _of_image),
+        ("cache", lambda name, record: _of_result(record, key_of)),
+    ):
         before = known.get(folder)
         found = _folder(f"{path}/{folder}", before if isinstance(before, dict) else {}, needs)
         seen[folder] = found
@@ -54,7 +58,11 @@ def _remembered(path: str) -> Json:
 
 def _folder(path: str, known: Json, needs: Callable[[str, Json], Needs]) -> Json:
     found: Json = {}
-    with os.scandir(path) as entries:
+    try:
+        listed = os.scandir(path)
+    except FileNotFoundError:  # "kept" is made when it is needed
+        return found
+    with listed as entries:
         for entry in entries:
             if not entry.name.endswith(".json"):
                 continue

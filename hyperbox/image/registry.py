@@ -319,8 +319,10 @@ def dial_error(parts: urllib.parse.SplitResult, error: OSError) -> str:
     """Return Go's words for a connection that could not be made."""
     import socket
 
+    from hyperbox.kernel.lookups import lookup_words
+
     if isinstance(error, socket.gaierror):
-        return f"dial tcp: lookup {parts.hostname}: no such host"
+        return f"dial tcp: {lookup_words(str(parts.hostname), error)}"
     if isinstance(error, TimeoutError):
         return (
             "net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"

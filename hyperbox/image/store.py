@@ -9,6 +9,7 @@
       leases/PID-START-N/   layers (empty files named KEY) that a running command is about to use, with or without an image
       records/HEX.json      one image, HEX its id (the configuration's digest): {"Manifest", "Layers", "Launch", …}
       names/NAME            a symbolic link to an image's id; NAME is the full reference with "/" as "%"
+      kept/HEX.json         the record of an image that was removed by force while containers that did not run used it: until these are gone
       needed.json           what all records need, remembered: see `needed`
       staging/NAME.PID      what a running command is making; its maker's pid is in the name
       lock                  shared while an image is being added, exclusive while garbage is collected
@@ -200,6 +201,32 @@ class ImageStore:
     def record_path(self, image_id: str) -> str:
         """Return the path of an image's record."""
         return f"{self.path}/records/{image_id.removeprefix('sha256:')}.json"
+
+    def _kept_path(self, image_id: str) -> str:
+        return f"{self.path}/kept/{image_id.removeprefix('sha256:')}.json"
+
+    def keep_record(self, image_id: str) -> None:
+        """Take an image away for everybody but the containers that use it."""
+        os.makedirs(f"{self.path}/kept", mode=0o700, exist_ok=True)
+        os.rename(self.record_path(image_id), self._kept_path(image_id))
+
+    def is_kept(self, image_id: str) -> bool:
+        """Return whether an image is there for the containers that use it only."""
+        return os.path.lexists(self._kept_path(image_id))
+
+    def kept_ids(self) -> list[str]:
+        """Return the ids of the images that are there for containers only."""
+        try:
+            return [f"sha256:{name[:-5]}" for name in os.listdir(f"{self.path}/kept")]
+        except FileNotFoundError:
+            return []
+
+    def forget_kept(self, image_id: str) -> None:
+        """Let go of what containers needed of an image; nothing there is no error."""
+        try:
+            os.unlink(self._kept_path(image_id))
+        except FileNotFoundError:
+            return
 
     def image_ids(self) -> list[str]:
         """Return the ids of all images."""

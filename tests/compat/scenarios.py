@@ -38,7 +38,9 @@ Case = dict[str, object]
 PATTERNS = (
     (re.compile(r"/var/lib/docker/|/var/tmp/hyperbox-sandbox/[^/]+/(alone/)?data/"), "<DATA>/"),
     (re.compile(r"/root/\.docker\b"), "<HOME>/.docker"),
+    (re.compile(r"<DATA>/(tmp/docker-import-\d+|images/staging/load\.\d+)/"), "<UNPACKED>/"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<ID>"),
+    (re.compile(r"<DATA>/(image/overlay2/imagedb/content/sha256/<ID>|images/records/<ID>\.json)"), "<IMAGE RECORD>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<SHORT>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "<TIME>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} [A-Z]+"), "<TIME>"),
@@ -51,6 +53,17 @@ PATTERNS = (
         "from 0.01 to <CPUS>, as there are only <CPUS> CPUs",
     ),
     (re.compile(r"available: 0-\d+"), "available: <CPUS>"),
+    (re.compile(r"Docker version (\d+\.\d+\.\d+)\S*, build \w+"), r"Docker version \1, build <COMMIT>"),
+    # columns of `top` are twenty wide
+    (re.compile(r"(?m)^(?=.{20}\S)\d{2,7} +(?=\S)"), "<PID> "),
+    (re.compile(r"\b(\d+\.){3}\d+:53\b"), "<RESOLVER>"),
+    # docker tells of the pipe that it breaks in two of three runs
+    (
+        re.compile(
+            r"time=\"[^\"]+\" level=error msg=\"Can't add file [^\"]+ to tar: io: read/write on closed pipe\"\n"
+        ),
+        "",
+    ),
     (re.compile(r"\b(3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})\b"), "<PORT>"),
 )
 

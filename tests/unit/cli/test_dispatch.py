@@ -11,7 +11,8 @@ from hyperbox.cli.dispatch import VERBS
 from hyperbox.grammar import tables, tables_compose
 
 OWN = ("help", "--version", "__complete")
-NATIVE = {path for path, command in tables.COMMANDS.items() if command[5] == "native"} | {
+ANSWERED = ("native", "absent")
+NATIVE = {path for path, command in tables.COMMANDS.items() if command[5] in ANSWERED} | {
     "compose " + path for path, command in tables_compose.COMMANDS.items() if command[5] == "native"
 }
 

@@ -1,0 +1,63 @@
+"""Addresses of engines: docker's words for what is none, and for where nobody answers; our refusal where somebody does."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from hyperbox.cli import endpoint
+from hyperbox.errors import Unreachable, UnsupportedError
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (
+            "bogus://x",
+            "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: bogus://x",
+        ),
+        (
+            "http://127.0.0.1:1",
+            "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: http://127.0.0.1:1",
+        ),
+        ("npipe:////./x", "Failed to initialize: protocol not available"),
+        ("fd://", "Failed to initialize: unable to parse docker host `fd://`"),
+        ("ssh://", "Failed to initialize: ssh host connection is not valid: invalid SSH URL: hostname is empty"),
+        (
+            "tcp://127.0.0.1:x",
+            'Failed to initialize: unable to resolve docker endpoint: parse "tcp://127.0.0.1:x": invalid port ":x" after host',
+        ),
+        (
+            "tcp://[::1",
+            "Failed to initialize: unable to resolve docker endpoint: parse \"tcp://[::1\": missing ']' in host",
+        ),
+        (
+            "unix:///nonexistent.sock",
+            "Cannot connect to the Docker daemon at unix:///nonexistent.sock. Is the docker daemon running?",
+        ),
+        ("127.0.0.1:1", "Cannot connect to the Docker daemon at tcp://127.0.0.1:1. Is the docker daemon running?"),
+        (":1", "Cannot connect to the Docker daemon at tcp://localhost:1. Is the docker daemon running?"),
+        (
+            "tcp://127.0.0.1:1/path",
+            "Cannot connect to the Docker daemon at tcp://127.0.0.1:1/path. Is the docker daemon running?",
+        ),
+    ],
+)
+def test_what_is_no_engine_s_address_is_told_in_docker_s_words(address: str, words: str) -> None:
+    assert endpoint.refuse(address).message == words
+
+
+def test_an_engine_that_answers_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        assert isinstance(endpoint.refuse(f"unix://{path}"), Unreachable)  # nobody listens yet
+        listener.listen()
+        found = endpoint.refuse(f"unix://{path}")
+    assert isinstance(found, UnsupportedError)
+    assert "HyperBox runs containers on this machine only" in found.message
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found = endpoint.refuse(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+    assert isinstance(found, UnsupportedError)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from hyperbox.engine.dns import KeptResolver, Resolver
-    from hyperbox.engine.monitor_health import Prober
+    from hyperbox.engine.monitor_health import KeptProber, Prober
     from hyperbox.engine.monitor_log import KeptLog
     from hyperbox.engine.monitor_start import Begun
     from hyperbox.engine.monitor_streams import KeptStreams
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Listener: int
         Streams: KeptStreams
         Resolver: KeptResolver | None
+        Prober: KeptProber | None
 
 
 class Monitor:
@@ -142,11 +143,14 @@ class Monitor:
 
     def kept(self) -> Kept | None:
         """Return what a process that takes over from this one needs to know; None while something is under way, or only this one can do it."""
-        if self._controls or self._prober is not None or not self._loop.waits_only_for(self._watched(), self._pid):
+        timer = None if self._prober is None else self._prober.next_timer()
+        if self._controls or not self._loop.waits_only_for(self._watched(), self._pid, timer):
             return None
+        answering = self._resolver is not None and bool(self._resolver.descriptors())
+        resolver = self._resolver.kept() if self._resolver is not None and answering else None
+        probing = None if self._prober is None else self._prober.kept()
         streams = self._streams.kept()
-        resolver = None if self._resolver is None or not self._resolver.descriptors() else self._resolver.kept()
-        if streams is None or (resolver is None and self._resolver is not None and self._resolver.descriptors()):
+        if streams is None or (answering and resolver is None) or (self._prober is not None and probing is None):
             return None
         return {
             "Container": self._container.id,
@@ -156,6 +160,7 @@ class Monitor:
             "Listener": self._listener.fileno(),
             "Streams": streams,
             "Resolver": resolver,
+            "Prober": probing,
         }
 
     def _watched(self) -> set[int]:
@@ -174,6 +179,10 @@ class Monitor:
         self._listen(resolver)
         streams = kept["Streams"]
         self._streams.begin(Stdio(streams["Stdin"], streams["Stdout"], streams["Stderr"], tty=streams["Tty"]))
+        if kept["Prober"] is not None:
+            self._prober = prober(self._roots, self._container, self._loop)
+            if self._prober is not None:
+                self._prober.resume(kept["Prober"])
         if lost:
             self._loop.after(0, lambda: self._process_ended(9))
         else:

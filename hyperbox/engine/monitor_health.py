@@ -15,7 +15,15 @@ from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     Json = dict[str, object]
+
+    class KeptProber(TypedDict):
+        """By the monotonic clock: when the container's process started, and when the next probe is due."""
+
+        Started: float
+        Due: float
 
 
 class Prober:
@@ -72,6 +80,24 @@ class Prober:
     def begin(self) -> None:
         """Plan the first probe."""
         self._plan()
+
+    def next_timer(self) -> Timer | None:
+        """Return the timer of the next regular probe."""
+        return self._next
+
+    def kept(self) -> KeptProber | None:
+        """Return what a process that takes over from this one needs to know beside the state; None while a probe runs or somebody waits."""
+        if self._child or self._pipes or self._early is not None or self._hurried or self._next is None:
+            return None
+        return {"Started": self._started, "Due": self._next.when}
+
+    def resume(self, kept: KeptProber) -> None:
+        """Go on where another process left off, instead of `begin`."""
+        self._started = kept["Started"]
+        recorded = self._container.state.get("Health")
+        if isinstance(recorded, dict):
+            self.health = recorded
+        self._next = self._loop.after(kept["Due"] - time.monotonic(), self._probe)
 
     def stop(self) -> None:
         """Probe no more: the container has ended."""

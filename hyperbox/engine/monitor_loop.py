@@ -89,10 +89,10 @@ class Loop:
         else:
             self._children[pid] = action
 
-    def waits_only_for(self, descriptors: set[int], child: int) -> bool:
-        """Return whether nothing but `descriptors`, all of them for reading, and the end of `child` can call back any more."""
+    def waits_only_for(self, descriptors: set[int], child: int, only: Timer | None = None) -> bool:
+        """Return whether nothing but `descriptors`, all of them for reading, the end of `child` and the timer `only` can call back any more."""
         watched = set(self._handlers) - {self._wake_read}
-        timers = any(timer.action is not None for timer in (*self._timers, *self._due))
+        timers = any(timer.action is not None and timer is not only for timer in (*self._timers, *self._due))
         return watched == descriptors and not timers and set(self._children) == {child}
 
     def own_descriptors(self) -> set[int]:

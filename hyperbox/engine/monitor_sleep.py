@@ -10,7 +10,8 @@ The shell must not wait(2), or the container's exit code would be lost: it start
 look for children that have ended. What it is to become it looks for first, and waits five seconds where that is not there, as while HyperBox is
 installed anew.
 
-Who is woken soon waits longer before the next sleep, so that what happens every few seconds costs no interpreter each time.
+Who is woken soon waits longer before the next sleep, so that what happens every few seconds costs no interpreter each time; one that is to probe
+its container's health sleeps only where that is some time off.
 """
 
 from __future__ import annotations
@@ -32,22 +33,27 @@ if TYPE_CHECKING:
     from hyperbox.engine.state import Roots
 
     class Left(TypedDict):
-        """What a sleeping monitor has left in its memory file. `Own` are the descriptors of its sleep itself, `Gate` the one that wakes it,
-        `Ignored` the signals that are ignored: the shell ignores some of its own accord."""
+        """What a sleeping monitor has left in its memory file, for this version and later ones: nothing may be taken from it or change its meaning.
+
+        `Own` are the descriptors of its sleep itself, `Gate` the one that wakes it, as time does after `Until` seconds; `Ignored` the signals that
+        are ignored: the shell ignores some of its own accord.
+        """
 
         Roots: list[str]
         Monitor: Kept
         Patience: float
         Since: float
+        Until: int
         Gate: int
         Own: list[int]
         Ignored: list[int]
 
 
-# seconds: idle before the first sleep, and at most; a sleep that was no longer than SHORT doubles it
+# seconds: idle before the first sleep, and at most; a sleep that was no longer than SHORT doubles it. None is begun that would be shorter than LEAST
 FIRST = 1.0
 LONGEST = 600.0
 SHORT = 60.0
+LEAST = 20
 # the longest wait that every busybox knows, in seconds
 UNTIL = 1_000_000
 WAIT = (
@@ -91,15 +97,18 @@ class Drowsiness:
         self.begin()
 
 
-def next_patience(patience: float, slept: float) -> float:
-    """Return how long a monitor is idle before its next sleep, after one of `slept` seconds. Pure."""
+def next_patience(patience: float, slept: float, until: int) -> float:
+    """Return how long a monitor is idle before its next sleep, after one of `slept` seconds that was to last `until` at most. Pure."""
+    if slept >= until:
+        return max(patience / 2, FIRST)
     return min(2 * patience, LONGEST) if slept <= SHORT else FIRST
 
 
 def fall_asleep(roots: Roots, loop: Loop, kept: Kept, watched: set[int], patience: float) -> None:
     """Become the shell, to be woken by any of `watched` and by the container's end; returns where that is not possible."""
     shell = process.find_program("busybox")
-    if shell is None or not sys.executable or process.threads() > 1:
+    until = UNTIL if kept["Prober"] is None else min(int(kept["Prober"]["Due"] - time.monotonic()), UNTIL)
+    if shell is None or not sys.executable or until < LEAST or process.threads() > 1:
         return
     inherited = process.open_descriptors() - loop.own_descriptors()
     made: list[int] = []
@@ -116,6 +125,7 @@ def fall_asleep(roots: Roots, loop: Loop, kept: Kept, watched: set[int], patienc
             "Monitor": kept,
             "Patience": patience,
             "Since": time.monotonic(),
+            "Until": until,
             "Gate": gate,
             "Own": made,
             "Ignored": ignored_signals(),
@@ -124,7 +134,7 @@ def fall_asleep(roots: Roots, loop: Loop, kept: Kept, watched: set[int], patienc
         roots.reached("asleep")
         _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGCHLD})
         awake = [sys.executable, "-I", "-S", "-c", BEGIN, package_folder(), str(memory)]
-        asleep = [shell, "sh", "-c", WAIT, "hyperbox-monitor", str(UNTIL), str(gate), str(never)]
+        asleep = [shell, "sh", "-c", WAIT, "hyperbox-monitor", str(until), str(gate), str(never)]
         process.replace([*asleep, *awake], inherited | set(made))
     except OSError:
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGCHLD})

@@ -52,9 +52,9 @@ def next_patience(left: Left) -> float:
     from hyperbox.engine import monitor_sleep
 
     slept = time.monotonic() - left["Since"]
-    if not select.epoll.fromfd(os.dup(left["Gate"])).poll(0) and slept < monitor_sleep.UNTIL:
+    if not select.epoll.fromfd(os.dup(left["Gate"])).poll(0) and slept < left["Until"]:
         return monitor_sleep.UNTIL  # woken by nothing: this shell does not wait
-    return monitor_sleep.next_patience(left["Patience"], slept)
+    return monitor_sleep.next_patience(left["Patience"], slept, left["Until"])
 
 
 def go_on(roots: Roots, container: Container, left: Left, patience: float) -> None:

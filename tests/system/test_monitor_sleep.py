@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,41 @@ def test_monitors_of_what_happens_often_stay_awake(hyperbox: Command, busybox: s
         assert not is_asleep(monitor_of(hyperbox, healthy))
     finally:
         hyperbox("rm", "-f", chatty, healthy, quiet)
+
+
+def test_health_is_probed_when_it_is_time(hyperbox: Command, busybox: str) -> None:
+    interval = monitor_sleep.LEAST + 2
+    script = "trap 'exit 3' USR1; while :; do sleep 0.05; done"
+    options = (
+        "--health-cmd",
+        "echo probed; [ ! -e /ill ]",
+        "--health-interval",
+        f"{interval}s",
+        "--health-retries",
+        "1",
+    )
+    name = run(hyperbox, busybox, "sh", "-c", script, options=options)
+    health = (
+        "inspect",
+        "-f",
+        "{{.State.Health.Status}} {{.State.Health.FailingStreak}} {{len .State.Health.Log}}",
+        name,
+    )
+    try:
+        sleeping(hyperbox, name)
+        assert hyperbox(*health).out == "starting 0 0\n"
+        wait_until(lambda: hyperbox(*health).out == "healthy 0 1\n", interval + 10)
+        sleeping(hyperbox, name)
+        hyperbox("exec", name, "touch", "/ill")
+        wait_until(lambda: hyperbox(*health).out == "unhealthy 1 2\n", interval + 10)
+        log = json.loads(hyperbox("inspect", "-f", "{{json .State.Health.Log}}", name).out)
+        first, second = (datetime.fromisoformat(each["Start"][:19]) for each in log)
+        assert (second - first).seconds == pytest.approx(interval, abs=1)
+        hyperbox("exec", name, "kill", "-USR1", "1")
+        wait_until(lambda: hyperbox("inspect", "-f", "{{.State.ExitCode}}", name).out == "3\n")
+        assert hyperbox(*health).out == "unhealthy 1 2\n"
+    finally:
+        hyperbox("rm", "-f", name)
 
 
 def test_twenty_that_start_and_end_at_once_leave_nothing(hyperbox: Command, busybox: str) -> None:

@@ -41,11 +41,14 @@ def test_what_happens_puts_sleep_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patience", "slept", "expected"),
-    [(1.0, 3.0, 2.0), (2.0, 60.0, 4.0), (400.0, 1.0, 600.0), (64.0, 61.0, monitor_sleep.FIRST)],
-)
-def test_short_sleeps_make_the_next_one_late(patience: float, slept: float, expected: float) -> None:
-    assert monitor_sleep.next_patience(patience, slept) == expected
+    ("patience", "slept", "until", "expected"),
+    [
+        (1.0, 3.0, 1000, 2.0), (2.0, 60.0, 1000, 4.0), (400.0, 1.0, 1000, 600.0), (64.0, 61.0, 1000, monitor_sleep.FIRST),
+        (8.0, 29.1, 29, 4.0), (1.0, 29.1, 29, 1.0), (8.0, 28.0, 29, 16.0),
+    ],
+)  # fmt: skip
+def test_short_sleeps_make_the_next_one_late(patience: float, slept: float, until: int, expected: float) -> None:
+    assert monitor_sleep.next_patience(patience, slept, until) == expected
 
 
 def test_a_loop_tells_whether_anything_else_can_happen() -> None:
@@ -64,6 +67,7 @@ def test_a_loop_tells_whether_anything_else_can_happen() -> None:
     loop.unwatch(other)
     timer = loop.after(60, lambda: None)
     assert not loop.waits_only_for({reader}, 4711)
+    assert loop.waits_only_for({reader}, 4711, timer)
     timer.cancel()
     assert loop.waits_only_for({reader}, 4711)
 

@@ -5,7 +5,9 @@ Hot paths use it: it imports `os` and the C halves of json only (the `json` pack
 
 from __future__ import annotations
 
+import _thread
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,39 +216,153 @@ def copy_content(
 LONGEST_PATH = 900
 
 
+# from so many files on it is worth while to see whether the file system makes us wait, and then to remove with so many more threads
+MANY_FILES = 512
+HELPERS = 15
+
+
 def remove_tree(path: str) -> None:
-    """Remove a file or a folder with all in it, however deep, never following a link; nothing there is no error."""
+    """Remove a file or a folder with all in it, however deep, never following a link; nothing there is no error.
+
+    A large tree is removed by several threads where each file is waited for: with the mount option discard a disk may be told of every
+    freed block.
+    """
     if os.path.islink(path):
         _unlink(path)
         return
-    stack = [(path, False)]
-    moved = 0
-    while stack:
-        folder, emptied = stack.pop()
-        if emptied:
-            try:
-                os.rmdir(folder)
-            except FileNotFoundError:
-                pass
-            continue
+    _Removal(path).run()
+
+
+class _Emptied:
+    """A folder that is being emptied: itself, the one above it, and how much in it is still to be done (its files, its folders)."""
+
+    __slots__ = ("above", "left", "path")
+
+    def __init__(self, path: str, above: _Emptied | None) -> None:
+        self.path = path
+        self.above = above
+        self.left = 1
+
+
+class _Removal:
+    """One tree on its way out: a stack of folders, and of files in pieces, from which every thread takes."""
+
+    __slots__ = ("_count", "_error", "_lock", "_moved", "_root", "_running", "_slow", "_spent", "_stack", "_started")
+
+    def __init__(self, path: str) -> None:
+        self._root = _Emptied(path, None)
+        self._stack: list[tuple[_Emptied, list[str] | None]] = [(self._root, None)]
+        self._lock = _thread.allocate_lock()
+        self._error: BaseException | None = None
+        self._count = self._moved = self._running = 0
+        self._slow = False
+        self._started, self._spent = time.monotonic(), time.thread_time()
+
+    def run(self) -> None:
+        """Remove everything. Raises the first OSError that any thread has met, when all have stopped."""
         try:
-            entries = list(os.scandir(folder))
+            while True:
+                if self._take():
+                    if self._slow or self._count >= MANY_FILES:
+                        self._find_help()
+                elif self._error is None and (self._running or self._stack):
+                    time.sleep(0.001)  # the others may find more
+                else:
+                    break
+        except BaseException as error:  # an interrupt too: the others are to stop
+            self._error = self._error or error
+        while self._running:
+            time.sleep(0.001)
+        if self._error is not None:
+            raise self._error
+
+    def _help(self) -> None:
+        try:
+            while self._take():
+                pass
+        except BaseException as error:
+            self._error = self._error or error
+        with self._lock:
+            self._running -= 1
+
+    def _take(self) -> bool:
+        """Do one thing of the stack; returns False where there is none now, or a thread has failed."""
+        with self._lock:
+            folder, names = self._stack.pop() if self._stack and self._error is None else (None, None)
+        if folder is None:
+            return False
+        if names is None:
+            self._list(folder)
+            return True
+        for name in names:
+            _unlink(f"{folder.path}/{name}")
+        self._count += len(names)
+        self._done(folder)
+        return True
+
+    def _find_help(self) -> None:
+        """Start the other threads where most of the time so far was spent waiting, and look again later where it was not."""
+        if not self._slow:
+            now, spent = time.monotonic(), time.thread_time()
+            self._slow = now - self._started > 2 * (spent - self._spent)
+            self._count, self._started, self._spent = 0, now, spent
+        with self._lock:
+            while self._slow and self._running < min(HELPERS, len(self._stack)):
+                try:
+                    _thread.start_new_thread(self._help, ())
+                except RuntimeError:  # no more threads are allowed
+                    break
+                self._running += 1
+
+    def _list(self, folder: _Emptied) -> None:
+        """Put what is in a folder on the stack."""
+        try:
+            entries = list(os.scandir(folder.path))
         except FileNotFoundError:
-            continue
+            self._done(folder)
+            return
         except NotADirectoryError:
-            _unlink(folder)
-            continue
-        stack.append((folder, True))
+            _unlink(folder.path)
+            self._done(folder.above)
+            return
+        found: list[tuple[_Emptied, list[str] | None]] = []
+        names = []
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
-                _unlink(entry.path)
-            elif len(entry.path) < LONGEST_PATH or folder == path:
-                stack.append((entry.path, False))
+                names.append(entry.name)
+            elif len(entry.path) < LONGEST_PATH or folder is self._root:
+                found.append((_Emptied(entry.path, folder), None))
             else:
-                moved += 1
-                above = f"{path}/.deep.{os.getpid()}.{moved}"
-                os.rename(entry.path, above)
-                stack.append((above, False))
+                found.append((self._moved_up(entry.path), None))
+        pieces = [names[at : at + 64] for at in range(0, len(names), 64)]
+        found += [(folder, piece) for piece in pieces]
+        with self._lock:
+            folder.left += sum(inner is folder or inner.above is folder for inner, _ in found)
+            self._stack += found
+        self._done(folder)
+
+    def _moved_up(self, path: str) -> _Emptied:
+        """Move a folder whose name has become too long to just below the root, and return it there."""
+        with self._lock:
+            self._moved += 1
+            self._root.left += 1
+            above = f"{self._root.path}/.deep.{os.getpid()}.{self._moved}"
+        os.rename(path, above)
+        return _Emptied(above, self._root)
+
+    def _done(self, folder: _Emptied | None) -> None:
+        """Count one thing less in a folder; it goes with the last one, and so may those above it."""
+        while folder is not None:
+            with self._lock:
+                folder.left -= 1
+                left = folder.left
+            if left:
+                return
+            try:
+                os.rmdir(folder.path)
+            except FileNotFoundError:
+                pass
+            folder = folder.above
 
 
 def _unlink(path: str) -> None:

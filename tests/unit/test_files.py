@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,64 @@ def test_a_tree_of_any_depth_is_removed(tmp_path: Path, name: str) -> None:
     os.close(folder)
     files.remove_tree(str(top))
     assert os.listdir(tmp_path) == ["outside"]
+
+
+def make_wide_tree(top: Path) -> None:
+    """20 folders of 100 files and of 10 folders with 5 files each."""
+    for number in range(20):
+        for inner in range(10):
+            (top / f"{number}" / f"{inner}").mkdir(parents=True)
+            for file in range(5):
+                (top / f"{number}" / f"{inner}" / f"f{file}").touch()
+        for file in range(100):
+            (top / f"{number}" / f"f{file}").touch()
+
+
+@pytest.mark.parametrize("name", ["d", "n" * 255])
+def test_a_tree_on_a_slow_disk_is_removed_by_several_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make_wide_tree(tmp_path / "tree")
+    deep = os.path.join(str(tmp_path / "tree"), *[name] * 3)
+    os.makedirs(deep)
+    threads: set[int] = set()
+
+    def slowly(path: str) -> None:
+        threads.add(threading.get_ident())
+        time.sleep(0.0005)
+        os.unlink(path)
+
+    monkeypatch.setattr(files, "_unlink", slowly)
+    monkeypatch.setattr(files, "MANY_FILES", 64)
+    files.remove_tree(str(tmp_path / "tree"))
+    assert os.listdir(tmp_path) == []
+    assert 4 < len(threads) <= files.HELPERS + 1
+
+
+def test_what_cannot_be_removed_is_told_after_all_threads_have_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_wide_tree(tmp_path / "tree")
+    refused = str(tmp_path / "tree" / "7" / "f50")
+    running: set[int] = set()
+
+    def refuse(path: str) -> None:
+        running.add(threading.get_ident())
+        time.sleep(0.0005)
+        running.discard(threading.get_ident())
+        if path == refused:
+            raise PermissionError(1, "Operation not permitted", path)
+        os.unlink(path)
+
+    monkeypatch.setattr(files, "_unlink", refuse)
+    monkeypatch.setattr(files, "MANY_FILES", 64)
+    with pytest.raises(PermissionError):
+        files.remove_tree(str(tmp_path / "tree"))
+    assert not running
+    assert os.path.exists(refused)
+    monkeypatch.undo()
+    files.remove_tree(str(tmp_path / "tree"))
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_lock_is_free_again_after_the_block(tmp_path: Path) -> None:

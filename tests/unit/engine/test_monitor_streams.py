@@ -1,6 +1,11 @@
 import _socket
 import os
+import random
+import tracemalloc
+from pathlib import Path
 
+from hyperbox.engine.log_options import LogOptions
+from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import Loop
 from hyperbox.engine.monitor_streams import HELD_BYTES, Client, Stdio, Streams
 
@@ -52,6 +57,30 @@ def test_a_client_that_does_not_read_stops_the_reading_and_bounds_the_memory() -
             if received >= written:
                 break
     assert received > written
+
+
+def test_much_output_of_no_text_takes_little_memory_on_its_way_to_log_and_client(tmp_path: Path) -> None:
+    setting = Setting()
+    setting.streams.log = LogWriter(str(tmp_path / "log"), LogOptions("json-file", 0, 1, compress=False))
+    os.set_blocking(setting.out_write, False)
+    setting.client.setblocking(False)
+    block = random.Random(1).randbytes(1 << 20)
+    tracemalloc.start()
+    written = received = 0
+    buffer = bytearray(1 << 20)
+    while received < 6 << 20:
+        try:
+            written += os.write(setting.out_write, block)
+        except BlockingIOError:
+            setting.turn(0.001)
+        try:
+            received += setting.client.recv_into(buffer)
+        except BlockingIOError:
+            setting.turn(0.001)
+    peak = tracemalloc.get_traced_memory()[1] - len(buffer)
+    tracemalloc.stop()
+    assert written >= 6 << 20
+    assert peak < 3 << 20
 
 
 def test_input_goes_to_the_process_and_half_closing_ends_it() -> None:

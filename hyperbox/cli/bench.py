@@ -19,7 +19,7 @@ from typing import NamedTuple
 import click
 
 from hyperbox.cli.bench_cases import CASES, Case
-from hyperbox.cli.bench_image import REPOSITORY, make_image
+from hyperbox.cli.bench_image import REPOSITORY, make_image, make_small_files
 from hyperbox.cli.bench_memory import kept, memory_note
 from hyperbox.cli.bench_registry import serve
 from hyperbox.cli.bench_report import Row, row_to_line, rows_to_json, rows_to_svg, rows_to_table
@@ -84,7 +84,7 @@ def measure_many(argv: list[str], wide: int, count: int) -> Run:
 
 
 class Large:
-    """The image for pull and load, made when it is first asked for; served on loopback where no registry was given."""
+    """The images for pull and load, made when it is first asked for; served on loopback where no registry was given."""
 
     def __init__(self, folder: str, given: str) -> None:
         self.folder = folder
@@ -94,6 +94,11 @@ class Large:
         """Return the path of the archive."""
         make_image(self.folder)
         return f"{self.folder}/image.tar"
+
+    def small_files(self) -> str:
+        """Return the path of the archive of small files."""
+        make_small_files(self.folder)
+        return f"{self.folder}/small-files.tar"
 
     def registry(self) -> str:
         """Return the image's name in the registry."""
@@ -121,6 +126,8 @@ class Bench:
         own = {"image": self.image, "name": f"bench-{case.shared or case.name}", "folder": folder}
         if "{registry}" in text or "{archive}" in text:
             own |= {"registry": self.large.registry(), "archive": self.large.archive()}
+        if "{small_files}" in text:
+            own["small_files"] = self.large.small_files()
         argv: list[str] = []
         for word in shlex.split(text):
             inner = shlex.join(program.words)  # for a shell's script

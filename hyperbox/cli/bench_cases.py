@@ -1,7 +1,7 @@
 """What `hyperbox bench` measures: a table of cases, each a few command lines of any docker-compatible program.
 
 In a command, `{cli}` stands for the program, `{image}` for the image, `{name}` for a name of the case's own, `{folder}` for a scratch folder,
-`{archive}` for the image archive of `bench_image`, `{registry}` for a registry that has the same image.
+`{archive}` and `{small_files}` for the image archives of `bench_image`, `{registry}` for a registry that has the same image.
 Only `timed` is measured. `before` and `after` run around every measurement, `setup` and `teardown` once per program.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hyperbox.cli.bench_image import REPOSITORY
+from hyperbox.cli.bench_image import REPOSITORY, SMALL_COUNT, SMALL_FILES
 
 
 class Case(NamedTuple):
@@ -72,6 +72,33 @@ def among_many(name: str, what: str, timed: str, goal: float, before: tuple[str,
         runs=7,
         shared="scale",
     )
+
+
+def small_files(name: str, what: str, timed: str, before: str = "", after: str = "", files: int = SMALL_COUNT) -> Case:
+    """Return a case of one image of many small files, which all such cases share."""
+    image = f"{SMALL_FILES}:loaded"
+    setup = ("{cli} load -q -i {small_files}", f"{{cli}} create --name {{name}} {image} true")
+    return Case(
+        f"small-{name}",
+        f"{what} ({files:,} small files)",
+        timed,
+        1.0,
+        setup=setup,
+        before=(before,) if before else (),
+        after=(after,) if after else (),
+        teardown=("sh -c '{cli} rm -f {name} {name}-written; {cli} rmi -f " + f"{image} {{name}}-committed; true'",),
+        runs=3,
+        synced=True,
+        shared="small-files",
+    )
+
+
+# a container that has written some
+WRITTEN_COUNT = 4_000
+WRITTEN = (
+    "{cli} run --name {name}-written {image} sh -c "
+    f"'mkdir /many && cd /many && i=0 && while [ $i -lt {WRITTEN_COUNT} ]; do echo $i >$i; i=$((i+1)); done'"
+)
 
 
 def logged(name: str, what: str, command: str, megabytes: int) -> Case:
@@ -174,6 +201,31 @@ CASES = (
         after=(f"{{cli}} rmi -f {REPOSITORY}:loaded",),
         runs=3,
         synced=True,
+    ),
+    small_files(
+        "load",
+        "load",
+        "{cli} load -q -i {small_files}",
+        f"sh -c '{{cli}} rm -f {{name}}; {{cli}} rmi -f {SMALL_FILES}:loaded; true'",
+        f"{{cli}} create --name {{name}} {SMALL_FILES}:loaded true",
+    ),
+    small_files("save", "save", f"sh -c '{{cli}} save {SMALL_FILES}:loaded >/dev/null'"),
+    small_files("export", "export", "sh -c '{cli} export {name} >/dev/null'"),
+    small_files("cp", "cp from a container", "sh -c '{cli} cp {name}:/usr/share/many - >/dev/null'"),
+    small_files(
+        "commit",
+        "commit",
+        "{cli} commit {name}-written {name}-committed",
+        WRITTEN,
+        "{cli} rm {name}-written",
+        WRITTEN_COUNT,
+    ),
+    small_files("rm", "rm", "{cli} rm {name}-written", WRITTEN, files=WRITTEN_COUNT),
+    small_files(
+        "rmi",
+        "rmi",
+        f"{{cli}} rmi {SMALL_FILES}:loaded",
+        "sh -c '{cli} load -q -i {small_files} && {cli} rm -f {name}'",
     ),
     Case(
         "build-cached",

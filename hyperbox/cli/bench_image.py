@@ -20,6 +20,9 @@ LAYERS = 8
 # (how many, bytes of each): 25 MB a layer
 CONTENT = ((1, 10 << 20), (40, 160 << 10), (400, 16 << 10), (800, 2 << 10))
 REPOSITORY = "hyperbox-bench/layers"
+# another image: nothing but small files, 100 in a folder
+SMALL_FILES = "hyperbox-bench/small-files"
+SMALL_COUNT = 20_000
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -93,7 +96,7 @@ def make_image(folder: str) -> None:
         described.append({"mediaType": LAYER_TYPE, "size": len(layer.packed), "digest": digest})
         _write(f"{folder}/blobs/{digest[7:]}", layer.packed)
     _write(f"{folder}/blobs/{digest_of(config)[7:]}", config)
-    _archive(folder, config, [layer.plain for layer in layers])
+    _archive(f"{folder}/image.tar", REPOSITORY, config, [layer.plain for layer in layers])
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
@@ -103,20 +106,37 @@ def make_image(folder: str) -> None:
     _write(f"{folder}/manifest.json", json.dumps(manifest).encode())
 
 
-def _archive(folder: str, config: bytes, layers: list[bytes]) -> None:
+def make_small_files(folder: str) -> None:
+    """Write the image of small files to small-files.tar in `folder`, as `docker save` would. Does nothing where it is there."""
+    path = f"{folder}/small-files.tar"
+    if os.path.exists(path):
+        return
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(SMALL_COUNT):
+            data = b"small file %d\n" % number * (number % 40)
+            member = tarfile.TarInfo(f"usr/share/many/{number // 100:04d}/file-{number:06d}")
+            member.size, member.mode, member.mtime = len(data), 0o644, 1_700_000_000
+            archive.addfile(member, io.BytesIO(data))
+    layer = buffer.getvalue()
+    _archive(path, SMALL_FILES, configuration([digest_of(layer)]), [layer])
+
+
+def _archive(path: str, repository: str, config: bytes, layers: list[bytes]) -> None:
     """Write what `docker save` would."""
     names = [f"{digest_of(layer)[7:]}/layer.tar" for layer in layers]
-    image = {"Config": "config.json", "RepoTags": [f"{REPOSITORY}:loaded"], "Layers": names}
+    image = {"Config": "config.json", "RepoTags": [f"{repository}:loaded"], "Layers": names}
     members = [
         *zip(names, layers, strict=True),
         ("config.json", config),
         ("manifest.json", json.dumps([image]).encode()),
     ]
-    with tarfile.open(f"{folder}/image.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(f"{path}.new", "w", format=tarfile.PAX_FORMAT) as archive:
         for name, data in members:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))
+    os.rename(f"{path}.new", path)
 
 
 def _write(path: str, data: bytes) -> None:

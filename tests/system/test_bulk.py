@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hyperbox.cli import bench_image
 from hyperbox.engine.log_options import LogOptions
 from hyperbox.engine.monitor_log import LogWriter
 from tests.conftest import Command
@@ -148,3 +149,29 @@ def test_much_output_arrives_whole_is_logged_as_docker_logs_it_and_leaves_no_pro
     finally:
         hyperbox("rm", "-f", "bulk-output")
     assert_clean(roots, before=before)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_small_file_costs_few_system_calls(
+    hyperbox: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unpacking: open, write, times, close. Removing: unlink. What is beside it must not grow with the number of files."""
+    image = f"{bench_image.SMALL_FILES}:loaded"
+    counts: dict[str, list[int]] = {"load": [], "rmi": []}
+    for number in (500, 2500):
+        monkeypatch.setattr(bench_image, "SMALL_COUNT", number)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        bench_image.make_small_files(str(folder))
+        for words in (["load", "-q", "-i", f"{folder}/small-files.tar"], ["rmi", image]):
+            trace = folder / words[0]
+            argv = ["strace", "-f", "-qq", "-s", "4", "-o", str(trace), *hyperbox.argv, *words]
+            subprocess.run(argv, env=hyperbox.environment, check=True, capture_output=True, timeout=120)
+            calls = re.findall(r"^\d+ +([a-z_0-9]+)\(", trace.read_text(errors="replace"), re.MULTILINE)
+            # threads wait for each other, as often as they happen to
+            counts[words[0]].append(
+                sum(name not in ("futex", "clock_nanosleep", "mmap", "munmap", "brk") for name in calls)
+            )
+    each = {name: (many - few) / 2000 for name, (few, many) in counts.items()}
+    assert 3.5 < each["load"] < 4.6, counts
+    assert 0.9 < each["rmi"] < 1.3, counts

@@ -299,7 +299,7 @@ def _place(source: str, real: str, path: str, *, exists: bool, inside: bool) -> 
 
 def with_tar(engine: Engine, container: str, folder: str, source: str, name: str, *, copy_owner: bool) -> int:
     """Put a local file or folder into a container as a tar that a child of ours makes as it is read; returns the tar's length."""
-    from hyperbox.engine.archive import write_tree
+    from hyperbox.engine.tree_tar import write_tree
     from hyperbox.process import wait
 
     reader, writer = os.pipe()

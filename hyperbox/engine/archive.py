@@ -15,13 +15,13 @@ from hyperbox import files, process
 from hyperbox.engine import life_events, rootfs
 from hyperbox.engine.events import Happening, emit, emit_all, of_container
 from hyperbox.engine.state import find_container
+from hyperbox.engine.tree_tar import CHUNK, write_tree
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, disk_error
 from hyperbox.image.layer import is_opaque, is_whiteout
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import tarfile
     from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     Json = dict[str, object]
 
-CHUNK = 1 << 20
 # what the runtime and we make in every root: never a change of the container's
 MADE = frozenset(
     {
@@ -346,91 +345,6 @@ def files_time(seconds: float) -> str:
     import time
 
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> tarfile.TarInfo | None:
-    """Return the tar header of one file, or None for what no tar holds (sockets)."""
-    import tarfile
-
-    kinds = {
-        stat.S_IFREG: tarfile.REGTYPE,
-        stat.S_IFDIR: tarfile.DIRTYPE,
-        stat.S_IFLNK: tarfile.SYMTYPE,
-        stat.S_IFCHR: tarfile.CHRTYPE,
-        stat.S_IFBLK: tarfile.BLKTYPE,
-        stat.S_IFIFO: tarfile.FIFOTYPE,
-    }
-    kind = stat.S_IFMT(status.st_mode)
-    if kind not in kinds:
-        return None
-    member = tarfile.TarInfo(name + ("/" if kind == stat.S_IFDIR else ""))
-    member.type, member.mode = kinds[kind], stat.S_IMODE(status.st_mode)
-    member.uid, member.gid, member.mtime = status.st_uid, status.st_gid, int(status.st_mtime)
-    if kind == stat.S_IFLNK:
-        member.linkname = os.readlink(path)
-    elif kind in (stat.S_IFCHR, stat.S_IFBLK):
-        member.devmajor, member.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
-    elif kind == stat.S_IFREG:
-        first = links.get((status.st_dev, status.st_ino)) if status.st_nlink > 1 else None
-        if first is not None:
-            member.type, member.linkname = tarfile.LNKTYPE, first
-        else:
-            links[status.st_dev, status.st_ino] = name
-            member.size = status.st_size
-    if kind in (stat.S_IFREG, stat.S_IFDIR):
-        extended: dict[str, str] = {}
-        for attribute in os.listxattr(path, follow_symlinks=False):
-            if attribute == "security.capability" or attribute.startswith("user."):
-                value = os.getxattr(path, attribute, follow_symlinks=False)
-                extended[f"SCHILY.xattr.{attribute}"] = value.decode("utf-8", "surrogateescape")
-        member.pax_headers = extended
-    return member
-
-
-def write_tree(
-    writer: int, path: str, name: str, *, skip: Callable[[str], bool] = lambda path: False, one_device: bool = False
-) -> int:
-    """Write a whole tar of `path`, its top entry called `name`, in the order of names; returns its length."""
-    import tarfile
-
-    length = 1024
-    links: dict[tuple[int, int], str] = {}
-    pending = [(path, name)]
-    device = os.lstat(path).st_dev
-    while pending:
-        here, called = pending.pop()
-        status = os.lstat(here)
-        member = header(here, called, status, links)
-        if member is None:
-            continue
-        if called != "." or not one_device:  # `export` has no entry for the root itself
-            head = member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-            files.write_all(writer, head)
-            length += len(head)
-        if member.isreg():
-            _write_content(writer, here, member.size)
-            length += member.size + -member.size % 512
-        elif member.isdir() and (not one_device or status.st_dev == device):
-            for entry in sorted(os.listdir(here), reverse=True):
-                below = f"{here.rstrip('/')}/{entry}"
-                if not skip(below):
-                    pending.append((below, f"{called}/{entry}" if called != "." else entry))
-    files.write_all(writer, bytes(1024))
-    return length
-
-
-def _write_content(writer: int, path: str, size: int) -> None:
-    """Write exactly `size` bytes of a file, and the padding; one that shrinks meanwhile is filled with zeros."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    left = size
-    try:
-        while left:
-            chunk = os.read(descriptor, min(CHUNK, left)) or bytes(min(CHUNK, left))
-            files.write_all(writer, chunk)
-            left -= len(chunk)
-    finally:
-        os.close(descriptor)
-    files.write_all(writer, bytes(-size % 512))
 
 
 def container_export(roots: Roots, reference: str) -> Iterator[bytes]:

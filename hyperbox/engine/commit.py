@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 
-from hyperbox import files
 from hyperbox.engine import life_events
-from hyperbox.engine.archive import MADE, _write_content, changes, header
+from hyperbox.engine.archive import MADE, changes
 from hyperbox.engine.events import emit
+from hyperbox.engine.tree_tar import TarStream, header
 from hyperbox.errors import EngineError
 from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
@@ -37,6 +37,7 @@ def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
     """Write a layer tar of an overlay's upper folder: its marks of removed files become whiteouts. `layers`: what lies below, top first."""
     import tarfile
 
+    tar = TarStream(writer)
     links: dict[tuple[int, int], str] = {}
     pending = [(upper, "")] if os.path.isdir(upper) else []  # a container that was never started has none
     while pending:
@@ -45,7 +46,7 @@ def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
         if name and is_whiteout(status):
             folder, _, last = name.rpartition("/")
             entry = tarfile.TarInfo(f"{folder}/.wh.{last}" if folder else f".wh.{last}")
-            files.write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            tar.entry(entry)
             continue
         folder_here = stat.S_ISDIR(status.st_mode)
         entries = sorted(os.listdir(here), reverse=True) if folder_here else []
@@ -55,14 +56,14 @@ def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
             continue  # there for what the engine puts into it
         member = header(here, name, status, links) if name else None
         if member is not None:
-            files.write_all(writer, member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            tar.entry(member)
             if member.isreg():
-                _write_content(writer, here, member.size)
+                tar.content(here, member.size)
         if folder_here and name and is_opaque(here):
             entry = tarfile.TarInfo(f"{name}/.wh..wh..opq")
-            files.write_all(writer, entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+            tar.entry(entry)
         pending.extend((f"{here}/{entry}", f"{name}/{entry}" if name else entry) for entry in entries)
-    files.write_all(writer, bytes(1024))
+    tar.end()
 
 
 def add_layer(store: ImageStore, upper: str, layers: Sequence[str]) -> tuple[str, str]:

@@ -1,0 +1,133 @@
+"""Trees as tars, in the order of names: what cp, export and commit write."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from hyperbox import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import tarfile
+    from collections.abc import Callable
+    from typing import Literal
+
+CHUNK = 1 << 20
+PAX_FORMAT: Literal[2] = 2  # tarfile's, which is not imported before it is needed
+# so much is written at once: small files are many writes otherwise, and each wakes who reads
+PIECE = 1 << 16
+
+
+class TarStream:
+    """A tar on its way to a descriptor. `length` is what was put so far, in bytes; `end` it."""
+
+    __slots__ = ("_held", "_held_bytes", "_writer", "length")
+
+    def __init__(self, writer: int) -> None:
+        self._writer = writer
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self.length = 0
+
+    def put(self, data: bytes) -> None:
+        """Write `data`, now or with others. Raises OSError."""
+        self._held.append(data)
+        self._held_bytes += len(data)
+        self.length += len(data)
+        if self._held_bytes >= PIECE:
+            self._flush()
+
+    def entry(self, member: tarfile.TarInfo) -> None:
+        """Write an entry's header."""
+        self.put(member.tobuf(PAX_FORMAT, "utf-8", "surrogateescape"))
+
+    def content(self, path: str, size: int) -> None:
+        """Write exactly `size` bytes of a file, and the padding; one that shrinks meanwhile is filled with zeros."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        left = size
+        try:
+            while left:
+                chunk = os.read(descriptor, min(CHUNK, left)) or bytes(min(CHUNK, left))
+                self.put(chunk)
+                left -= len(chunk)
+        finally:
+            os.close(descriptor)
+        if size % 512:
+            self.put(bytes(-size % 512))
+
+    def end(self) -> None:
+        """Write the end of the tar and all that waits."""
+        self.put(bytes(1024))
+        self._flush()
+
+    def _flush(self) -> None:
+        held, self._held, self._held_bytes = self._held, [], 0
+        files.write_all(self._writer, held[0] if len(held) == 1 else b"".join(held))
+
+
+def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> tarfile.TarInfo | None:
+    """Return the tar header of one file, or None for what no tar holds (sockets)."""
+    import tarfile
+
+    kinds = {
+        stat.S_IFREG: tarfile.REGTYPE,
+        stat.S_IFDIR: tarfile.DIRTYPE,
+        stat.S_IFLNK: tarfile.SYMTYPE,
+        stat.S_IFCHR: tarfile.CHRTYPE,
+        stat.S_IFBLK: tarfile.BLKTYPE,
+        stat.S_IFIFO: tarfile.FIFOTYPE,
+    }
+    kind = stat.S_IFMT(status.st_mode)
+    if kind not in kinds:
+        return None
+    member = tarfile.TarInfo(name + ("/" if kind == stat.S_IFDIR else ""))
+    member.type, member.mode = kinds[kind], stat.S_IMODE(status.st_mode)
+    member.uid, member.gid, member.mtime = status.st_uid, status.st_gid, int(status.st_mtime)
+    if kind == stat.S_IFLNK:
+        member.linkname = os.readlink(path)
+    elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+        member.devmajor, member.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    elif kind == stat.S_IFREG:
+        first = links.get((status.st_dev, status.st_ino)) if status.st_nlink > 1 else None
+        if first is not None:
+            member.type, member.linkname = tarfile.LNKTYPE, first
+        else:
+            member.size = status.st_size
+            if status.st_nlink > 1:
+                links[status.st_dev, status.st_ino] = name
+    if kind in (stat.S_IFREG, stat.S_IFDIR):
+        extended: dict[str, str] = {}
+        for attribute in os.listxattr(path, follow_symlinks=False):
+            if attribute == "security.capability" or attribute.startswith("user."):
+                value = os.getxattr(path, attribute, follow_symlinks=False)
+                extended[f"SCHILY.xattr.{attribute}"] = value.decode("utf-8", "surrogateescape")
+        member.pax_headers = extended
+    return member
+
+
+def write_tree(
+    writer: int, path: str, name: str, *, skip: Callable[[str], bool] = lambda path: False, one_device: bool = False
+) -> int:
+    """Write a whole tar of `path`, its top entry called `name`, in the order of names; returns its length."""
+    tar = TarStream(writer)
+    links: dict[tuple[int, int], str] = {}
+    pending = [(path, name)]
+    device = os.lstat(path).st_dev
+    while pending:
+        here, called = pending.pop()
+        status = os.lstat(here)
+        member = header(here, called, status, links)
+        if member is None:
+            continue
+        if called != "." or not one_device:  # `export` has no entry for the root itself
+            tar.entry(member)
+        if member.isreg():
+            tar.content(here, member.size)
+        elif member.isdir() and (not one_device or status.st_dev == device):
+            for entry in sorted(os.listdir(here), reverse=True):
+                below = f"{here.rstrip('/')}/{entry}"
+                if not skip(below):
+                    pending.append((below, f"{called}/{entry}" if called != "." else entry))
+    tar.end()
+    return tar.length

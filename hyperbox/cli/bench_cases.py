@@ -217,7 +217,7 @@ CASES = (
         "commit",
         "{cli} commit {name}-written {name}-committed",
         WRITTEN,
-        "{cli} rm {name}-written",
+        "sh -c '{cli} rm {name}-written && {cli} rmi {name}-committed'",
         WRITTEN_COUNT,
     ),
     small_files("rm", "rm", "{cli} rm {name}-written", WRITTEN, files=WRITTEN_COUNT),

@@ -14,8 +14,13 @@ from hyperbox.files import write_atomic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeVar
 
+    Function = TypeVar("Function", ast.FunctionDef, ast.AsyncFunctionDef)
     from hyperbox.bundle import Source
+
+
+PART = 65536  # bytes; what is larger than 128 KiB gets memory of its own from malloc(3), which is given back at once
 
 
 def _below(package: str, names: str) -> tuple[str, ...]:
@@ -130,16 +135,37 @@ def in_order(entries: Iterable[str], texts: Mapping[str, str]) -> list[str]:
 
 
 def members(group: str, texts: Mapping[str, str]) -> list[str]:
-    """Return the modules of a group in order, without those of the groups before it. Pure."""
+    """Return the modules of a group in order, without those of the groups before it and of the loader. Pure."""
     before, entries = GROUPS[group]
-    there = {name for each in before for name in (*members(each, texts),)}
+    there = {*LOADER, *(name for each in before for name in members(each, texts))}
     return [name for name in in_order(entries, texts) if name not in there]
 
 
 class _Lean(ast.NodeTransformer):
-    """Takes from functions and classes what nobody reads on hot paths: annotations of functions, docstrings."""
+    """Takes away what nobody reads on hot paths: annotations (and what makes them strings), imports for them alone, docstrings."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node) if node.module == "__future__" else node
+
+    def visit_If(self, node: ast.If) -> ast.stmt:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not node.orelse:
+            return ast.copy_location(ast.Pass(), node)
+        self.generic_visit(node)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        self.generic_visit(node)
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        return self._lean_function(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        return self._lean_function(node)
+
+    def _lean_function(self, node: Function) -> Function:
         node.returns = None
         for part in ast.walk(node.args):
             if isinstance(part, ast.arg):
@@ -151,7 +177,7 @@ class _Lean(ast.NodeTransformer):
         self._without_docstring(node)
         return node
 
-    def _without_docstring(self, node: ast.FunctionDef | ast.ClassDef) -> None:
+    def _without_docstring(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         self.generic_visit(node)
         if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
@@ -161,6 +187,20 @@ def lean_code(text: str, path: str) -> CodeType:
     """Return the code of a module of a group: a tenth less to load than `compile` gives. Pure."""
     code: CodeType = compile(_Lean().visit(ast.parse(text)), path, "exec", dont_inherit=True)
     return code
+
+
+def _parts(entries: list[tuple[str, Source, CodeType]]) -> Iterator[bytes]:
+    """Yield the parts of a group: as many of its modules as fit into PART, marshalled, one at least."""
+    part: list[tuple[str, Source, CodeType]] = []
+    size = 0
+    for entry in entries:
+        own = len(marshal.dumps(entry))
+        if part and size + own > PART:
+            yield marshal.dumps(tuple(part))
+            part, size = [], 0
+        part.append(entry)
+        size += own
+    yield marshal.dumps(tuple(part))
 
 
 def write(package: str) -> None:
@@ -175,26 +215,31 @@ def write(package: str) -> None:
             texts[name] = file.read()
         codes[name] = compile(texts[name], path, "exec", dont_inherit=True)
     loader = marshal.dumps(tuple((name, lean_code(texts[name], places[name][1])) for name in LOADER))
-    blobs = {name: marshal.dumps(code) for name, code in codes.items()}
-    joined = {}
-    for group in GROUPS:
-        entries = [(name, places[name], lean_code(texts[name], places[name][1])) for name in members(group, texts)]
-        joined[group] = marshal.dumps(tuple(entries))
+    parts = {
+        group: list(
+            _parts([(name, places[name], lean_code(texts[name], places[name][1])) for name in members(group, texts)])
+        )
+        for group in GROUPS
+    }
     # offsets are written with their final width whatever their value, so the length of the indexes is known before they are
     wide = 1 << 30
-    groups = len(marshal.dumps(dict.fromkeys(joined, (wide, wide)), 2))
+    groups = len(marshal.dumps({group: ((wide, wide),) * len(blobs) for group, blobs in parts.items()}, 2))
     length = len(marshal.dumps({name: (*source, wide, wide) for name, source in places.items()}, 2))
     offset = HEAD + len(loader) + groups + length
-    offsets = {}
-    for key, blob in (*blobs.items(), *joined.items()):
-        offsets[key] = (offset, len(blob))
+    written = []
+
+    def place(blob: bytes) -> tuple[int, int]:
+        nonlocal offset
+        written.append(blob)
         offset += len(blob)
-    lengths = b"".join(number.to_bytes(4, "little") for number in (len(loader), groups, length))
+        return offset - len(blob), len(blob)
+
     indexes = (
-        marshal.dumps({group: offsets[group] for group in joined}, 2),
-        marshal.dumps({name: (*source, *offsets[name]) for name, source in places.items()}, 2),
+        marshal.dumps({group: tuple(map(place, blobs)) for group, blobs in parts.items()}, 2),
+        marshal.dumps({name: (*source, *place(marshal.dumps(codes[name]))) for name, source in places.items()}, 2),
     )
-    content = b"".join((MAGIC_NUMBER, bytes(4), lengths, loader, *indexes, *blobs.values(), *joined.values()))
+    lengths = b"".join(number.to_bytes(4, "little") for number in (len(loader), groups, length))
+    content = b"".join((MAGIC_NUMBER, bytes(4), lengths, loader, *indexes, *written))
     write_atomic(f"{package}/{NAME}", content, mode=0o644)
 
 

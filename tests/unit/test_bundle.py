@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from hyperbox import bundle, bundle_making
 
@@ -74,6 +75,7 @@ def test_a_group_has_each_module_after_what_it_imports() -> None:
     texts = {name: Path(path).read_text() for name, _, path in bundle_making.sources(str(ROOT / "hyperbox"))}
     for group, (before, _) in bundle_making.GROUPS.items():
         there = {name for each in before for name in bundle_making.members(each, texts)}
+        there |= set(bundle.LOADER)
         for name in bundle_making.members(group, texts):
             needs = {each for each in bundle_making.imported(texts[name]) if each in texts}
             assert needs <= there, (group, name, needs - there)
@@ -97,3 +99,66 @@ def test_a_group_is_loaded_at_once_but_for_changed_sources(tmp_path: Path) -> No
     )
     names = ["hyperbox", "hyperbox.bundle", "hyperbox.light_os", "hyperbox.room", "hyperbox.room.thing"]
     assert started(place, program) == f"{names}\nchanged bundled hyperbox.room True ['{place}']"
+
+
+def test_a_large_group_lies_in_parts(tmp_path: Path) -> None:
+    place = package(tmp_path)
+    names = []
+    for number in range(12):
+        text = "\n".join(f"VALUE_{number}_{line} = 'text of {number} {line}'" for line in range(500))
+        (place / "room" / f"m{number}.py").write_text(text + "\n")
+        names.append(f"hyperbox.room.m{number}")
+    bundle_making.GROUPS["test"] = ((), tuple(names))
+    try:
+        bundle_making.write(str(place))
+    finally:
+        del bundle_making.GROUPS["test"]
+    program = (
+        "finder = sys.meta_path[0]\nparts = finder.groups['test']\nfinder.preload('test')\n"
+        "print(len(parts) > 1, max(length for _, length in parts) < 131072, len([n for n in sys.modules if '.room.m' in n]))\n"
+        "import hyperbox.room.m7 as last; print(last.VALUE_7_499)"
+    )
+    assert started(place, program) == "True True 12\ntext of 7 499"
+
+
+def test_lean_code_does_what_the_module_does() -> None:
+    text = '''"""Module."""
+from __future__ import annotations
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nowhere import Thing
+number: Thing = 1
+declared: Thing
+class Class:
+    """Class."""
+    field: Thing = 2
+    other: Thing
+    def method(self, value: Thing = 3, *more: Thing, word: Thing = 4, **rest: Thing) -> Thing:
+        """Method."""
+        found: Thing
+        found: Thing = value + word
+        return found
+    async def later(self, value: Thing) -> Thing:
+        """Later."""
+        return value
+class Empty:
+    """Empty."""
+    only: Thing
+def function(value: Thing) -> Thing:
+    """Function."""
+'''
+    names: dict[str, Any] = {}
+    exec(bundle_making.lean_code(text, "lean.py"), names)
+    made = names["Class"]()
+    assert (names["number"], made.field, made.method(), made.method(1, 2, word=3), names["function"](1)) == (
+        1,
+        2,
+        7,
+        4,
+        None,
+    )
+    assert "declared" not in names
+    assert not made.method.__annotations__
+    assert not made.later.__annotations__
+    assert made.method.__doc__ is None
+    assert "nowhere" not in bundle_making.lean_code(text, "lean.py").co_names

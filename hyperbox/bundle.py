@@ -141,7 +141,6 @@ def install(path: str, descriptor: int) -> None:
     loader, groups, index = (int.from_bytes(head[place : place + 4], "little") for place in (8, 12, 16))
     places = marshal.loads(os.pread(descriptor, groups, HEAD + loader))
     sys.meta_path.insert(0, Finder(path, places, (HEAD + loader + groups, index)))
-    preload("main")
 
 
 def install_beside(package: str) -> None:

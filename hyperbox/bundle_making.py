@@ -39,11 +39,11 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fork": (("main",), ("hyperbox.cli.connect", *_below("engine", "ahead state"))),
     "monitor": (
         ("main", "fork"),
-        (*_PROCESS, *_below("engine", "monitor_start network network_files network_setup project_groups rootfs")),
+        (*_PROCESS, *_below("engine", "monitor_start network_files project_groups rootfs")),
     ),
-    # what it needs while its container runs
-    "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor removal")),
-    # and that in a fresh interpreter: see engine/monitor_wake.py
+    # what it needs once the runtime is at work: for the network, and while the container runs
+    "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor network network_setup removal")),
+    # and the latter in a fresh interpreter: see engine/monitor_wake.py
     "monitor-wake": ((), _below("engine", "ahead monitor monitor_wake removal")),
     "exec-monitor": (("main", "fork"), (*_PROCESS, "hyperbox.engine.exec_monitor")),
     "run": (

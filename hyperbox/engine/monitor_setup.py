@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox import files
+from hyperbox import bundle, files
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
 from hyperbox.kernel import syscalls
@@ -70,12 +70,11 @@ class Ground:
 
 
 def load_modules() -> None:
-    """Import what `set_up` will need."""
+    """Import what `set_up` will need before the runtime can go to work."""
     from hyperbox.engine import (  # noqa: F401
         monitor_process,
         monitor_start,
         network_files,
-        network_setup,
         project_groups,
         rootfs,
         spec,
@@ -135,6 +134,7 @@ def set_up(roots: Roots, container: Container, ground: Ground | None) -> Prepare
         if start.holds:
             start.configure(config)
         roots.reached("bundled")
+        bundle.preload("monitor-serve")
         if meanwhile:
             connect(roots, container, netns)
             network_files.complete_files(roots, container)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox import bundle, process
+from hyperbox import process
 from hyperbox.engine import control, project_groups
 from hyperbox.engine.ahead import become_daemon, described
 from hyperbox.engine.monitor_setup import Prepared, set_up, take_down, unmount_root
@@ -62,7 +62,6 @@ def be_monitor(
     """Be the monitor of `container` in a process that is a daemon already; `ground` is what it has made so far."""
     try:
         begun = begin(roots, container, ground)
-        bundle.preload("monitor-serve")
         monitor = new_monitor(roots, container, begun)
         if data is not None:
             monitor.add_client(data, stdin=stdin)

@@ -101,9 +101,6 @@ def environment(invocation: Invocation) -> list[str]:
 
 def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool) -> int:
     """Start an exec and stay to its end. docker tells of a failed start on stdout, in the process's stead."""
-    from hyperbox.cli.attached import stay_attached
-    from hyperbox.engine.attach import StreamAttachment
-
     try:
         attachment = engine.exec_start(exec_id)
     except EngineError as error:
@@ -111,6 +108,9 @@ def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool) -> int:
             raise
         sys.stdout.write(f"{error.message}\r\n")
         return error.exit_code
+    from hyperbox.cli.attached import stay_attached
+    from hyperbox.engine.attach import StreamAttachment
+
     assert isinstance(attachment, StreamAttachment)
     return told_of_detaching(stay_attached(attachment, stdin=stdin), attachment)
 

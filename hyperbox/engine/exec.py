@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 
-from hyperbox import files
+from hyperbox import bundle, files
 from hyperbox.engine import control, life_events
-from hyperbox.engine.attach import StreamAttachment, key_bytes
 from hyperbox.engine.state import Container, Roots, find_container, new_id, read_container
 from hyperbox.errors import Conflict, EngineError, NotFound
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     import _socket
 
     from hyperbox.engine.ahead import Ahead
+    from hyperbox.engine.attach import StreamAttachment
 
     Json = dict[str, object]
 
@@ -100,9 +100,15 @@ def exec_start(
     container = read_container(roots, str(record["ContainerID"]))
     config = record["Config"]
     assert isinstance(config, dict)
-    keys = key_bytes(str(config.get("DetachKeys") or ""))
+    detach_keys = str(config.get("DetachKeys") or "")
+    if detach_keys:
+        from hyperbox.engine.attach import key_bytes
+
+        key_bytes(detach_keys)  # bad ones are told before anything is started
     channel, data = start_monitor(roots, container.id, exec_id, ahead, attached=not detach)
     roots.reached("exec-forked")
+    if not detach:
+        bundle.preload("exec-attached")  # while the monitor is at work
     received = channel.receive()
     if received is None:
         raise EngineError(f"the exec's monitor died in container {container.id}")
@@ -112,7 +118,10 @@ def exec_start(
         data.close()
         channel.close()
         return None
-    return StreamAttachment(data, channel, tty=bool(config.get("Tty")), fallback=lambda: 137, keys=keys)
+    from hyperbox.engine.attach import StreamAttachment, key_bytes
+
+    tty = bool(config.get("Tty"))
+    return StreamAttachment(data, channel, tty=tty, fallback=lambda: 137, keys=key_bytes(detach_keys))
 
 
 def start_monitor(

@@ -58,7 +58,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # what a command in the foreground needs once its monitor is at work
     "attached": (("main", "fork", "run"), ("hyperbox.cli.attached", *_below("engine", "attach containers signals"))),
     "exec": (("main", "fork"), (*_ENGINE_FOR, "hyperbox.cli.streams", *_below("engine", "exec launch"))),
-    "exec-attached": (("main", "fork", "exec"), ("hyperbox.cli.attached", "hyperbox.engine.attach")),
+    "exec-attached": (("main", "fork", "exec"), ("hyperbox.cli.attached", *_below("engine", "attach signals"))),
     "start": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, "hyperbox.cli.lifecycle")),
     "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers signals"))),
     "rm": (

@@ -66,7 +66,8 @@ def send_ahead(roots: Roots, kind: str, *, hastened: bool = False) -> Ahead | No
 def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _socket.socket) -> None:
     """Be the monitor, from just after the fork to its end."""
     bundle.preload("monitor" if kind == CONTAINER else "exec-monitor")
-    become_daemon({starter.fileno(), data.fileno()})
+    become_daemon({starter.fileno(), data.fileno()})  # before there is a thread that opens and closes descriptors
+    moves.keep_moves_fast()
     ground = None
     if kind == CONTAINER:
         from hyperbox.engine import monitor_setup, monitor_start

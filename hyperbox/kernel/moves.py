@@ -14,37 +14,57 @@ if TYPE_CHECKING:
     import _thread
 
 ROOT = "/sys/fs/cgroup"
-MOVES = 5  # writes: each lasts a grace period on an idle machine, and what it did lasts another one
+MOVES = 4  # writes: each lasts a grace period on an idle machine, and what it did lasts another one
 INTERVAL = 0.006  # seconds
 
 
 def hasten_moves() -> None:
     """Begin the wait now, so that it is over when the OCI runtime moves a process: a thread writes this process into the group in which
     it is already. To be called as soon as a command knows that it will start something; does nothing where that can't be done.
+
+    Once only: a process can't end before all its threads have returned from the kernel.
     """
     try:
-        descriptor = os.open(own_group_file(), os.O_WRONLY | os.O_CLOEXEC)
+        file = own_group_file()
     except OSError:
         return
     import _thread
 
     runs = _thread.allocate_lock()
     runs.acquire()
-    _thread.start_new_thread(_keep_moves_fast, (descriptor, runs))
+    _thread.start_new_thread(_write, (file, 1, runs))
     runs.acquire()  # else this thread would keep the interpreter for the 5 ms that are its turn
 
 
-def _keep_moves_fast(descriptor: int, runs: _thread.LockType) -> None:
-    """Write again and again; the descriptor is left to the end of the process, which comes soon."""
+def keep_moves_fast() -> None:
+    """Do the same again and again for a while, in a process whose end nobody waits for."""
+    try:
+        file = own_group_file()
+    except OSError:
+        return
+    import _thread
+
+    _thread.start_new_thread(_write, (file, MOVES, _thread.allocate_lock()))
+
+
+def _write(file: str, times: int, runs: _thread.LockType) -> None:
     import time
 
-    runs.release()
     try:
-        for _ in range(MOVES):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    finally:
+        if runs.locked():
+            runs.release()
+    try:
+        for _ in range(times):
             os.write(descriptor, b"0")
             time.sleep(INTERVAL)
     except OSError:
-        return
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def own_group_file() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,27 @@ import pytest
 from hyperbox.kernel import moves
 
 
-def test_a_process_is_written_into_its_own_group_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("hasten", "times"), [(moves.hasten_moves, 1), (moves.keep_moves_fast, moves.MOVES)])
+def test_a_process_is_written_into_its_own_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hasten: Callable[[], None], times: int
 ) -> None:
     file = tmp_path / "cgroup.procs"
     file.touch()
     monkeypatch.setattr(moves, "own_group_file", lambda: str(file))
     monkeypatch.setattr(moves, "INTERVAL", 0.0)
-    moves.hasten_moves()
+    hasten()
     deadline = time.monotonic() + 5
-    while file.read_text() != "0" * moves.MOVES and time.monotonic() < deadline:
+    while file.read_text() != "0" * times and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert file.read_text() == "0" * moves.MOVES
+    time.sleep(0.05)
+    assert file.read_text() == "0" * times
 
 
 def test_where_there_is_no_such_group_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(moves, "own_group_file", missing)
-    moves.hasten_moves()
+    for found in (missing, lambda: "/nowhere/cgroup.procs"):
+        monkeypatch.setattr(moves, "own_group_file", found)
+        moves.hasten_moves()
+        moves.keep_moves_fast()

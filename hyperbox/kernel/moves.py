@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ROOT = "/sys/fs/cgroup"
 MOVES = 4  # writes: each lasts a grace period on an idle machine, and what it did lasts another one
 INTERVAL = 0.006  # seconds
+PATIENCE = 0.0005  # seconds
 
 
 def hasten_moves() -> None:
@@ -33,7 +34,8 @@ def hasten_moves() -> None:
     runs = _thread.allocate_lock()
     runs.acquire()
     _thread.start_new_thread(_write, (file, 1, runs))
-    runs.acquire()  # else this thread would keep the interpreter for the 5 ms that are its turn
+    # else this thread would keep the interpreter for the 5 ms that are its turn; where the processors are full they are not worth a wait
+    runs.acquire(timeout=PATIENCE)
 
 
 def keep_moves_fast() -> None:

@@ -38,7 +38,13 @@ AT_ONCE = 16
 def build(invocation: Invocation) -> int:
     """`docker compose build`."""
     flags = invocation.flags
-    check_builder(invocation)
+    agent = str(flags["ssh"] or "")
+    if agent and agent != "default" and agent.find("=") < 1:
+        raise ComposeError(f'invalid ssh key "{agent}"')
+    try:
+        check_builder(invocation)
+    except HyperBoxError as error:
+        raise ComposeError(error.message.removeprefix("ERROR: ")) from None
     for name in ("provenance", "sbom"):
         if str(flags[name] or "false").lower() not in ("false", "0"):
             raise UnsupportedError(
@@ -52,13 +58,13 @@ def build(invocation: Invocation) -> int:
     names = wanted(found, invocation.arguments, dependencies=bool(flags["with-dependencies"]))
     options = Options(
         arguments=build_arguments(words_of(flags["build-arg"]), os.environ),
-        ssh=str(flags["ssh"] or ""),
+        ssh=agent,
         no_cache=bool(flags["no-cache"]),
         pull=bool(flags["pull"]),
         push=bool(flags["push"]),
     )
     if flags["print"]:
-        return _print(found, names, options)
+        return _print(found, names, options) if names else 0
     if flags["check"]:
         return _check(found, names, options)
     if names and not invocation.globals.get("dry-run"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hyperbox.cli.compose_project import Session
     from hyperbox.engine.api import ContainerSpec
     from hyperbox.grammar.parse import Invocation
+    from hyperbox.plan.observe import ObservedContainer
     from hyperbox.project.desired import ServiceWish
     from hyperbox.project.desired_mounts import FileWish
 
@@ -120,13 +121,23 @@ def copy(invocation: Invocation) -> int:
             said = f"copy {words[0]} to {words[1]}"
             progress.event(StepEvent(row.name, "Copying", "working", said))
             if progress.dry_run:
-                pass
+                _check_source(found, row, from_service, from_path)
             elif from_service:
                 containers.copy_out(found.engine, invocation, row.container_id, from_path, to_path)
             else:
                 containers.copy_in(found.engine, invocation, from_path, row.container_id, to_path)
             progress.event(StepEvent(row.name, "Copied", "done", said))
     return 0
+
+
+def _check_source(found: Session, row: ObservedContainer, service: str, path: str) -> None:
+    """Raise what a copy that is only pretended would meet where its source is not there."""
+    from hyperbox.cli.copy import container_stat
+
+    if service and container_stat(found.engine, row.container_id, path) is None:
+        raise ComposeError(f"  DRY-RUN MODE -  Could not find the file {path} in container {row.container_id}")
+    if not service and path != "-" and not os.path.lexists(path):
+        raise ComposeError(f"lstat {os.path.abspath(path)}: no such file or directory")
 
 
 # --- run ----------------------------------------------------------------------------------------------------------------------

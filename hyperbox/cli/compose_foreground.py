@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperbox.cli.watch_rules import Rule
+
 STARTING = 2000  # milliseconds
 ABORTING = "\x1b[31m\x1b[1mAborting on container exit...\x1b[0m"
 STOPPING = "Gracefully Stopping... press Ctrl+C again to force"
@@ -139,12 +141,10 @@ class Foreground:
                 return True
         return False
 
-    def watch_files(self) -> None:
+    def watch_files(self, rules: list[Rule]) -> None:
         """Begin to do what `develop.watch` says, in a process of its own."""
         from hyperbox.cli.compose_watch import MARK, follow
-        from hyperbox.cli.watch_rules import load_rules
 
-        rules = load_rules(self.found.desired, selected(self.found.desired, self.found.invocation.arguments))
         sys.stdout.flush()
         self.watcher = os.fork()
         if self.watcher == 0:
@@ -267,14 +267,15 @@ def _interrupt(number: int, frame: object) -> None:
 
 def foreground(found: Session, *, start: Callable[[Foreground], None]) -> int:
     """Start the project, show its output, and stop it at the end; Ctrl-C stops, a second one kills. Returns the exit code."""
+    rules = watch_rules(found) if found.invocation.flags.get("watch") else []
     shown = Foreground(found)
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         try:
             shown.begin(lambda: start(shown))
-            if found.invocation.flags.get("watch"):
-                shown.watch_files()
+            if rules:
+                shown.watch_files(rules)
             shown.watch()
             if shown.stop_on_exit or shown.stop_on_failure:
                 print(ABORTING, file=sys.stderr, flush=True)
@@ -289,6 +290,14 @@ def foreground(found: Session, *, start: Callable[[Foreground], None]) -> int:
         return 130
     finally:
         shown.end()
+
+
+def watch_rules(found: Session) -> list[Rule]:
+    """Return what `up --watch` is to do. Raises ComposeError where that is nothing."""
+    from hyperbox.cli.watch_rules import load_rules
+
+    names = selected(found.desired, found.invocation.arguments)
+    return load_rules(found.desired, names, "see https://docs.docker.com/compose/how-tos/file-watch/")
 
 
 def show_hook(shown: Foreground, container_id: str, data: bytes) -> None:

@@ -254,15 +254,42 @@ def _pull_all(found: Session, progress: StepProgress) -> None:
             progress.event(StepEvent(wish.name, "", "done", f"Skipped - {reason}"))
             continue
         by_image[wish.image] = wish.name
-        if invocation.globals.get("dry-run"):
-            for word, state in (("Pulling", "working"), ("Pulled", "done")):
-                progress.event(StepEvent(wish.name, "", state, word))
-            continue
         try:
-            pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""), progress)
-        except EngineError:
+            if progress.dry_run:
+                _pretend_to_pull(found, wish, progress)
+            else:
+                pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""), progress)
+        except (ComposeError, EngineError):
             if not invocation.flags.get("ignore-pull-failures"):
                 raise
+
+
+def _pretend_to_pull(found: Session, wish: ServiceWish, progress: StepProgress) -> None:
+    """Only ask the registry whether it has a service's image. Raises ComposeError where it has not."""
+    from hyperbox.cli.image_transfer import auth_for, user_reference
+    from hyperbox.image.pull import fetch_manifest
+    from hyperbox.image.registry import Connection, Registry
+
+    reference = user_reference(wish.image).with_tag()
+    progress.event(StepEvent(wish.name, "", "working", "Pulling"))
+    version = reference.digest or reference.tag
+    registry = Registry.of(reference, auth_for(found.invocation, reference.domain))
+    connection = Connection(registry)
+    try:
+        fetch_manifest(connection, reference, version)
+    except EngineError as error:
+        _, dialing, reason = error.message.partition(": dial ")
+        address = registry.url(f"{reference.path}/manifests/{version}")
+        said = (
+            f'failed to do request: Head "{address}": dial {reason}' if dialing else f"{reference.canonical}: not found"
+        )
+        progress.event(StepEvent(wish.name, said.rpartition(": ")[2], "error", "Error"))
+        if not found.invocation.flags.get("ignore-pull-failures"):
+            progress.event(StepEvent(wish.name, "", "error", f" - Pull error for image: {wish.image}"))
+        raise ComposeError(said) from None
+    finally:
+        connection.close()
+    progress.event(StepEvent(wish.name, "", "done", "Pulled"))
 
 
 def reason_to_skip(found: Session, wish: ServiceWish, by_image: dict[str, str]) -> str:

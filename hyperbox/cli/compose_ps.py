@@ -12,7 +12,7 @@ from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import labels_of
 from hyperbox.cli.container_ports import host_and_port
 from hyperbox.cli.output import go_json, human_duration, human_size, short_id, table
-from hyperbox.cli.output_list import Listing, show, text_of
+from hyperbox.cli.output_list import Listing, show
 from hyperbox.cli.templates_values import Fields
 from hyperbox.cli.version import COMPOSE_VERSION
 from hyperbox.errors import ComposeError
@@ -302,12 +302,10 @@ def stats(invocation: Invocation) -> int:
     from hyperbox.cli import container_stats
 
     found = session_by_name(invocation)
-    rows = containers_named(found, invocation.arguments, all=bool(invocation.flags["all"]))
-    if not rows:
-        sys.stdout.write(text_of(container_stats.listing(short=True), [], str(invocation.flags["format"])))
-        return 0
-    invocation.arguments[:] = [row.container_id for row in rows]
-    return container_stats.stats(invocation)
+    labels = [f"com.docker.compose.project={found.desired.name}"]
+    labels += [f"com.docker.compose.service={name}" for name in invocation.arguments]
+    invocation.arguments.clear()
+    return container_stats.stats(invocation, {"label": labels})
 
 
 def version(invocation: Invocation) -> int:

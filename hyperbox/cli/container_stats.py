@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hyperbox.engine.api import Engine
+    from hyperbox.engine.api import Engine, Filters
     from hyperbox.grammar.parse import Invocation
 
     Json = dict[str, object]
@@ -132,12 +132,13 @@ def listing(*, short: bool) -> Listing:
 
 
 class Watch:
-    """The containers under watch, and the sample before of each."""
+    """The containers under watch (those named, or all that `filters` let through), and the sample before of each."""
 
-    __slots__ = ("engine", "every", "names", "samples")
+    __slots__ = ("engine", "every", "filters", "names", "samples")
 
-    def __init__(self, engine: Engine, names: Sequence[str], *, every: bool) -> None:
+    def __init__(self, engine: Engine, names: Sequence[str], *, every: bool, filters: Filters | None = None) -> None:
         self.engine = engine
+        self.filters = filters
         self.names = list(names)
         self.every = every
         self.samples: dict[str, Json] = {}
@@ -150,7 +151,7 @@ class Watch:
                 (name, str(one["Id"]), str(one["Name"]).removeprefix("/"))
                 for name, one in zip(self.names, found, strict=True)
             ]
-        listed = self.engine.container_list(all=self.every)
+        listed = self.engine.container_list(all=self.every, filters=self.filters)
         return [(str(one["Id"]), str(one["Id"]), _first_name(one)) for one in reversed(listed)]
 
     def sample(self) -> list[Usage]:
@@ -177,12 +178,12 @@ def _first_name(container: Json) -> str:
     return str(names[0]).removeprefix("/") if isinstance(names, list) and names else ""
 
 
-def stats(invocation: Invocation) -> int:
-    """docker stats [CONTAINER…]"""
+def stats(invocation: Invocation, filters: Filters | None = None) -> int:
+    """docker stats [CONTAINER…], or of all containers that filters let through"""
     flags = invocation.flags
     template = configured_format(invocation, "statsFormat")
     shown = listing(short=not flags["no-trunc"])
-    watch = Watch(engine_for(invocation), invocation.arguments, every=bool(flags["all"]))
+    watch = Watch(engine_for(invocation), invocation.arguments, every=bool(flags["all"]), filters=filters)
     first = watch.sample()
     if any(_part(usage.sample, "cpu_stats") for usage in first):
         time.sleep(SAMPLE_SECONDS)

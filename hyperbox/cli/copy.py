@@ -233,7 +233,7 @@ def rebased(name: str, old: str, new: str) -> str:
     return f"{new}/{name[len(old) + 1 :]}" if name.startswith(f"{old}/") else name
 
 
-def _container_stat(engine: Engine, container: str, path: str) -> Json | None:
+def container_stat(engine: Engine, container: str, path: str) -> Json | None:
     try:
         return engine.container_archive_stat(container, path)
     except NotFound as error:
@@ -259,14 +259,14 @@ def copy_in(engine: Engine, invocation: Invocation, source: str, container: str,
         folder, name = os.path.split(os.path.abspath(source))
         raise HyperBoxError(f"lstat {folder}/{name}: no such file or directory")
     try:
-        described = _container_stat(engine, container, path)
+        described = container_stat(engine, container, path)
     except NotFound:
         if source != "-":
             raise
         described = None  # docker tells of the destination first
     if described is not None and _mode(described) & GO_SYMLINK:
         path = str(described["linkTarget"])
-        described = _container_stat(engine, container, path)
+        described = container_stat(engine, container, path)
     inside = described is not None and bool(_mode(described) & GO_DIRECTORY)
     if source == "-":
         if not inside:

@@ -58,13 +58,13 @@ class Changes(NamedTuple):
     commands: tuple[Json, ...] = ()
 
 
-def load_rules(desired: Desired, services: Sequence[str]) -> list[Rule]:
-    """Return the rules of the services, in order. Raises ComposeError where there are none, or one can't be followed."""
+def load_rules(
+    desired: Desired, services: Sequence[str], hint: str = "consider setting a 'develop' section"
+) -> list[Rule]:
+    """Return the rules of the services, in order. Raises ComposeError where there are none (`hint`: what to do), or one can't be followed."""
     rules = [rule for name in services for rule in _of(desired.services[name])]
     if not rules:
-        raise ComposeError(
-            "none of the selected services is configured for watch, consider setting a 'develop' section"
-        )
+        raise ComposeError(f"none of the selected services is configured for watch, {hint}")
     return rules
 
 

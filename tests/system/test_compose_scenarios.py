@@ -29,6 +29,10 @@ KNOWN = {
     ("up", "up -d --scale nope=1"): "docker has other words here than everywhere else",
     ("up", "--dry-run down"): "docker asks for a network whose containers it has not removed",
     ("states", "--dry-run start"): "docker has forgotten the containers when it only pretends",
+    (
+        "odds",
+        "run --rm -T --no-deps --env-from-file bad.env db env",
+    ): "docker runs without any of the file's variables, and does not say so",
     ("states", "rm -f -v"): "containers that were made at the same time have no order",
     ("states", "unpause"): "docker ends its display at the first failure; both do the rest",
     ("exec", "run --rm -T web nope"): "the words are the runtime's",

@@ -137,12 +137,16 @@ def _check_loops(waits: Mapping[str, set[str]]) -> None:
 
 
 def build_services(
-    found: Session, names: Sequence[str], options: Options, progress: StepProgress, *, quiet: bool = False
+    found: Session, names: Sequence[str], options: Options, progress: StepProgress | None, *, quiet: bool = False
 ) -> dict[str, str]:
-    """Build services, and those that they build on; returns service -> image id. Raises ComposeError with the first failure's words."""
+    """Build services, and those that they build on; returns service -> image id. Raises ComposeError with the first failure's words.
+
+    What has been built is told to `progress`, where there is one.
+    """
     waits = with_contexts(found, names)
-    silent = quiet or progress.mode == "quiet"
-    shown = None if silent else printer(progress.mode)
+    mode = (progress or step_progress(found.invocation)).mode
+    silent = quiet or mode == "quiet"
+    shown = None if silent else printer(mode)
     lock = threading.Lock()
     images: dict[str, str] = {}
     failures: list[HyperBoxError] = []
@@ -154,7 +158,7 @@ def build_services(
             shown.close()
     if failures:
         raise failures[0]
-    if not silent or found.invocation.path != "compose build":
+    if progress is not None and (not silent or found.invocation.path != "compose build"):
         for name in sorted({wish_of(found, name).image for name in waits}):
             progress.event(StepEvent(name, "Built", "done"))
     return images
@@ -182,8 +186,8 @@ class Shown:
 
     def event(self, service: str, event: Event) -> None:
         """Show an event of one service's build."""
-        if self.printer is None:
-            return
+        if self.printer is None or (isinstance(event, Finding) and not isinstance(self.printer, RawProgress)):
+            return  # what the checks find stands among the steps; docker compose does not sum it up
         named = renamed(service, event, several=self.several)
         with self.lock:
             self.printer.event(named)

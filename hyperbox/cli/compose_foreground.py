@@ -16,6 +16,7 @@ from hyperbox.cli.compose_up import carry_out
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
 from hyperbox.files import dumps, loads
 from hyperbox.grammar.values import words_of
+from hyperbox.image.timestamps import timestamp_seconds
 from hyperbox.plan.observe import ObservedContainer
 from hyperbox.plan.order import selected
 from hyperbox.plan.states import reconcile_states
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hyperbox.cli.watch_rules import Rule
 
 STARTING = 2000  # milliseconds
+RESTART_SECONDS = 0.5  # between the end of a container that is being restarted and its start
 ABORTING = "\x1b[31m\x1b[1mAborting on container exit...\x1b[0m"
 STOPPING = "Gracefully Stopping... press Ctrl+C again to force"
 
@@ -110,6 +112,11 @@ class Foreground:
             return False
         assert isinstance(state, dict)
         code, again = int(state["ExitCode"]), state["Status"] in ("restarting", "running")
+        if code > 128 and not again and not self.ending and self._restarted(row, str(state["FinishedAt"])):
+            self._tell(row, f"exited with code {code} (restarting)")
+            options = self.options._replace(since=timestamp_seconds(str(state["FinishedAt"])))
+            self.followers[fork_follower(self.found, row, self.prefixes.of(row), options, wait=True)] = row
+            return False
         if not again or state["Status"] == "restarting":
             self._tell(row, f"exited with code {code}{' (restarting)' if again else ''}")
         if again:
@@ -128,6 +135,12 @@ class Foreground:
             poller.register(self.outcome, select.POLLIN)
             poller.poll(STARTING)
         return True
+
+    def _restarted(self, row: ObservedContainer, since: str) -> bool:
+        """Return whether a container that a signal ended is started again at once: by `restart`, or as a changed file asks for."""
+        filters = {"type": ["container"], "event": ["start"], "container": [row.container_id]}
+        until = f"{time.time() + RESTART_SECONDS:.9f}"
+        return any(True for _ in self.found.engine.events(since=since, until=until, filters=filters))
 
     def _succeeded(self, row: ObservedContainer) -> bool:
         """Follow the container that takes this one's place, where there is one; returns whether there is."""

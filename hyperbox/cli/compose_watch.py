@@ -195,10 +195,9 @@ def rebuild(found: Session, service: str) -> None:
 
     invocation = found.invocation
     before = {row.image_id for row in found.containers([service])}
-    with step_progress(invocation) as progress:
-        image_ids = build_services(found, [service], Options(), progress, quiet=bool(invocation.flags.get("quiet")))
-        options = UpOptions(services=(service,), no_deps=True, recreate="force", image_ids=image_ids)
-        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, progress=progress)
+    image_ids = build_services(found, [service], Options(), None, quiet=bool(invocation.flags.get("quiet")))
+    options = UpOptions(services=(service,), no_deps=True, recreate="force", image_ids=image_ids)
+    carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, show=False)
     if invocation.flags.get("prune", True):
         for image_id in before - set(image_ids.values()):
             _drop(found, image_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,26 @@ def test_a_changed_file_builds_the_image_anew_and_up_shows_the_new_container(
         process.kill()
         process.wait()
         hyperbox("compose", "down", "-t", "0", "--rmi", "all", code=None)
+
+
+def test_a_container_that_is_restarted_while_attached_goes_on_being_shown(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "name: hb-reattach\nservices:\n  web: {image: busybox, command: sh -c 'echo begun; exec sleep 1000'}\n"
+    )
+    compose = ("compose", "-f", tmp_path / "compose.yaml")
+    attached = hyperbox.start(*compose, "up", stderr=subprocess.STDOUT)
+    try:
+        assert attached.stdout is not None
+        seen: list[bytes] = []
+        while not any(b"| begun" in line for line in seen):
+            seen.append(attached.stdout.readline())
+        hyperbox(*compose, "restart", "-t", "0")
+        told = attached.stdout.readline()
+        assert told.endswith(b"web-1 exited with code 137 (restarting)\n")
+        assert attached.stdout.readline().endswith(b"| begun\n")
+    finally:
+        attached.send_signal(signal.SIGINT)
+        attached.wait(timeout=30)
+        hyperbox(*compose, "down", "-t", "0")

@@ -16,7 +16,7 @@ from hyperbox.plan.operations import Plan
 from hyperbox.plan.reconcile import UpOptions, reconcile_up
 from hyperbox.plan.removal import DownOptions, reconcile_down
 from hyperbox.plan.states import reconcile_states
-from hyperbox.project.desired import Desired, project_to_desired
+from hyperbox.project.desired import Desired, hash_of_container, project_to_desired
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -96,6 +96,12 @@ def _observed(desired: Desired, there: tuple[str, ...]) -> Observed:
         name = wish.name if wish else f"p_{words[0]}"
         held = "old" if "stale" in words or wish is None else wish.config_hash
         (networks if kind == "network" else volumes)[name] = held
+    # what shares with a container that is not there any more was made with it
+    ids = dict.fromkeys(desired.services, "gone") | Observed(tuple(containers), {}, {}).container_ids()
+    hashes = {name: hash_of_container(wish, ids) for name, wish in desired.services.items()}
+    containers = [
+        row if row.config_hash == "old" else row._replace(config_hash=hashes[row.service]) for row in containers
+    ]
     return Observed(tuple(containers), networks, volumes)
 
 

@@ -305,7 +305,7 @@ def one_off(
         1,
         image_ids.get(wish.name, ""),
         port_assigner(found),
-        slug=os.urandom(6).hex(),
+        slug=os.urandom(32).hex(),
         container_ids=ids,
     )
     config, host = dict(spec.config), dict(spec.host_config)

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from hyperbox.cli.compose_project import given_environment
 from hyperbox.cli.configuration_file import folder
+from hyperbox.compose.hash import service_hash
 from hyperbox.errors import ComposeError
 from hyperbox.files import loads
 from hyperbox.plan.execute import StepEvent
 from hyperbox.process import find_program, run, spawn, wait
-from hyperbox.project.desired import service_hash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

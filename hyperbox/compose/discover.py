@@ -30,12 +30,13 @@ class Source(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found: the files with their content, the project's folder, its variables, the profiles asked for."""
+    """What was found: the files with their content, the project's folder, its variables, the profiles asked for, the env files given on purpose."""
 
     sources: tuple[Source, ...]
     working_dir: str
     environment: dict[str, str]
     profiles: tuple[str, ...]
+    env_files: tuple[str, ...] = ()
 
 
 def discover(options: LoadOptions) -> Found:
@@ -65,7 +66,7 @@ def discover(options: LoadOptions) -> Found:
     if not files:
         raise ComposeError("no configuration file provided: not found")
     sources = tuple(_read(name, options) for name in files)
-    return Found(sources, _working_dir(project_directory, files, cwd), environment, profiles)
+    return Found(sources, _working_dir(project_directory, files, cwd), environment, profiles, env_files)
 
 
 def _absolute(path: str, cwd: str) -> str:

@@ -295,6 +295,7 @@ def _to_project(document: Json, options: LoadOptions, found: Found, name: str, v
         compose_files=tuple(source.name for source in found.sources),
         environment=variables,
         profiles=found.profiles,
+        env_files=found.env_files,
     )
 
 

@@ -77,6 +77,7 @@ class Project(NamedTuple):
     disabled_services  the others
     environment        the variables that interpolation saw: the process's, .env files', COMPOSE_PROJECT_NAME
     compose_files      absolute paths (or "-"), in the order of merging
+    env_files          absolute paths of those given by --env-file or COMPOSE_ENV_FILES
     uses_own           whether a file names one of the variables that `LoadOptions.own_variables` gives
     """
 
@@ -94,3 +95,4 @@ class Project(NamedTuple):
     environment: dict[str, str]
     profiles: tuple[str, ...]
     uses_own: bool = False
+    env_files: tuple[str, ...] = ()

@@ -52,6 +52,10 @@ class Observed(NamedTuple):
         found = [row for row in self.containers if row.service == service and not row.one_off]
         return sorted(found, key=lambda row: row.ordinal)
 
+    def container_ids(self) -> dict[str, str]:
+        """Return of each service the id of its first container: what stands for it where another one shares its namespaces or volumes."""
+        return {row.service: row.container_id for row in reversed(self.containers) if not row.one_off}
+
 
 def project_containers(engine: Engine, project: str, *, all: bool = True) -> list[ObservedContainer]:
     """Return the containers that carry a project's label, one-off ones included, by name."""

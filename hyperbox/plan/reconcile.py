@@ -77,6 +77,7 @@ class Up:
         self.finished: dict[tuple[str, int], int] = {}
         self.stopped: dict[str, int] = {}
         self.removed: set[str] = set()
+        self.container_ids = observed.container_ids()
 
     def finish_recreations(self) -> None:
         """Add what an interrupted recreation left to do: the old container is there (then the new one goes) or not (it gets its name)."""
@@ -115,7 +116,7 @@ class Up:
                     CreateNetwork(wish.name, wish.body), f"network:{key}", f"Network {wish.name}", "no existing network"
                 )
                 self.missing_networks.append(self.network_steps[wish.name])
-            elif found and found != wish.config_hash:
+            elif found and not wish.made_with(found):
                 self._replace_network(key)
 
     def _replace_network(self, key: str) -> None:
@@ -281,18 +282,26 @@ class Up:
             return ""
         if policy == "force":
             return "recreation was asked for"
-        if row.config_hash != wish.config_hash:
+        if not wish.made_with(row.config_hash, self.container_ids):
             return "config hash diverged"
         image_id = self.options.image_ids.get(wish.name, "")
         if image_id and row.image_id and image_id != row.image_id:
             return "image changed"
         if self._shares_with_recreated(wish):
             return "a container whose namespace it shares is recreated"
+        if self._mounts_of_recreated(wish):
+            return "a container whose volumes it mounts is recreated"
         return ""
 
     def _shares_with_recreated(self, wish: ServiceWish) -> bool:
         modes = [str(wish.definition.get(key) or "") for key in ("network_mode", "ipc", "pid")]
         return any(mode.removeprefix("service:") in self.recreated for mode in modes if mode.startswith("service:"))
+
+    def _mounts_of_recreated(self, wish: ServiceWish) -> bool:
+        shared = wish.definition.get("volumes_from")
+        return any(
+            str(text).partition(":")[0] in self.recreated for text in (shared if isinstance(shared, list) else ())
+        )
 
     def start(self, name: str) -> None:
         """Add the steps that start a service's containers, after what it waits for."""
@@ -357,7 +366,7 @@ class Up:
 def volume_diverged(wish: VolumeWish, observed: Observed) -> bool:
     """Return whether a volume of the project was made from something else than the file says now."""
     found = observed.volumes.get(wish.name)
-    return not wish.external and bool(found) and found != wish.config_hash
+    return not wish.external and bool(found) and not wish.made_with(str(found))
 
 
 def reconcile_up(desired: Desired, observed: Observed, options: UpOptions) -> Plan:

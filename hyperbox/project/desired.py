@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from hyperbox.compose.hash import network_hash, service_hash, volume_hash
 from hyperbox.compose.model import Json, Project
 from hyperbox.errors import ComposeError
 from hyperbox.files import dumps
 
 VERSION = "2.40.3"
 PREFIX = "com.docker.compose."
-# keys of a service that don't make its containers different
+# keys of a service that didn't make its containers different, as the hashes were that are not docker compose's
 UNHASHED = frozenset({"build", "pull_policy", "scale", "depends_on", "profiles", "develop", "attach"})
 
 
@@ -28,6 +29,11 @@ class NetworkWish(NamedTuple):
     body: Json
     config_hash: str
     external: bool
+    earlier_hash: str = ""
+
+    def made_with(self, found: str) -> bool:
+        """Return whether what has this hash on its label was made as it is wanted now."""
+        return found in (self.config_hash, self.earlier_hash)
 
 
 class VolumeWish(NamedTuple):
@@ -38,6 +44,11 @@ class VolumeWish(NamedTuple):
     body: Json
     config_hash: str
     external: bool
+    earlier_hash: str = ""
+
+    def made_with(self, found: str) -> bool:
+        """As of NetworkWish."""
+        return found in (self.config_hash, self.earlier_hash)
 
 
 class Dependency(NamedTuple):
@@ -50,7 +61,10 @@ class Dependency(NamedTuple):
 
 
 class ServiceWish(NamedTuple):
-    """A service: how many containers, what makes them different, what they wait for. `definition` is the canonical service."""
+    """A service: how many containers, what makes them different, what they wait for. `definition` is the canonical service.
+
+    `config_hash` is of the definition as it is: what `hash_of_container` gives for one that names no other service's containers.
+    """
 
     name: str
     definition: Json
@@ -63,6 +77,10 @@ class ServiceWish(NamedTuple):
     def container_name(self) -> str:
         """The name that the file fixes, or ""."""
         return str(self.definition.get("container_name", ""))
+
+    def made_with(self, found: str, container_ids: Mapping[str, str]) -> bool:
+        """Return whether a container with this hash on its label was made as it is wanted now."""
+        return found == hash_of_container(self, container_ids) or found == earlier_hash(self.definition)
 
 
 class Desired(NamedTuple):
@@ -92,8 +110,25 @@ def digest(value: object) -> str:
     return hashlib.sha256(dumps(value, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def service_hash(definition: Json) -> str:
-    """Return the hash of what makes a service's containers different."""
+def hash_of_container(service: ServiceWish, container_ids: Mapping[str, str]) -> str:
+    """Return what docker compose labels a service's containers with: the hash of the definition in which other services' containers stand for
+    the services (service -> id in `container_ids`)."""
+    changed: Json = {}
+    for key in ("network_mode", "ipc", "pid"):
+        mode = str(service.definition.get(key) or "")
+        if mode.startswith("service:"):
+            changed[key] = f"container:{container_ids.get(mode.removeprefix('service:'), '')}"
+    rows = service.definition.get("volumes_from")
+    if isinstance(rows, list) and rows:
+        changed["volumes_from"] = [
+            text.split(":")[1] if text.startswith("container:") else container_ids.get(text.partition(":")[0], "")
+            for text in map(str, rows)
+        ]
+    return service_hash({**service.definition, **changed}) if changed else service.config_hash
+
+
+def earlier_hash(definition: Json) -> str:
+    """Return the hash that labelled a service's containers before docker compose's did: what was made then needn't be made again."""
     kept = {key: value for key, value in definition.items() if key not in UNHASHED}
     deploy = kept.get("deploy")
     if isinstance(deploy, dict):
@@ -236,7 +271,7 @@ def network_wish(project: Project, real_name: str, key: str, names: Mapping[str,
     """Return a network of the file as the engine is to make it."""
     definition = project.networks.get(key) or {}
     name, external = _real_name(project, real_name, definition, "network", key, names)
-    config_hash = digest(definition)
+    config_hash = network_hash(definition)
     body: Json = {
         "Name": name,
         "Driver": definition.get("driver") or "bridge",
@@ -255,7 +290,7 @@ def network_wish(project: Project, real_name: str, key: str, names: Mapping[str,
         "Config": [_ipam(row) for row in given.get("config") or ()],
         "Options": given.get("options") or None,
     }
-    return NetworkWish(key, name, body, config_hash, external)
+    return NetworkWish(key, name, body, config_hash, external, digest(definition))
 
 
 def _ipam(row: Json) -> Json:
@@ -267,14 +302,14 @@ def volume_wish(project: Project, real_name: str, key: str, names: Mapping[str, 
     """Return a volume of the file as the engine is to make it."""
     definition = project.volumes.get(key) or {}
     name, external = _real_name(project, real_name, definition, "volume", key, names)
-    config_hash = digest(definition)
+    config_hash = volume_hash(definition)
     body: Json = {
         "Name": name,
         "Driver": definition.get("driver") or "local",
         "DriverOpts": definition.get("driver_opts") or {},
         "Labels": _labels(definition, real_name, "volume", key, config_hash),
     }
-    return VolumeWish(key, name, body, config_hash, external)
+    return VolumeWish(key, name, body, config_hash, external, digest(definition))
 
 
 def container_name(desired: Desired, service: ServiceWish, index: int) -> str:
@@ -285,12 +320,18 @@ def container_name(desired: Desired, service: ServiceWish, index: int) -> str:
 
 
 def container_labels(
-    desired: Desired, service: ServiceWish, index: int, image_id: str, *, slug: str = ""
+    desired: Desired,
+    service: ServiceWish,
+    index: int,
+    image_id: str,
+    *,
+    slug: str = "",
+    container_ids: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return docker compose's labels of one container; `slug` marks a one-off container of `run`."""
+    """Return docker compose's labels of one container; `slug` marks a one-off container of `run`, `container_ids` is of `hash_of_container`."""
     depends = ",".join(f"{row.service}:{row.condition}:{str(row.restart).lower()}" for row in service.depends_on)
     labels = {
-        "config-hash": service.config_hash,
+        "config-hash": hash_of_container(service, container_ids or {}),
         "container-number": str(index),
         "depends_on": depends,
         "image": image_id,
@@ -301,6 +342,8 @@ def container_labels(
         "service": service.name,
         "version": VERSION,
     }
+    if desired.project is not None and desired.project.env_files:
+        labels["project.environment_file"] = ",".join(desired.project.env_files)
     if slug:
         labels["slug"] = slug
         del labels["container-number"]

@@ -298,7 +298,8 @@ def service_to_spec(
     """
     check_keys(service)
     definition = service.definition
-    config: Json = {"Image": service.image, "Labels": container_labels(desired, service, index, image_id, slug=slug)}
+    labels = container_labels(desired, service, index, image_id, slug=slug, container_ids=container_ids)
+    config: Json = {"Image": service.image, "Labels": labels}
     config.update(AttachStdin=False, AttachStdout=True, AttachStderr=True, Env=None)
     host: Json = dict(UNSET)
     for key, (name, convert) in CONFIG.items():
@@ -314,7 +315,7 @@ def service_to_spec(
     _modes(desired, service, host, container_ids or {})
     _ports(service, index, config, host, real_port)
     files = add_mounts(desired, service, host, inherited or {}, container_ids or {})
-    name = f"{desired.name}-{service.name}-run-{slug}" if slug else container_name(desired, service, index)
+    name = f"{desired.name}-{service.name}-run-{slug[:12]}" if slug else container_name(desired, service, index)
     endpoints = _networks(desired, service, name, host, one_off=bool(slug))
     platform = str(definition.get("platform") or "")
     return ContainerSpec(name, config, host, endpoints, project=desired.name, platform=platform), files

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from hyperbox.compose import go
 from hyperbox.compose.quantities import format_duration, parse_bytes, parse_duration, split_words
+from hyperbox.errors import ComposeError
 
 Json = dict[str, object]
 
@@ -252,6 +253,16 @@ def _ssh_to_yaml(keys: object) -> object:
     return [f"{key['id']}: {key['path']}" if key["path"] else key["id"] for key in keys]
 
 
+def _ssh_to_json(keys: object) -> object:
+    """A key with a path has no JSON form in docker compose either, which says so in the words of Go's encoder."""
+    assert isinstance(keys, list)
+    if any(key["path"] for key in keys):
+        raise ComposeError(
+            "json: error calling MarshalJSON for type types.SSHKey: invalid character ':' after top-level value"
+        )
+    return [key["id"] for key in keys]
+
+
 def _ulimits(value: object) -> object:
     if not isinstance(value, dict):
         raise DecodeError(f"expected a map or struct, got {go.quote(go.type_name(value))}")
@@ -337,7 +348,7 @@ OPTIONS = Kind(_options, sort=True)
 MULTI_OPTIONS = Kind(_multi_options, sort=True)
 TEXT_MAP = Kind(_text_map, sort=True)
 HOSTS = Kind(_hosts)
-SSH = Kind(_ssh, to_yaml=_ssh_to_yaml, to_json=_ssh_to_yaml)
+SSH = Kind(_ssh, to_yaml=_ssh_to_yaml, to_json=_ssh_to_json)
 ULIMITS = Kind(_ulimits, to_json=_ulimits_to_json, sort=True)
 FILE_MODE = Kind(_file_mode, keep=True)
 DEVICE_COUNT = Kind(_device_count)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
+
+from hyperbox.errors import ComposeError
 
 # strconv.ParseBool
 TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -105,10 +108,14 @@ def _scientific(digits: str, exponent: int) -> str:
 
 
 def format_json_float(value: float, bits: int = 64) -> str:
-    """encoding/json: plain digits within [1e-6, 1e21), an exponent without leading zeros outside."""
+    """encoding/json: plain digits within [1e-6, 1e21), an exponent without leading zeros outside. Raises ComposeError for what JSON has not."""
     sign = "-" if value < 0 else ""
     if value == 0:
         return "-0" if str(value).startswith("-") else "0"
+    if not math.isfinite(value):
+        raise ComposeError(
+            f"json: unsupported value: {'NaN' if math.isnan(value) else sign + 'Inf' if sign else '+Inf'}"
+        )
     digits, point = shortest_digits(value, bits)
     if 1e-6 <= abs(value) < 1e21:
         return sign + _fixed(digits, point)

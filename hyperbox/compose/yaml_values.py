@@ -33,11 +33,13 @@ _MERGE_TAGS = frozenset({"", "!", "!!merge"})
 class Construction:
     """Makes the value of one document; `resets` collects the paths that are to be cleared in what was merged before."""
 
-    __slots__ = ("dropped", "expanded", "open", "resets", "visited")
+    __slots__ = ("dropped", "expanded", "odd_key", "open", "resets", "visited")
 
     def __init__(self) -> None:
         self.resets: list[Path] = []
         self.expanded = 0
+        # the complaint about the first key that is no string: all that is no YAML to docker compose comes before it
+        self.odd_key = ""
         # the nodes that `!reset` took out: an alias to what holds them does not see them again
         self.dropped: set[int] = set()
         # targets of aliases that are being expanded
@@ -48,6 +50,8 @@ class Construction:
     def document(self, root: Node) -> object:
         """Return the document's value. Raises YamlError, and ComposeError for keys that are not strings."""
         value = self.value(root, (), "", 0)
+        if self.odd_key:
+            raise ComposeError(self.odd_key)
         return None if value is DROPPED else value
 
     def value(self, node: Node, path: Path, shown: str, depth: int) -> object:
@@ -143,7 +147,8 @@ class Construction:
         if isinstance(value, str):
             return value
         where = f"in {shown}" if shown else "at top level"
-        raise ComposeError(f"non-string key {where}: {go.sprint(value)}")
+        self.odd_key = self.odd_key or f"non-string key {where}: {go.sprint(value)}"
+        return go.sprint(value)
 
     def merge(self, node: Node, path: Path, shown: str, depth: int) -> dict[str, object]:
         """Return what a merge key brings: a mapping, or a list of them, the first having precedence."""
@@ -228,18 +233,21 @@ def top_level_problem(root: Node) -> str:
         problem = f"line {root.line}: cannot unmarshal {tag}{shown} into cli.named"
     else:
         lines: list[str] = []
-        seen: dict[str, int] = {}
+        twice: list[str] = []
+        seen: dict[tuple[int, str], int] = {}
         for index in range(0, len(root.items), 2):
             key, value = root.items[index], root.items[index + 1]
-            if key.text in seen:
-                lines.append(
-                    f"line {key.line}: mapping key {go.quote(key.text)} already defined at line {seen[key.text]}"
-                )
-            seen.setdefault(key.text, key.line)
-            if key.text == "name" and value.kind in (SEQUENCE, MAPPING):
+            if (key.kind, key.text) in seen:
+                first = seen[key.kind, key.text]
+                twice.append(f"line {key.line}: mapping key {go.quote(key.text)} already defined at line {first}")
+            seen.setdefault((key.kind, key.text), key.line)
+            if key.kind in (SEQUENCE, MAPPING):
+                tag = "!!seq" if key.kind == SEQUENCE else "!!map"
+                lines.append(f"line {key.line}: cannot unmarshal {tag} into string")
+            elif key.text == "name" and value.kind in (SEQUENCE, MAPPING):
                 tag = "!!seq" if value.kind == SEQUENCE else "!!map"
                 lines.append(f"line {value.line}: cannot unmarshal {tag} into string")
-        problem = "\n  ".join(lines)
+        problem = "\n  ".join(twice or lines)
     return f"yaml: unmarshal errors:\n  {problem}" if problem else ""
 
 

@@ -11,7 +11,6 @@ from hyperbox.compose.json_text import to_json
 from hyperbox.compose.model import EXTENSIONS, Json, Project
 from hyperbox.compose.tree import Rules
 from hyperbox.compose.unique import KEYS, KeyOf
-from hyperbox.compose.yaml_text import natural_key, to_yaml
 
 Form = Literal["yaml", "json"]
 SortKey = Callable[[str], object]
@@ -19,6 +18,8 @@ SortKey = Callable[[str], object]
 
 def project_to_yaml(project: Project) -> str:
     """Return `docker compose config`'s text, before `$` is doubled."""
+    from hyperbox.compose.yaml_text import to_yaml
+
     return to_yaml(_shape(_plain(project, "yaml"), PROJECT, "yaml"))
 
 
@@ -38,6 +39,15 @@ def service_to_json(service: Json) -> str:
 def part_to_json(part: Json, struct: Struct) -> str:
     """Return the compact JSON of one part."""
     return to_json(_shape(part, struct, "json"))
+
+
+def _order(form: Form) -> SortKey:
+    """Return the order of a mapping's keys; `up` hashes by JSON alone and is spared the module of YAML."""
+    if form == "json":
+        return str
+    from hyperbox.compose.yaml_text import natural_key
+
+    return natural_key
 
 
 def _plain(project: Project, form: Form) -> Json:
@@ -75,10 +85,10 @@ def _shape(part: Json, struct: Struct, form: Form) -> Json:
         elif field.kind is not None:
             show = field.kind.to_yaml if yaml else field.kind.to_json
             shown = show(value) if show else value
-            result[key] = _by_key(shown, natural_key if yaml else str) if field.kind.sort else shown
+            result[key] = _by_key(shown, _order(form)) if field.kind.sort else shown
     extensions = part.get(EXTENSIONS)
     if yaml and isinstance(extensions, dict):
-        result.update(_sorted_mapping(extensions, natural_key))
+        result.update(_sorted_mapping(extensions, _order(form)))
     return result
 
 
@@ -91,7 +101,7 @@ def _shape_parts(value: object, field: Field, form: Form) -> object:
         return [_shape(item, struct, form) for item in value]
     assert isinstance(value, dict)
     if field.shape == "map":
-        key_of: SortKey = natural_key if form == "yaml" else str
+        key_of = _order(form)
         return {
             key: None if value[key] is None else _shape(value[key], struct, form)
             for key in sorted(value, key=key_of)  # type: ignore[arg-type]
@@ -150,7 +160,9 @@ def _sorted_mapping(value: Json, key_of: SortKey) -> Json:
 
 def model_to_yaml(model: Json) -> str:
     """Return the YAML of a document that is not decoded (`--no-interpolate`)."""
-    return to_yaml(_sorted_mapping(model, natural_key))
+    from hyperbox.compose.yaml_text import to_yaml
+
+    return to_yaml(_sorted_mapping(model, _order("yaml")))
 
 
 def model_to_json(model: Json) -> str:

@@ -80,10 +80,11 @@ def bridges() -> list[str]:
 
 
 def published(roots: Roots) -> Iterator[str]:
-    """Yield the elements of the roots' maps of published ports."""
-    for kind in ("published4", "published4_any", "published6", "published6_any"):
+    """Yield the elements of the roots' maps and sets of published and opened ports."""
+    maps = [("map", kind) for kind in ("published4", "published4_any", "published6", "published6_any")]
+    for what, kind in [*maps, ("set", "open4"), ("set", "open6"), ("set", "trusted")]:
         shown = subprocess.run(
-            ["nft", "list", "map", "inet", roots.table, kind], capture_output=True, text=True, check=False
+            ["nft", "list", what, "inet", roots.table, kind], capture_output=True, text=True, check=False
         ).stdout
         if "elements" in shown:
             yield f"published {shown[shown.index('elements') :].split('}')[0]}"

@@ -105,13 +105,18 @@ def _published(roots: Roots) -> Iterator[Leftover]:
     for _, held in network_setup.all_held(roots):
         published = held.get("Published")
         for address, port, protocol, target, inner in published if isinstance(published, list) else ():
-            wanted.add((address, protocol, port, target, inner))
+            wanted.add((address if port else "", protocol, port, target, inner))
     for row in listed_elements(roots):
         if row not in wanted:
             address, protocol, port, target, inner = row
-            element = network_rules.published(address, protocol, port, target, inner)
+            element = (
+                network_rules.published(address, protocol, port, target, inner)
+                if port
+                else network_rules.opened(protocol, target, inner)
+            )
+            what = f"published port {address}:{port}/{protocol}" if port else f"opened port {target}:{inner}/{protocol}"
             yield Leftover(
-                f"published port {address}:{port}/{protocol} of a container that is gone",
+                f"{what} of a container that is gone",
                 partial(remove_element, roots, element),
             )
 
@@ -124,7 +129,8 @@ def remove_element(roots: Roots, element: Element) -> None:
 
 
 def listed_elements(roots: Roots) -> list[tuple[str, str, int, str, int]]:
-    """Return (host address, protocol, host port, container's address, container's port) of all that the table publishes."""
+    """Return (host address, protocol, host port, container's address, container's port) of all that the table publishes; "" and 0 stand
+    for the host where the container's own port is opened."""
     try:
         done = process.run(["nft", "-j", "-n", "list", "table", "inet", network_rules.table_name(roots)], timeout=30)
         listed = files.loads(done.out.decode()) if done.code == 0 else {}
@@ -138,6 +144,10 @@ def parse_elements(listed: object) -> list[tuple[str, str, int, str, int]]:
     found = []
     protocols = {str(number): name for name, number in network_rules.PROTOCOLS.items()}
     for row in _list_at(listed, "nftables"):
+        opened = row.get("set") or {}
+        for key in _list_at(opened, "elem") if str(opened.get("name", "")).startswith("open") else ():
+            address, protocol, inner = (str(word) for word in _list_at(key, "concat"))
+            found.append(("", protocols.get(protocol, protocol), 0, address, int(inner)))
         maps = row.get("map") or {}
         name = str(maps.get("name", ""))
         if not name.startswith("published"):

@@ -118,7 +118,7 @@ def ports(container: Container) -> list[Json]:
                 {
                     "IP": binding["HostIp"],
                     "PrivatePort": int(number),
-                    "PublicPort": int(binding["HostPort"]),
+                    "PublicPort": int(binding["HostPort"] or 0),
                     "Type": protocol,
                 }
             )

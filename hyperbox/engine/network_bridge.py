@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.engine.state import Roots
     from hyperbox.kernel.netlink import Socket
-    from hyperbox.kernel.nftables import Rules
+    from hyperbox.kernel.nftables import Element, Rules
 
     Json = dict[str, object]
 
@@ -34,7 +34,36 @@ def has_gateway(record: Json, *, ipv6: bool) -> bool:
     """Return whether the bridge has an address of a family."""
     if not ipv6 and is_on(record, "bridge.inhibit_ipv4", False):
         return False
-    return option(record, f"bridge.gateway_mode_ipv{'6' if ipv6 else '4'}") != "isolated"
+    return gateway_mode(record, ipv6=ipv6) != "isolated"
+
+
+def gateway_mode(record: Json, *, ipv6: bool) -> str:
+    """Return how a family leaves the network: "nat", "nat-unprotected", "routed" or "isolated"."""
+    return option(record, f"bridge.gateway_mode_ipv{'6' if ipv6 else '4'}", "nat")
+
+
+def trusted_links(record: Json) -> list[str]:
+    """Return the host's links from which packets may reach published ports at the containers' own addresses."""
+    return [name for name in option(record, "bridge.trusted_host_interfaces").split(":") if name]
+
+
+def group_flags(record: Json) -> int:
+    """Return the bits of the bridge's link group; see `network_rules`."""
+    flags = network_rules.INTERNAL if record["Internal"] else 0
+    if not is_on(record, "bridge.enable_ip_masquerade", True):
+        flags |= network_rules.PLAIN
+    for ipv6, routed, opened in (
+        (False, network_rules.ROUTED4, network_rules.OPEN4),
+        (True, network_rules.ROUTED6, network_rules.OPEN6),
+    ):
+        flags |= {"routed": routed, "nat-unprotected": opened}.get(gateway_mode(record, ipv6=ipv6), 0)
+    return flags
+
+
+def elements(record: Json) -> list[Element]:
+    """Return the elements of sets that a bridge has in our table."""
+    name = str(record["Bridge"])
+    return [network_rules.bridge(name), *(network_rules.trusted(link, name) for link in trusted_links(record))]
 
 
 def mtu(record: Json) -> int:
@@ -64,9 +93,7 @@ def ensure(roots: Roots, record: Json, route: Socket, rules: Rules) -> int:
 
 def _make(roots: Roots, record: Json, route: Socket, rules: Rules, link: links.Link | None) -> int:
     name = str(record["Bridge"])
-    flags = (network_rules.INTERNAL if record["Internal"] else 0) | (
-        0 if is_on(record, "bridge.enable_ip_masquerade", True) else network_rules.PLAIN
-    )
+    flags = group_flags(record)
     if link is None:
         mac = "02:42:" + ":".join(f"{byte:02x}" for byte in bytes.fromhex(str(record["Id"])[:8]))
         route.send([links.bridge_add(name, group=network_rules.group(roots, flags), mtu=mtu(record), mac=mac)])
@@ -75,7 +102,7 @@ def _make(roots: Roots, record: Json, route: Socket, rules: Rules, link: links.L
     ipv6 = bool(record["EnableIPv6"])
     if not ipv6:
         network_rules.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
-    rules.add([network_rules.bridge(name)])
+    rules.add(elements(record))
     network_rules.route_localnet(name)
     addresses = [
         links.address_add(index, gateway, length)

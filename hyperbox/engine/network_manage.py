@@ -394,12 +394,12 @@ def network_inspect(roots: Roots, reference: str, *, verbose: bool = False) -> J
 
 def forget_bridge(roots: Roots, record: Json) -> None:
     """Take a removed bridge out of the table's set, where the table is there."""
-    from hyperbox.engine import network_rules
+    from hyperbox.engine import network_bridge, network_rules
     from hyperbox.kernel.nftables import Rules
 
     if record.get("Bridge"):
         rules = Rules(network_rules.table_name(roots))
-        rules.remove([network_rules.bridge(str(record["Bridge"]))])
+        rules.remove(network_bridge.elements(record))
         rules.close()
 
 

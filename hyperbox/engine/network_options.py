@@ -1,4 +1,5 @@
-"""The driver options of networks, checked as docker does when it makes one. Pure. None is accepted and then ignored."""
+"""The driver options of networks, checked as docker does when it makes one. Pure. Those that docker's drivers act on are acted on; others
+are kept and shown, as docker does."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ SWITCHES = frozenset(
 )
 BRIDGE = SWITCHES | {
     *("bridge.name", "bridge.host_binding_ipv4", "driver.mtu", "container_iface_prefix"),
-    *("bridge.gateway_mode_ipv4", "bridge.gateway_mode_ipv6", "enable_ipv4", "enable_ipv6"),
+    *("bridge.gateway_mode_ipv4", "bridge.gateway_mode_ipv6", "bridge.trusted_host_interfaces"),
+    *("enable_ipv4", "enable_ipv6"),
 }
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
 # driver -> its modes, the default first
@@ -27,12 +29,11 @@ FLAGS = ("bridge", "private", "vepa")
 
 
 def check(driver: str, options: dict[str, str], *, internal: bool) -> None:
-    """Raise InvalidParameter for an option that is not honoured or has a value that it can't have."""
+    """Raise InvalidParameter for an option that the driver does not take or that has a value that it can't have."""
     for key, value in options.items():
         short = key.removeprefix(PREFIX)
-        known = short in BRIDGE if driver == "bridge" else short == "driver.mtu" or key in own_options(driver)
-        if not known:
-            raise InvalidParameter(f"the network option {key} is not supported")
+        if driver == "bridge" and (short not in BRIDGE or key == short):
+            continue
         check_value(key, short, value, internal=internal)
     if driver in MODES:
         check_modes(driver, options)
@@ -54,11 +55,6 @@ def family_enabled(config: Json, options: dict[str, str], family: int) -> bool:
         return parse_bool(value)
     except ValueError:
         raise InvalidParameter(f'driver-opt "{key}" is not a valid bool') from None
-
-
-def own_options(driver: str) -> tuple[str, ...]:
-    """Return the options of macvlan or ipvlan that have no prefix."""
-    return ("parent", f"{driver}_mode", *(("ipvlan_flag",) if driver == "ipvlan" else ()))
 
 
 def check_value(key: str, short: str, value: str, *, internal: bool) -> None:
@@ -84,8 +80,6 @@ def check_value(key: str, short: str, value: str, *, internal: bool) -> None:
             raise InvalidParameter(f"{lead} (unknown gateway mode {value})")
         if value == "isolated" and not internal:
             raise InvalidParameter("gateway mode 'isolated' can only be used for an internal network")
-        if value in ("routed", "nat-unprotected"):
-            raise InvalidParameter(f"HyperBox has the gateway modes nat and isolated, not {value}")
 
 
 def check_modes(driver: str, options: dict[str, str]) -> None:

@@ -84,6 +84,28 @@ def wishes(container: Container, default_address: str) -> list[Wish]:
     return sorted(found, key=lambda wish: (wish.first == 0 or wish.last > wish.first, wish.first))
 
 
+def without_routed(wanted: list[Wish], routed4: bool, routed6: bool) -> tuple[list[Wish], list[Published]]:
+    """Return the ports of the host that are still to be taken where a family is routed, and the ports of the container that are opened
+    in the stead of the others, which have the host port 0."""
+    kept: list[Wish] = []
+    opened: list[Published] = []
+    for wish in wanted:
+        ipv6 = ":" in wish.address
+        if wish.address.startswith(PROJECT_ADDRESSES) or not (routed6 if ipv6 else routed4 or (wish.both and routed6)):
+            kept.append(wish)
+            continue
+        away = [wish.address] if (routed6 if ipv6 else routed4) else []
+        if wish.both and routed6:
+            away.append(ANY6)
+        opened += [
+            Published(ANY6 if ":" in address else ANY, 0, wish.protocol, wish.container_port) for address in away
+        ]
+        for address in (wish.address, *([ANY6] if wish.both else [])):
+            if address not in away:
+                kept.append(Wish(address, wish.first, wish.last, wish.protocol, wish.container_port))
+    return kept, opened
+
+
 def split(name: str) -> tuple[int, str]:
     """Return port and protocol of "80/tcp". Raises InvalidParameter."""
     port, _, protocol = name.partition("/")

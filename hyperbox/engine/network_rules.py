@@ -5,6 +5,8 @@ left in them when it goes:
 
     bits 31-16  "HB"        bits 15-8  which roots (a hash of their cgroup's name)
     bit 0       INTERNAL: nothing goes in or out      bit 1  PLAIN: its traffic keeps its own source address
+    bits 2, 3   ROUTED4, ROUTED6: so does that of a family, and published ports are reached at the container's own address, from anywhere
+    bits 4, 5   OPEN4, OPEN6: all ports of its containers are reached at their own addresses, but not from other bridges of ours
 
 Rules, in words: a packet to a local address whose port is published gets the container's address instead (on its way in, and when
 it is made here); what leaves a bridge of ours for elsewhere gets the host's address; nothing crosses from one of our bridges to
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
 INTERNAL = 1
 PLAIN = 2
+ROUTED4, ROUTED6 = 4, 8
+OPEN4, OPEN6 = 16, 32
 
-VERSION = "version_2"
+VERSION = "version_3"
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 # The loopback addresses of projects lie here: what is not published on one of them is not published there at all.
 ADDRESSES = "127.89.0.0/16"
@@ -43,6 +47,9 @@ table inet {table} {{
   map published6 {{ type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }}
   map published6_any {{ type inet_proto . inet_service : ipv6_addr . inet_service; }}
   set bridges {{ type ifname . ifname; }}
+  set trusted {{ type ifname . ifname; }}
+  set open4 {{ type ipv4_addr . inet_proto . inet_service; }}
+  set open6 {{ type ipv6_addr . inet_proto . inet_service; }}
   chain published {{
     dnat ip to ip daddr . meta l4proto . th dport map @published4
     ip daddr {addresses} return
@@ -71,12 +78,18 @@ table inet {table} {{
     type nat hook postrouting priority 100; policy accept;
     oifgroup & 0xffffff00 == {group} ct status dnat iifgroup & 0xffffff00 == {group} masquerade
     oifgroup & 0xffffff00 == {group} ip saddr 127.0.0.0/8 masquerade
-    iifgroup & 0xffffff02 == {group} oifgroup & 0xffffff00 != {group} masquerade
+    meta nfproto ipv4 iifgroup & 0xffffff06 == {group} oifgroup & 0xffffff00 != {group} masquerade
+    meta nfproto ipv6 iifgroup & 0xffffff0a == {group} oifgroup & 0xffffff00 != {group} masquerade
   }}
   chain forward {{
     type filter hook forward priority 0; policy accept;
     iifgroup & 0xffffff00 == {group} jump ours
     oifgroup & 0xffffff00 == {group} jump ours
+  }}
+  chain opened {{
+    meta l4proto {{ icmp, ipv6-icmp }} accept
+    ip daddr . meta l4proto . th dport @open4 accept
+    ip6 daddr . meta l4proto . th dport @open6 accept
   }}
   chain ours {{
     iifname . oifname @bridges accept
@@ -84,6 +97,11 @@ table inet {table} {{
     oifgroup & 0xffffff01 == {group_internal} drop
     ct state established,related accept
     ct status dnat accept
+    meta nfproto ipv4 oifgroup & 0xffffff04 == {group_routed4} jump opened
+    meta nfproto ipv6 oifgroup & 0xffffff08 == {group_routed6} jump opened
+    iifname . oifname @trusted jump opened
+    meta nfproto ipv4 oifgroup & 0xffffff10 == {group_open4} iifgroup & 0xffffff00 != {group} accept
+    meta nfproto ipv6 oifgroup & 0xffffff20 == {group_open6} iifgroup & 0xffffff00 != {group} accept
     oifgroup & 0xffffff00 == {group} drop
     accept
   }}
@@ -112,6 +130,10 @@ def table_text(roots: Roots) -> str:
         table=table_name(roots),
         group=f"{own:#x}",
         group_internal=f"{own | INTERNAL:#x}",
+        group_routed4=f"{own | ROUTED4:#x}",
+        group_routed6=f"{own | ROUTED6:#x}",
+        group_open4=f"{own | OPEN4:#x}",
+        group_open6=f"{own | OPEN6:#x}",
         version=VERSION,
         addresses=ADDRESSES,
     )
@@ -125,6 +147,19 @@ def published(host_address: str, protocol: str, host_port: int, address: str, co
     if host_address in ("0.0.0.0", "::"):
         return Element(f"published{version}_any", concatenation(*service), target)
     return Element(f"published{version}", concatenation(links.packed(host_address), *service), target)
+
+
+def opened(protocol: str, address: str, container_port: int) -> Element:
+    """Return the element that lets packets reach a port at the container's own address, on networks where that is done."""
+    version = "6" if ":" in address else "4"
+    return Element(
+        f"open{version}", concatenation(links.packed(address), bytes([PROTOCOLS[protocol]]), port(container_port))
+    )
+
+
+def trusted(link: str, name: str) -> Element:
+    """Return the element that lets packets from a link of the host's reach opened ports on a bridge."""
+    return Element("trusted", concatenation(interface(link), interface(name)))
 
 
 def bridge(name: str) -> Element:

@@ -1,8 +1,9 @@
 """A container's network from start to end: addresses, ports, links, rules; all of it recorded before it is made.
 
-`RUN/networks/containers/ID.json` holds {"Owner", "Name", "Networks": {name: endpoint}, "Ports", "Published": [[address, port, protocol,
-container's address and port]], "Descriptors"}. Addresses and descriptors die with the owner, links with the network namespace; what a
-kill leaves are this file, endpoint files and elements of maps, which `network_sweep` removes and a next container's elements replace.
+`RUN/networks/containers/ID.json` holds {"Owner", "Name", "Networks": {name: endpoint}, "Ports", "Published": [[address, port (0: the
+container's own port is opened), protocol, container's address and port]], "Descriptors"}. Addresses and descriptors die with the owner,
+links with the network namespace; what a kill leaves are this file, endpoint files and elements of maps, which `network_sweep` removes and
+a next container's elements replace.
 """
 
 from __future__ import annotations
@@ -400,6 +401,11 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
     wanted = network_ports.wishes(container, default)
     if not wanted:
         return
+    routed = [
+        bool(endpoint[key]) and network_bridge.gateway_mode(record, ipv6=ipv6) == "routed"
+        for key, ipv6 in (("IPAddress", False), ("GlobalIPv6Address", True))
+    ]
+    wanted, opened = network_ports.without_routed(wanted, *routed)
     try:
         published, descriptors = network_ports.hold_all(
             wanted, lambda address, port, protocol: is_allocated(roots, port, protocol)
@@ -413,7 +419,7 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
     relays: list[list[object]] = []
-    for each in sorted(published, key=lambda each: each.container_port):
+    for each in sorted([*opened, *published], key=lambda each: (each.container_port, ":" in each.address)):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
         if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)
             if each.protocol == "sctp" or not endpoint["IPAddress"]:
@@ -425,9 +431,11 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
             network_ports.PROJECT_ADDRESSES
         ):  # the project's own address is no port of the host
             ports.setdefault(f"{each.container_port}/{each.protocol}", []).append(
-                {"HostIp": each.address, "HostPort": str(each.host_port)}
+                {"HostIp": each.address, "HostPort": str(each.host_port) if each.host_port else ""}
             )
         listed.append([each.address, each.host_port, each.protocol, target, each.container_port])
+        if target and each.host_port and network_bridge.trusted_links(record):
+            listed.append([each.address, 0, each.protocol, target, each.container_port])
     held["Ports"] = ports
     held["Published"] = listed
     held["Relays"] = relays
@@ -447,11 +455,13 @@ def elements(held: Json) -> list[Element]:
     """Return the elements of maps that publish what a container holds."""
     published = held["Published"]
     assert isinstance(published, list)
-    return [
-        network_rules.published(address, protocol, port, target, container_port)
-        for address, port, protocol, target, container_port in published
-        if target
-    ]
+    found = []
+    for address, port, protocol, target, container_port in published:
+        if target and port:
+            found.append(network_rules.published(address, protocol, port, target, container_port))
+        elif target:
+            found.append(network_rules.opened(protocol, target, container_port))
+    return found
 
 
 def restore(roots: Roots, rules: Rules) -> None:
@@ -459,7 +469,7 @@ def restore(roots: Roots, rules: Rules) -> None:
     found: list[Element] = []
     for record in network_store.all_networks(roots):
         if record.get("Bridge"):
-            found.append(network_rules.bridge(str(record["Bridge"])))
+            found += network_bridge.elements(record)
     for _, held in all_held(roots):
         if network_store.owner_lives(str(held["Owner"])):
             found += elements(held)

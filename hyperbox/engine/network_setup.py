@@ -18,6 +18,7 @@ from hyperbox.kernel.nftables import Element, Rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hyperbox.engine.network_ports import Published
     from hyperbox.engine.state import Container, Roots
     from hyperbox.kernel.netlink import Socket
 
@@ -416,15 +417,22 @@ def publish(roots: Roots, container: Container, held: Json, gateway: str, record
             f"({endpoint['EndpointID']}): {error.message}"
         ) from error
     held["Descriptors"] = descriptors
+    note_published([*opened, *published], held, endpoint, record)
+
+
+def note_published(published: list[Published], held: Json, endpoint: Json, record: Json) -> None:
+    """Note in `held` where ports lead: those of the host, and those opened at the container's own address (host port 0). Raises EngineError."""
+    from hyperbox.engine import network_ports
+
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
     relays: list[list[object]] = []
-    for each in sorted([*opened, *published], key=lambda each: (each.container_port, ":" in each.address)):
+    for each in sorted(published, key=lambda each: (each.container_port, ":" in each.address)):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
         if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)
             if each.protocol == "sctp" or not endpoint["IPAddress"]:
                 raise EngineError(
-                    f"the container has no address on the network {gateway} to which {each.address} could lead"
+                    f"the container has no address on the network {record['Name']} to which {each.address} could lead"
                 )
             relays.append([each.descriptor, each.protocol, endpoint["IPAddress"], each.container_port])
         if not each.address.startswith(

@@ -177,7 +177,7 @@ class Lexer:
         if character in "+-" or "0" <= character <= "9":
             return self._number()
         if character in ".$":
-            if character == "." and following.isdigit() and following.isascii():
+            if character == "." and (not following or (following.isdigit() and following.isascii())):
                 return self._number()
             return self._field(character)
         if is_word(character):
@@ -285,6 +285,15 @@ class Lexer:
 
     def _number(self) -> bool:
         start = self.position
+        good = self._scan_number()
+        if good and self.text[self.position : self.position + 1] in ("+", "-"):  # complex: 1+2i
+            good = self._scan_number() and self.text[self.position - 1] == "i"
+        if not good:
+            return self.fail(f"bad number syntax: {quote(self.text[start : self.position])}")
+        self.emit(NUMBER, start)
+        return True
+
+    def _scan_number(self) -> bool:
         self._accept("+-")
         base = "0"
         if self._accept("0"):
@@ -304,6 +313,5 @@ class Lexer:
         self._accept("i")
         if is_word(self.text[self.position : self.position + 1] or " "):
             self.position += 1
-            return self.fail(f"bad number syntax: {quote(self.text[start : self.position])}")
-        self.emit(NUMBER, start)
+            return False
         return True

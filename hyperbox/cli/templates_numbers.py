@@ -62,7 +62,12 @@ def number(text: str) -> int | float | complex:
             raise ValueError(f"malformed character constant: {text}")
         return ord(value)
     if text[-1] == "i":
-        return complex(0, float(number(text[:-1]).real))
+        signs = [at for at in range(1, len(text)) if text[at] in "+-" and text[at - 1] not in "eEpP"]
+        if not signs:
+            return complex(0, float(number(text[:-1]).real))
+        if len(signs) > 1 or "i" in text[: signs[0]]:
+            raise ValueError("syntax error scanning complex number")
+        return complex(float(number(text[: signs[0]]).real), float(number(text[signs[0] : -1]).real))
     integer = parse_integer(text)
     if integer is not None:
         if not -INT_MAX - 1 <= integer <= INT_MAX:

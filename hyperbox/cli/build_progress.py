@@ -266,8 +266,8 @@ class NoProgress:
         """Nothing is left."""
 
 
-def printer(mode: str, stream: TextIO, builder: tuple[str, str], *, quiet: bool, debug: bool = False) -> Printer:
-    """Return what shows a build's progress; `builder`: its name and driver. Raises HyperBoxError for an unknown mode."""
+def printer(mode: str, stream: TextIO, builder: tuple[str, str] | None, *, quiet: bool, debug: bool = False) -> Printer:
+    """Return what shows a build's progress; `builder`: its name and driver, where they are told. Raises HyperBoxError for an unknown mode."""
     if mode not in MODES:
         raise HyperBoxError(f"ERROR: invalid progress mode {mode}")
     if quiet and mode in ("plain", "tty", "rawjson"):
@@ -276,9 +276,10 @@ def printer(mode: str, stream: TextIO, builder: tuple[str, str], *, quiet: bool,
         return NoProgress()
     if mode == "rawjson":
         return RawProgress(stream)
-    name, driver = builder
+    name, driver = builder or ("", "")
     if mode == "tty" or (mode == "auto" and stream.isatty()):
         from hyperbox.cli.build_progress_tty import TerminalProgress
 
-        return TerminalProgress(stream, place=f"{driver}:{name}", debug=debug)
-    return PlainProgress(stream, debug=debug, heading=f'#0 building with "{name}" instance using {driver} driver\n')
+        return TerminalProgress(stream, place=f"{driver}:{name}" if builder else "", debug=debug)
+    heading = f'#0 building with "{name}" instance using {driver} driver\n'
+    return PlainProgress(stream, debug=debug, heading=heading if builder else "")

@@ -126,6 +126,8 @@ VERBS: dict[str, str] = {
     "builder prune": "build_cache:prune",
     "buildx create": "builder_create:create",
     "buildx du": "build_cache:disk_usage",
+    "buildx imagetools create": "imagetools:create",
+    "buildx imagetools inspect": "imagetools:inspect",
     "buildx inspect": "buildx:inspect",
     "buildx ls": "buildx:list_builders",
     "buildx rm": "buildx:remove",

@@ -882,7 +882,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx imagetools create': (
-        'buildx imagetools create', 0, -1, 'docker', True, 'refused', 'HyperBox has no tools for images in registries: `docker manifest inspect` shows them',
+        'buildx imagetools create', 0, -1, 'docker', True, 'native', '',
         (
             ('annotation', '', 'stringArray', None, None),
             ('append', '', 'bool', False, None),
@@ -897,7 +897,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx imagetools inspect': (
-        'buildx imagetools inspect', 1, 1, 'docker', True, 'refused', 'HyperBox has no tools for images in registries: `docker manifest inspect` shows them',
+        'buildx imagetools inspect', 1, 1, 'docker', True, 'native', '',
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),

@@ -187,10 +187,11 @@ def entry_of(connection: Connection, reference: Reference, data: bytes, media_ty
         "Raw": base64.b64encode(data).decode(),
         "OCIManifest" if kind == OCI_MANIFEST else "SchemaV2Manifest": document,
     }
-    return with_platform(entry, _configuration(connection, str(config.get("digest"))))
+    return with_platform(entry, configuration(connection, str(config.get("digest"))))
 
 
-def _configuration(connection: Connection, digest: str) -> Json:
+def configuration(connection: Connection, digest: str) -> Json:
+    """Return an image's configuration, checked. Raises EngineError."""
     if not is_digest(digest):
         raise EngineError(f"manifest has an unusable digest: {digest!r}")
     registry = connection.registry
@@ -257,9 +258,9 @@ def push(connection: Connection, target: Reference, entries: list[Json], tell: C
         assert isinstance(descriptor, dict)
         raw = base64.b64decode(str(entry.get("Raw", "")))
         reference = Reference(target.domain, target.path, "", str(descriptor["digest"]))
-        digest = _put(connection, reference, raw, str(descriptor["mediaType"]))
+        digest = put(connection, reference, raw, str(descriptor["mediaType"]))
         tell(f"Pushed ref {reference.canonical} with digest: {digest}")
-    return _put(connection, target, data, str(json.loads(data)["mediaType"]))
+    return put(connection, target, data, str(json.loads(data)["mediaType"]))
 
 
 def sources_of(entries: Iterable[Json], target: Reference) -> list[str]:
@@ -272,25 +273,33 @@ def _mount_blobs(connection: Connection, target: Reference, entry: Json) -> None
     document = entry.get("SchemaV2Manifest") or entry.get("OCIManifest")
     assert isinstance(document, dict)
     source = parse_reference(str(entry["Ref"]))
-    registry = connection.registry
     for descriptor in [document["config"], *document["layers"]]:
         digest = str(descriptor["digest"])
-        query = urllib.parse.urlencode({"mount": digest, "from": source.path})
-        address = registry.url(f"{registry.path}/blobs/uploads/?{query}")
-        response = connection.request("POST", address, {"Content-Length": "0"})
-        response.read(1 << 16)
-        if response.status == 201:
+        status = mount_blob(connection, digest, source.path)
+        if status == 201:
             continue
         where = f"{source.repository}@{digest}"
-        if response.status != 202:
-            raise HyperBoxError(f"failed to mount blob {where} to {target.canonical}: HTTP status {response.status}")
-        location = urllib.parse.urljoin(registry.url(""), response.headers.get("Location", ""))
-        connection.request("DELETE", location).read(1 << 16)
+        if status != 202:
+            raise HyperBoxError(f"failed to mount blob {where} to {target.canonical}: HTTP status {status}")
         if platform_of_entry(entry).get("os") != "windows":
             raise HyperBoxError(f"error mounting {where} to {target.canonical}")
 
 
-def _put(connection: Connection, reference: Reference, data: bytes, media_type: str) -> str:
+def mount_blob(connection: Connection, digest: str, source: str) -> int:
+    """Have a registry take a blob from another repository of its own; returns 201 where it did, 202 where it did not, or an error's status."""
+    registry = connection.registry
+    query = urllib.parse.urlencode({"mount": digest, "from": source})
+    address = registry.url(f"{registry.path}/blobs/uploads/?{query}")
+    response = connection.request("POST", address, {"Content-Length": "0"})
+    response.read(1 << 16)
+    if response.status == 202:  # an upload was begun in its place
+        location = urllib.parse.urljoin(registry.url(""), response.headers.get("Location", ""))
+        connection.request("DELETE", location).read(1 << 16)
+    return response.status
+
+
+def put(connection: Connection, reference: Reference, data: bytes, media_type: str) -> str:
+    """Send a manifest under its reference's tag or digest; returns its digest. Raises HyperBoxError."""
     registry = connection.registry
     address = registry.url(f"{registry.path}/manifests/{reference.tag or reference.digest}")
     headers = {"Content-Type": media_type, "Content-Length": str(len(data))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -73,3 +74,36 @@ def test_an_editable_install_runs_the_sources(source: Path, tmp_path: Path) -> N
             [python, *options, tmp_path / "bin" / "hyperbox", "--version"], capture_output=True, text=True, check=True
         )
         assert shown.stdout.startswith("Docker version ")
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="a machine without apt")
+@pytest.mark.parametrize("held", [True, False])
+def test_setup_waits_for_another_apt(tmp_path: Path, held: bool) -> None:
+    """apt-get update fails at once where another one holds the lock of the lists, as on a new machine that updates itself."""
+    for name in ("lists/partial", "cache/archives/partial", "parts"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "apt.conf").write_text(
+        f'Dir::State::Lists "{tmp_path}/lists"; Dir::Cache "{tmp_path}/cache"; Dir::Etc::sourcelist "/dev/null"; '
+        f'Dir::Etc::sourceparts "{tmp_path}/parts"; APT::Sandbox::User "root";'
+    )
+    environment = {**os.environ, "APT_CONFIG": str(tmp_path / "apt.conf")}
+    functions = f"source <(sed '/^case /,$d' {ROOT / 'setup'}); apt update"
+    with open(tmp_path / "lists/lock", "w") as lock:
+        if held:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+        with subprocess.Popen(["bash", "-c", functions], env=environment, stderr=subprocess.PIPE, text=True) as setup:
+            assert setup.stderr is not None
+            told = setup.stderr.readline() if held else ""
+            assert told == ("setup: waiting for another apt to end\n" if held else "")
+            assert setup.poll() is None or not held
+            fcntl.lockf(lock, fcntl.LOCK_UN)
+            rest = setup.stderr.read()
+    assert (setup.returncode, rest) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="a machine without apt")
+def test_setup_tells_what_apt_fails_with(tmp_path: Path) -> None:
+    functions = f"source <(sed '/^case /,$d' {ROOT / 'setup'}); apt install -y --simulate no-such-package-anywhere"
+    done = subprocess.run(["bash", "-c", functions], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no-such-package-anywhere" in done.stderr

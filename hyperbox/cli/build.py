@@ -14,6 +14,7 @@ from hyperbox.cli import build_inputs, build_outputs, builder_store
 from hyperbox.cli.build_progress import printer
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, UnsupportedError
 from hyperbox.grammar.values import words_of
+from hyperbox.image.booleans import parse_bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +49,18 @@ NO_OUTPUT = (
 ENTITLEMENTS = ("network.host", "security.insecure", "device")
 
 
+def check_buildkit(text: str) -> None:
+    """Raise HyperBoxError where DOCKER_BUILDKIT is no boolean. Which builder it asks for has no meaning here: there is one."""
+    try:
+        parse_bool(text or "true")
+    except ValueError as error:
+        raise HyperBoxError(f"DOCKER_BUILDKIT environment variable expects boolean value: {error}") from None
+
+
 def build(invocation: Invocation) -> int:
     """`docker build`."""
     flags = invocation.flags
+    check_buildkit(os.environ.get("DOCKER_BUILDKIT", ""))
     builder = check_builder(invocation)
     _refuse(invocation)
     method = "check" if flags["check"] else str(flags["call"] or "build")

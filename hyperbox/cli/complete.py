@@ -10,7 +10,7 @@ import sys
 
 from hyperbox.errors import HyperBoxError, UsageError
 from hyperbox.grammar.complete import complete as complete_words
-from hyperbox.grammar.help import OWN
+from hyperbox.grammar.help import OWN, is_legacy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def complete(invocation: Invocation) -> int:
     candidates = found.candidates
     if invocation.program == "hyperbox" and len(words) == 1 and not words[0].startswith("-"):
         candidates = sorted([*candidates, *(entry for entry in OWN if entry[0].startswith(words[0]))])
+    if os.environ.get("DOCKER_HIDE_LEGACY_COMMANDS") and len(words) == 1:
+        candidates = [entry for entry in candidates if not is_legacy(entry[0])]
     if found.live:
         try:
             candidates = [(name, "") for name in live_names(invocation, found, words[-1])]

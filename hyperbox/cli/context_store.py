@@ -52,14 +52,23 @@ def check_endpoint(invocation: Invocation) -> None:
         from hyperbox.cli.endpoint import refuse
 
         raise refuse(address.strip())
+    if "DOCKER_CUSTOM_HEADERS" in os.environ or "DOCKER_API_VERSION" in os.environ:
+        from hyperbox.cli.client_environment import check_engine
+
+        check_engine()
 
 
 def check_tls(invocation: Invocation) -> None:
     """Raise where TLS is asked for and what it needs is not there: docker reads that before it looks at the address."""
-    wanted = invocation.globals.get("tls") or invocation.globals.get("tlsverify") or os.environ.get("DOCKER_TLS_VERIFY")
-    if not wanted:
+    flags = invocation.globals
+    if not (
+        flags.get("tls")
+        or flags.get("tlsverify")
+        or os.environ.get("DOCKER_TLS_VERIFY")
+        or os.environ.get("DOCKER_TLS")
+    ):
         return
-    certificates = os.environ.get("DOCKER_CERT_PATH") or folder(invocation)
+    certificates = os.environ.get("DOCKER_CERT_PATH") or folder()  # --config is too late for this one
     for flag, name in (("tlscacert", "ca.pem"), ("tlscert", "cert.pem"), ("tlskey", "key.pem")):
         given = flag in invocation.globals_given
         path = str(invocation.globals[flag]) if given else f"{certificates}/{name}"

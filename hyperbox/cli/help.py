@@ -18,7 +18,15 @@ def show_help(invocation: Invocation) -> int:
     stream = sys.stderr if to_stderr else sys.stdout
     config = invocation.globals.get("config")
     folder = str(config) if invocation.globals_given.get("config") else config_folder()
-    stream.write(help_text(invocation.typed, terminal_width(), invocation.program, folder))
+    stream.write(
+        help_text(
+            invocation.typed,
+            terminal_width(),
+            invocation.program,
+            folder,
+            legacy=not os.environ.get("DOCKER_HIDE_LEGACY_COMMANDS"),
+        )
+    )
     error = invocation.flags.get("error")
     if not error:
         return 0

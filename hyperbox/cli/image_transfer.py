@@ -6,11 +6,12 @@ import os
 import sys
 
 from hyperbox.cli import configuration_file
+from hyperbox.cli.client_environment import refuse_trust
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.progress import Progress
 from hyperbox.cli.version import API_VERSION
 from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
-from hyperbox.image.credentials import credentials
+from hyperbox.image.credentials import credentials, server_key
 from hyperbox.image.platform import checked_platform, parse_platform
 from hyperbox.image.reference import Reference, parse_reference
 
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
 
 
 def known_credentials(config: Json, domain: str) -> Json | None:
-    """Return the credentials that docker's configuration has for a registry, or None; also where a helper fails, as with docker."""
+    """Return the credentials for a registry, of DOCKER_AUTH_CONFIG or of docker's configuration, or None.
+
+    None also where a helper fails, as with docker.
+    """
+    if os.environ.get("DOCKER_AUTH_CONFIG"):
+        from hyperbox.cli.client_environment import accounts
+
+        try:
+            if found := accounts().get(server_key(domain)):
+                return found
+        except ValueError as error:
+            sys.stderr.write(f"Failed to create credential store from DOCKER_AUTH_CONFIG:  {error}\n")
     try:
         return credentials(config, domain)
     except HyperBoxError:
@@ -66,17 +78,9 @@ def check_platform(platform: str, lead: str = "") -> None:
         raise HyperBoxError(f"{lead}{error}") from None
 
 
-def refuse_trust(invocation: Invocation) -> None:
-    """Raise UnsupportedError where the user insists on Docker Content Trust."""
-    if invocation.given.get("disable-content-trust") and invocation.flags["disable-content-trust"] is False:
-        raise UnsupportedError(
-            "--disable-content-trust=false: HyperBox does not verify Docker Content Trust (notary v1) signatures"
-        )
-
-
 def pull(invocation: Invocation) -> int:
     """`docker pull`."""
-    refuse_trust(invocation)
+    refuse_trust(invocation, invocation.arguments[0])
     text = invocation.arguments[0]
     reference = user_reference(text)
     quiet = bool(invocation.flags["quiet"])
@@ -131,7 +135,7 @@ def pull_one(invocation: Invocation, reference: Reference, *, quiet: bool, hidde
 
 def push(invocation: Invocation) -> int:
     """`docker push`."""
-    refuse_trust(invocation)
+    refuse_trust(invocation, invocation.arguments[0])
     platform = str(invocation.flags.get("platform") or "")
     if platform:
         check_platform(platform, f"Invalid platform {platform}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+from hyperbox.cli.client_environment import ACCOUNTS, WARNING
 from hyperbox.cli.configuration_file import folder, load
 from hyperbox.cli.image_transfer import known_credentials
 from hyperbox.errors import EngineError, HyperBoxError
@@ -79,6 +81,7 @@ def prove(domain: str, auth: Json) -> str:
 
 def login(invocation: Invocation) -> int:
     """`docker login`: prove the credentials to the registry, then keep them."""
+    warn_of_environment()
     domain = server_name(invocation.arguments)
     config = load(invocation)
     user, password = given_account(invocation)
@@ -125,15 +128,22 @@ def _keep(invocation: Invocation, config: Json, domain: str, account: Json, iden
     print("Login Succeeded")
 
 
+def warn_of_environment() -> None:
+    """Say that accounts are given by a variable."""
+    if os.environ.get(ACCOUNTS):
+        print(WARNING, file=sys.stderr)
+
+
 def server_name(arguments: list[str]) -> str:
     """Return the registry that login or logout is about; docker.io without an argument."""
-    if not arguments or arguments[0] == HUB:
+    if not arguments or arguments[0] in ("", HUB):
         return "docker.io"
     return host_of(arguments[0])
 
 
 def logout(invocation: Invocation) -> int:
     """`docker logout`."""
+    warn_of_environment()
     domain = server_name(invocation.arguments)
     config = load(invocation)
     server = server_key(domain)

@@ -111,6 +111,10 @@ def check_options(invocation: Invocation) -> None:
             parse_platform(platform)
         except ValueError as error:
             raise PlatformError(f"error parsing specified platform: {error}") from None
+    if "disable-content-trust" in invocation.given or os.environ.get("DOCKER_CONTENT_TRUST"):
+        from hyperbox.cli.client_environment import refuse_trust
+
+        refuse_trust(invocation, invocation.arguments[0])
     warn_of_servers(flags["dns"])
     policy = str(flags["pull"])
     if policy not in PULL_POLICIES:

@@ -31,10 +31,11 @@ DRY_RUN: Row = ("dry-run", "", "bool", "", "Tell what would be done, do nothing"
 ORPHAN = 5
 
 
-def help_text(typed: str, width: int, program: str, config: str) -> str:
+def help_text(typed: str, width: int, program: str, config: str, *, legacy: bool = True) -> str:
     """Return the help of the place `typed` ("" is docker's own), wrapped to `width` columns.
 
-    `program` is "hyperbox" where our own verbs are listed too; `config` is the folder of the client's configuration.
+    `program` is "hyperbox" where our own verbs are listed too; `config` is the folder of the client's configuration; without `legacy` docker's
+    own help leaves out what a group has as well.
     """
     if typed == "help":
         return "Usage:  docker help [command]\n\nShow help for a command\n"
@@ -47,7 +48,7 @@ def help_text(typed: str, width: int, program: str, config: str) -> str:
     else:
         table = tables
     if place in table.GROUPS:
-        return _group_help(compose, table, place, width, program, config)
+        return _group_help(compose, table, place, width, program, config, legacy=legacy)
     return _command_help(compose, table, place, width)
 
 
@@ -73,7 +74,9 @@ def with_implied(rows: Sequence[Row], compose: bool, path: str) -> list[Row]:
     return list(rows)
 
 
-def _group_help(compose: bool, table: ModuleType, place: str, width: int, program: str, config: str) -> str:
+def _group_help(
+    compose: bool, table: ModuleType, place: str, width: int, program: str, config: str, *, legacy: bool
+) -> str:
     name = f"docker {'compose ' if compose else ''}{place}".strip()
     key = ("compose" if compose else "docker", place)
     buildx = not compose and place.partition(" ")[0] == "buildx"
@@ -83,7 +86,7 @@ def _group_help(compose: bool, table: ModuleType, place: str, width: int, progra
         out += f"\nOptions:\n{flag_lines(with_implied(tables_help.FLAGS[key], True, place), width)}"
     elif buildx:
         out += f"\nOptions:\n{flag_lines(tables_help.FLAGS[key], width)}"
-    for title, entries in sections(compose, table, place, program):
+    for title, entries in sections(compose, table, place, program, legacy=legacy):
         pad = max(11, *(len(word) for word, _ in entries)) if entries else 11
         lines = "".join(f"  {word:<{pad}} {line}\n" for word, line in entries)
         out += f"\n{title}:\n{lines}"
@@ -94,8 +97,13 @@ def _group_help(compose: bool, table: ModuleType, place: str, width: int, progra
     return out + f"\nRun '{name} COMMAND --help' for more information on a command.\n"
 
 
-def sections(compose: bool, table: ModuleType, place: str, program: str) -> Iterable[tuple[str, list[tuple[str, str]]]]:
-    """Yield the titled lists of commands below a group, as (title, [(word, line)]); empty lists are left out."""
+def sections(
+    compose: bool, table: ModuleType, place: str, program: str, *, legacy: bool
+) -> Iterable[tuple[str, list[tuple[str, str]]]]:
+    """Yield the titled lists of commands below a group, as (title, [(word, line)]); empty lists are left out.
+
+    Without `legacy` those that a group has as well are, but for the common ones.
+    """
     key = "compose" if compose else "docker"
     groups = [(word, tables_help.LINES[key, path]) for word, path in _children(table.GROUPS, place)]
     commands = [
@@ -112,13 +120,18 @@ def sections(compose: bool, table: ModuleType, place: str, program: str) -> Iter
             ("Common Commands", [(word, by_word.pop(word)) for word in COMMON]),
             ("Management Commands", [entry for entry in groups if entry[0] not in UNLISTED | {"swarm"}]),
             ("Swarm Commands", [entry for entry in groups if entry[0] == "swarm"]),
-            ("Commands", list(by_word.items())),
+            ("Commands", list(by_word.items()) if legacy else []),
         ]
         if program == "hyperbox":
             found.append(("HyperBox Commands", list(OWN)))
     for title, entries in found:
         if entries:
             yield title, entries if title in ("Common Commands", "HyperBox Commands") else sorted(entries)
+
+
+def is_legacy(word: str) -> bool:
+    """Return whether a word is a command of docker's that a group has as well, and none of the common ones."""
+    return word in tables.PLACES and word not in COMMON
 
 
 def _children(paths: Iterable[str], place: str) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ def server_key(domain: str) -> str:
 
 def host_of(address: str) -> str:
     """Return the "host[:port]" of a registry's address, with a scheme and a path or without."""
-    return address.removeprefix("https://").removeprefix("http://").partition("/")[0]
+    return (address.partition("://")[2] or address).partition("/")[0]
 
 
 def user_and_password(entry: Json) -> tuple[str, str]:

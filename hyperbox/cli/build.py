@@ -172,7 +172,7 @@ def _request(invocation: Invocation, inputs: Inputs, builder: Builder) -> BuildR
         build_args=(*proxies(invocation, arguments), *arguments),
         labels=build_inputs.key_values(words_of(flags["label"])),
         tags=tuple(tags),
-        platforms=platforms(words_of(flags["platform"])),
+        platforms=platforms(words_of(flags["platform"]) or [os.environ.get("DOCKER_DEFAULT_PLATFORM", "")]),
         contexts=build_inputs.named_contexts(words_of(flags["build-context"])),
         secrets=build_inputs.secrets(words_of(flags["secret"]), environment),
         agents=build_inputs.agents(words_of(flags["ssh"]), environment),
@@ -210,7 +210,8 @@ def source_date_epoch() -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise HyperBoxError(f"invalid SOURCE_DATE_EPOCH: {text}") from None
+        reason = f'strconv.ParseInt: parsing "{text}": invalid syntax'
+        raise HyperBoxError(f"failed to solve: invalid SOURCE_DATE_EPOCH: {text}: {reason}") from None
 
 
 def check_tag(tag: str) -> str:

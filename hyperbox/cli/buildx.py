@@ -113,7 +113,10 @@ def list_builders(invocation: Invocation) -> int:
     """`docker buildx ls`."""
     template = str(invocation.flags["format"] or "table")
     own = own_platform(invocation)
-    current = store.chosen(invocation).name
+    try:
+        current = store.chosen(invocation).name
+    except HyperBoxError:  # BUILDX_BUILDER names one that is not there: none is marked
+        current = ""
     if template == "json":
         from hyperbox.cli.output import go_json
 

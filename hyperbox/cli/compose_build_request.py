@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hyperbox.build.api import BuildRequest, Output, Secret, Source, Ulimit
 from hyperbox.cli import build_inputs, build_outputs
 from hyperbox.cli.build import check_network, check_tag, credentials_of, hosts, platforms, proxies, source_date_epoch
+from hyperbox.cli.compose_project import default_platform
 from hyperbox.errors import ComposeError, HyperBoxError, UnsupportedError
 from hyperbox.grammar.values import words_of
 from hyperbox.project.desired import PREFIX, VERSION
@@ -30,6 +31,13 @@ class Options(NamedTuple):
     no_cache: bool = False
     pull: bool = False
     push: bool = False
+
+
+def wanted_platforms(found: Session, wish: ServiceWish, build: Json) -> tuple[str, ...]:
+    """Return what an image is built for: what the service runs on, where that is said, else what `build` says. Raises HyperBoxError."""
+    runs_on = str(wish.definition.get("platform") or default_platform(found))
+    several = words_of(build.get("platforms"))
+    return platforms([runs_on] if runs_on and (not several or runs_on in several) else several)
 
 
 def texts_of(value: object) -> dict[str, str]:
@@ -103,10 +111,7 @@ def _request(found: Session, wish: ServiceWish, options: Options, images: Mappin
         build_args=(*proxies(found.invocation, pairs), *pairs),
         labels=tuple(labels(found, wish).items()),
         tags=tags(found, wish),
-        platforms=platforms(
-            words_of(build.get("platforms"))
-            or words_of([wish.definition["platform"]] if wish.definition.get("platform") else [])
-        ),
+        platforms=wanted_platforms(found, wish, build),
         contexts=tuple(contexts(build, found.desired.working_dir, images).items()),
         secrets=secrets(found, build, environment),
         agents=tuple(build_inputs.agents(ssh(build, options.ssh), os.environ)),

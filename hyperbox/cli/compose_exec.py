@@ -151,7 +151,7 @@ def run(invocation: Invocation) -> int:
         raise ComposeError(f"no such service: {service}")
     image_ids = prepare(found, service)
     spec, files = one_off(found, wish, words, image_ids)
-    from hyperbox.cli.compose_up import preparer, settle_security
+    from hyperbox.cli.compose_up import preparer, settle
     from hyperbox.plan.execute import create
     from hyperbox.plan.operations import Prepared
     from hyperbox.project.desired_mounts import ignored_owners
@@ -160,7 +160,7 @@ def run(invocation: Invocation) -> int:
     if invocation.globals.get("dry-run"):
         sys.stdout.write(f"{spec.name}\n")
         return 0
-    settle_security(found, spec)
+    settle(found, spec)
     prepared = Prepared(spec, tuple(files), ignored_owners(found.desired, wish))
     container_id = create(preparer(found, image_ids, progress=None), prepared).container_id
     if invocation.flags["detach"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from hyperbox.cli.compose_progress import step_progress, transfer_event
-from hyperbox.cli.compose_project import Session, session
+from hyperbox.cli.compose_project import Session, default_platform, session
 from hyperbox.errors import ComposeError, EngineError, NotFound
 from hyperbox.plan.execute import StepEvent
 
@@ -36,6 +36,7 @@ def pull_image(
     reference = user_reference(image)
     progress.event(StepEvent(service, "", "working", "Pulling"))
     auth = auth_for(found.invocation, reference.domain)
+    platform = platform or default_platform(found)
     try:
         image_id = found.engine.image_pull(
             image, platform=platform, auth=auth, on_event=layers(found, progress, service)

@@ -64,6 +64,12 @@ class Session(NamedTuple):
         raise ComposeError(f'service "{service}" is not running')
 
 
+def default_platform(found: Session) -> str:
+    """Return the platform of services that name none: DOCKER_DEFAULT_PLATFORM, which an .env file may set, or ""."""
+    project = found.desired.project
+    return (os.environ if project is None else project.environment).get("DOCKER_DEFAULT_PLATFORM", "")
+
+
 def warner(invocation: Invocation) -> Callable[[str], None]:
     """Return what prints a verb's warnings: lines of JSON with `--progress json`."""
     return warn_in_json if invocation.globals.get("progress") == "json" else warn

@@ -6,9 +6,9 @@ import os
 import sys
 from functools import partial
 
-from hyperbox.cli.compose_images import ensure_images
+from hyperbox.cli.compose_images import ensure_images, platform_parts
 from hyperbox.cli.compose_progress import is_true, parallel_limit, step_progress
-from hyperbox.cli.compose_project import Session, session, timeout_of, warner
+from hyperbox.cli.compose_project import Session, default_platform, session, timeout_of, warner
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import AT_ONCE, Context, StepEvent, execute
@@ -57,6 +57,14 @@ def names_others(definition: Json) -> bool:
     """Return whether a service's container is made with the ids of other services' containers."""
     modes = (definition.get(key) for key in ("network_mode", "ipc", "pid", "uts", "cgroup", "userns_mode"))
     return bool(definition.get("volumes_from")) or any(str(mode or "").startswith("service:") for mode in modes)
+
+
+def settle(session: Session, spec: ContainerSpec) -> None:
+    """Fill in what a container's spec has of this machine: its platform and what `security_opt` names. Raises ComposeError."""
+    if not spec.platform and (platform := default_platform(session)):
+        platform_parts(platform)
+        spec.platform = platform
+    settle_security(session, spec)
 
 
 def settle_security(session: Session, spec: ContainerSpec) -> None:
@@ -118,7 +126,7 @@ def preparer(
             container_ids=ids,
         )
         add_address(session, service, ordinal, spec)
-        settle_security(session, spec)
+        settle(session, spec)
         return Prepared(spec, tuple(files), ignored_owners(session.desired, wish))
 
     known: dict[tuple[str, int], str] = {}
@@ -173,7 +181,7 @@ def _check_container(session: Session, step: CreateContainer, name: str, context
     ids = dict.fromkeys(session.desired.services, "")
     try:
         spec, _ = service_to_spec(session.desired, wish, step.ordinal, "", asked_port, container_ids=ids)
-        settle_security(session, spec)
+        settle(session, spec)
     except HyperBoxError as error:
         context.on_event(StepEvent(name, error.message, "error"))
         raise

@@ -222,7 +222,7 @@ def wanted_cases(only: tuple[str, ...], pauses: tuple[float, ...]) -> list[tuple
         if not only or case.name in only or case.shared in only
         for pause in (pauses[:1] if case.runs else pauses)
     ]
-    following = [case.shared for case, _ in chosen[1:]] + [""]
+    following = [*(case.shared for case, _ in chosen), ""][1:]  # of no cases too: `--only memory` has none
     return [
         (case, pause, bool(case.shared) and case.shared == after)
         for (case, pause), after in zip(chosen, following, strict=True)

@@ -47,6 +47,11 @@ def run(hyperbox: Command, busybox: str, *words: str, options: tuple[str, ...] =
     return hyperbox("run", "-d", *options, busybox, *(words or LONG)).out.strip()
 
 
+def signal_first(hyperbox: Command, name: str, number: signal.Signals) -> None:
+    """Send a signal to a container's first process from outside: what an exec starts would die with it, and be told of."""
+    os.kill(int(hyperbox("inspect", "-f", "{{.State.Pid}}", name).out), number)
+
+
 def proportional_size(pid: int) -> int:
     """Return a process's proportional set size in bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -67,7 +72,7 @@ def test_ten_detached_containers_keep_little_memory_and_end_as_they_should(hyper
 def test_the_end_of_the_container_is_recorded_with_its_code(hyperbox: Command, busybox: str) -> None:
     name = run(hyperbox, busybox, "sh", "-c", "trap 'exit 7' USR1; while :; do sleep 0.05; done")
     pid = sleeping(hyperbox, name)
-    assert hyperbox("exec", name, "kill", "-USR1", "1").err == ""
+    signal_first(hyperbox, name, signal.SIGUSR1)
     state = "{{.State.Status}} {{.State.ExitCode}}"
     wait_until(lambda: hyperbox("inspect", "-f", state, name).out == "exited 7\n")
     wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))
@@ -161,7 +166,7 @@ def test_the_restart_policy_is_kept_and_signals_are_as_they_were(hyperbox: Comma
         before = hyperbox(*signals).out
         for count in (1, 2):
             sleeping(hyperbox, name)
-            os.kill(int(hyperbox("inspect", "-f", "{{.State.Pid}}", name).out), signal.SIGKILL)
+            signal_first(hyperbox, name, signal.SIGKILL)
             wait_until(lambda wanted=f"running {count}\n": hyperbox(*state, name).out == wanted)
             assert hyperbox(*signals).out == before
     finally:
@@ -238,7 +243,7 @@ def test_health_is_probed_when_it_is_time(hyperbox: Command, busybox: str) -> No
         log = json.loads(hyperbox("inspect", "-f", "{{json .State.Health.Log}}", name).out)
         first, second = (datetime.fromisoformat(each["Start"][:19]) for each in log)
         assert (second - first).seconds == pytest.approx(interval, abs=1)
-        hyperbox("exec", name, "kill", "-USR1", "1")
+        signal_first(hyperbox, name, signal.SIGUSR1)
         wait_until(lambda: hyperbox("inspect", "-f", "{{.State.ExitCode}}", name).out == "3\n")
         assert hyperbox(*health).out == "unhealthy 1 2\n"
     finally:

@@ -42,6 +42,10 @@ def test_what_could_not_be_made_is_told_for_every_case_that_needs_it(tmp_path: P
         assert runner.case(case, 0.0, lasts=lasts).missing == {"one": "why"}
 
 
+def test_memory_alone_is_no_case() -> None:
+    assert wanted_cases(("memory",), (0.0,)) == []
+
+
 def test_a_group_is_chosen_by_its_name_and_only_its_last_case_ends_it() -> None:
     chosen = wanted_cases(("scale", "exec"), (0.0, 0.02))
     scale = [lasts for case, _, lasts in chosen if case.shared == "scale"]

@@ -228,6 +228,9 @@ def write_all(descriptor: int, data: bytes) -> None:
     while view:
         try:
             view = view[os.write(descriptor, view) :]
+        except BrokenPipeError as error:
+            error.filename = descriptor
+            raise
         except BlockingIOError:
             poller = select.poll()
             poller.register(descriptor, select.POLLOUT)
@@ -239,7 +242,8 @@ def stay_attached(
 ) -> int:
     """Be in the foreground until the process ends, and return its exit code; 0 once the user has detached.
 
-    `proxy` forwards a signal by its name ("INT"), None where signals are not forwarded.
+    `proxy` forwards a signal by its name ("INT"), None where signals are not forwarded. Where they are, docker's client has its own SIGPIPE
+    caught as well: HyperBoxError, and not BrokenPipeError, once nobody reads our stdout any more.
     """
     sys.stdout.flush()
 
@@ -251,7 +255,13 @@ def stay_attached(
     with Signals(proxy, resize if attachment.tty else None) as signals, Terminal(wanted=attachment.tty and stdin):
         if attachment.tty:
             resize()
-        Carrier(attachment, stdin=stdin, stdout=stdout, stderr=stderr).carry(signals)
+        carrier = Carrier(attachment, stdin=stdin, stdout=stdout, stderr=stderr)
+        try:
+            carrier.carry(signals)
+        except BrokenPipeError as error:
+            if proxy is None or error.filename != 1:
+                raise
+            raise HyperBoxError("write /dev/stdout: broken pipe") from None
     if attachment.detached:
         attachment.close()
         return 0

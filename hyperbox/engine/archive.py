@@ -1,4 +1,4 @@
-"""Files in and out of containers: diff, cp, export and commit.
+"""Files in and out of containers: cp, export and commit.
 
 All of it works in a child process whose root is the container's (chroot(2)): nothing that a container holds, and no name or link in an
 archive, leads out of it. The root of a running container is that of its first process, with all that is mounted there; a stopped one's
@@ -16,8 +16,8 @@ from hyperbox.engine import life_events, rootfs
 from hyperbox.engine.events import Happening, emit, emit_all, of_container
 from hyperbox.engine.state import find_container
 from hyperbox.engine.tree_tar import CHUNK, write_tree
-from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound, disk_error
-from hyperbox.image.layer import is_opaque, is_whiteout
+from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
+from hyperbox.image.deep import Reach
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -30,23 +30,6 @@ if TYPE_CHECKING:
 
     Json = dict[str, object]
 
-# what the runtime and we make in every root: never a change of the container's
-MADE = frozenset(
-    {
-        "/.dockerenv",
-        "/dev",
-        "/dev/console",
-        "/dev/mqueue",
-        "/dev/pts",
-        "/dev/shm",
-        "/etc/hostname",
-        "/etc/hosts",
-        "/etc/mtab",
-        "/etc/resolv.conf",
-        "/proc",
-        "/sys",
-    }
-)
 GO_KINDS = {
     stat.S_IFDIR: 1 << 31,
     stat.S_IFLNK: 1 << 27,
@@ -55,97 +38,6 @@ GO_KINDS = {
     stat.S_IFIFO: 1 << 25,
     stat.S_IFSOCK: 1 << 24,
 }
-
-
-# --- diff ---------------------------------------------------------------------------------------------------------------------
-def container_changes(roots: Roots, reference: str) -> list[Json]:
-    """See `engine.api.Engine.container_changes`."""
-    container = find_container(roots, reference)
-    layers = container.record["Layers"]
-    assert isinstance(layers, list)
-    found: dict[str, int] = {}
-    _changes_in(f"{container.folder()}/upper", [str(layer) for layer in layers], found)
-    return [{"Path": path, "Kind": found[path]} for path in sorted(found)]
-
-
-def _below(layers: Sequence[str], path: str) -> os.stat_result | None:
-    """Return what an image has at a path, or None; whiteouts count."""
-    for layer in layers:
-        try:
-            status = os.lstat(layer + path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        return None if is_whiteout(status) else status
-    return None
-
-
-def _changes_in(upper: str, layers: list[str], found: dict[str, int]) -> None:
-    """Note what an upper folder of any depth changes. Raises EngineError for a path that is too long to be looked at."""
-    seen: list[tuple[str, os.stat_result]] = []
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            entries = list(os.scandir(upper + folder))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise disk_error(error) from None
-        for entry in entries:
-            path = f"{folder}/{entry.name}"
-            seen.append((path, entry.stat(follow_symlinks=False)))
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-                if is_opaque(entry.path):
-                    for name in _hidden_by(upper, layers, path):
-                        found[f"{path}/{name}"] = 2
-    with_changes = {path.rpartition("/")[0] for path in found}
-    for path, status in reversed(seen):  # what a folder holds comes before the folder
-        kind = _kind_of_change(status, _below(layers, path), path, path in with_changes)
-        if kind is not None:
-            found[path] = kind
-            with_changes.add(path.rpartition("/")[0])
-
-
-def _hidden_by(upper: str, layers: Sequence[str], folder: str) -> set[str]:
-    """Return what an image has in a folder that was made anew and has it no more."""
-    names: set[str] = set()
-    for layer in layers:
-        try:
-            names.update(os.listdir(layer + folder))
-        except (FileNotFoundError, NotADirectoryError):
-            if os.path.lexists(layer + folder):
-                break
-            continue
-        if is_opaque(layer + folder):
-            break
-    gone = names.difference(os.listdir(upper + folder))
-    return {name for name in gone if _below(layers, f"{folder}/{name}") is not None}
-
-
-def _kind_of_change(status: os.stat_result, below: os.stat_result | None, path: str, inner: bool) -> int | None:
-    """Return docker's number for how a path differs from the image's, or None; `inner`: something in it does."""
-    if not inner and (path in MADE or (path == "/etc" and below is None)):
-        return None
-    if is_whiteout(status):
-        return None if below is None else 2
-    if below is None:
-        return 1
-    if inner or _differs(status, below):
-        return 0
-    # a file that was brought up and not written, as by ln(1), is none of docker's changes
-    same = (status.st_size, status.st_mtime_ns, status.st_rdev) == (below.st_size, below.st_mtime_ns, below.st_rdev)
-    return None if same or stat.S_ISDIR(status.st_mode) else 0
-
-
-def changes(layers: Sequence[str], path: str, status: os.stat_result) -> bool:
-    """Return whether an upper folder's own folder is another than the image's; one that the image has not is none."""
-    below = _below(layers, path)
-    return below is not None and _differs(status, below)
-
-
-def _differs(status: os.stat_result, below: os.stat_result) -> bool:
-    return (status.st_mode, status.st_uid, status.st_gid) != (below.st_mode, below.st_uid, below.st_gid)
 
 
 # --- the child ----------------------------------------------------------------------------------------------------------------
@@ -410,9 +302,13 @@ def unpack_into(
     reference: str = "",
 ) -> None:
     """Unpack a tar below a folder of a container; `reference` is what messages call it. Raises EngineError."""
+    from hyperbox.image.decompress import Decompressed
     from hyperbox.image.extract import clean as below
     from hyperbox.image.extract import unpack
 
+    # begun here, for what it loads is not in the container
+    stream = Decompressed(source, limit=1 << 42, hashed=False)
+    reach = Reach()
     place = ""  # the folder to unpack in, as the container's own root has it; "" for that root
 
     def adapt(member: Entry) -> None:
@@ -422,8 +318,8 @@ def unpack_into(
         member.name = clean
         if member.kind == "1":
             member.linkname = f"{place}/{below(member.linkname)}"
-        if no_overwrite and os.path.lexists(clean) and clean != (place or "/"):
-            there = os.path.isdir(clean) and not os.path.islink(clean)
+        if no_overwrite and clean != (place or "/") and os.path.lexists(reached := reach.near(clean)):
+            there = os.path.isdir(reached) and not os.path.islink(reached)
             if there != member.isdir():
                 kind, other = ("directory", "non-directory") if there else ("non-directory", "directory")
                 raise Refused(400, f'cannot overwrite {kind} "{clean}" with {other} "{place or "/"}"')
@@ -436,7 +332,7 @@ def unpack_into(
         # the root stays the container's: its links lead where they lead for the container
         place = os.getcwd().rstrip("/")
         check_writable(container, place or "/")
-        unpack(lambda: source.read(1 << 18), whiteouts=False, adapt=adapt)
+        unpack(stream.chunk, whiteouts=False, adapt=adapt, reach=reach)
         os.write(writer, b"{}\n")
 
     pid, reader = in_child(roots, container, action)

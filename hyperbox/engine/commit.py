@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from hyperbox.engine import life_events
-from hyperbox.engine.archive import MADE, changes
+from hyperbox.engine.differences import MADE, differs, in_image
 from hyperbox.engine.events import emit
 from hyperbox.engine.tree_tar import TarStream, header
 from hyperbox.errors import EngineError
 from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
+from hyperbox.image.deep import Tree
 from hyperbox.image.layer import is_opaque, is_whiteout
 from hyperbox.image.reference import parse_reference
 from hyperbox.image.store import ImageStore
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hyperbox.engine.state import Container, Roots
+    from hyperbox.image.deep import Entry
 
     Json = dict[str, object]
 
@@ -35,35 +36,49 @@ OWN = frozenset(
 
 def write_layer(writer: int, upper: str, layers: Sequence[str] = ()) -> None:
     """Write a layer tar of an overlay's upper folder: its marks of removed files become whiteouts. `layers`: what lies below, top first."""
-    import tarfile
-
     tar = TarStream(writer)
+    if os.path.isdir(upper):  # a container that was never started has none
+        _write_upper(tar, Tree(upper), layers)
+    tar.end()
+
+
+def _write_upper(tar: TarStream, tree: Tree, layers: Sequence[str]) -> None:
     links: dict[tuple[int, int], str] = {}
-    pending = [(upper, "")] if os.path.isdir(upper) else []  # a container that was never started has none
-    while pending:
-        here, name = pending.pop()
-        status = os.lstat(here)
-        if name and is_whiteout(status):
-            folder, _, last = name.rpartition("/")
-            entry = tarfile.TarInfo(f"{folder}/.wh.{last}" if folder else f".wh.{last}")
-            tar.entry(entry)
+    for entry in tree:
+        name = entry.name
+        if is_whiteout(entry.status):
+            _write_mark(tar, f"{name[: len(name) - len(entry.last)]}.wh.{entry.last}")
             continue
-        folder_here = stat.S_ISDIR(status.st_mode)
-        entries = sorted(os.listdir(here), reverse=True) if folder_here else []
-        if "/" + name in MADE and not entries:
+        if _is_made(entry, layers):
+            tree.skip()
             continue
-        if name == "etc" and all(f"/etc/{entry}" in MADE for entry in entries) and not changes(layers, "/etc", status):
-            continue  # there for what the engine puts into it
-        member = header(here, name, status, links) if name else None
+        member = header(entry.path, name, entry.status, links)
         if member is not None:
             tar.entry(member)
             if member.isreg():
-                tar.content(here, member.size)
-        if folder_here and name and is_opaque(here):
-            entry = tarfile.TarInfo(f"{name}/.wh..wh..opq")
-            tar.entry(entry)
-        pending.extend((f"{here}/{entry}", f"{name}/{entry}" if name else entry) for entry in entries)
-    tar.end()
+                tar.content(entry.path, member.size)
+        if entry.is_folder() and is_opaque(entry.path):
+            _write_mark(tar, f"{name}/.wh..wh..opq")
+
+
+def _is_made(entry: Entry, layers: Sequence[str]) -> bool:
+    """Return whether it is there only for what the engine puts into every root."""
+    path = f"/{entry.name}"
+    if path not in MADE and path != "/etc":
+        return False
+    entries = os.listdir(entry.path) if entry.is_folder() else []
+    if path in MADE:
+        return not entries
+    if not all(f"/etc/{name}" in MADE for name in entries):
+        return False
+    below = in_image(layers, "etc")
+    return below is None or not differs(entry.status, below)
+
+
+def _write_mark(tar: TarStream, name: str) -> None:
+    import tarfile
+
+    tar.entry(tarfile.TarInfo(name))
 
 
 def add_layer(store: ImageStore, upper: str, layers: Sequence[str]) -> tuple[str, str]:

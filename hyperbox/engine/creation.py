@@ -37,8 +37,6 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
     from hyperbox.image.store import ImageStore
 
     sweep(roots)
-    if spec.name:
-        merge_config.check_name(spec.name)
     store = ImageStore(f"{roots.data}/images")
     launch = store.launch(store.resolve(str(spec.config.get("Image") or "")))
     if spec.platform:
@@ -46,8 +44,9 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
 
         require(store.record(launch.image_id), str(spec.config["Image"]), spec.platform)
     container_id = new_id()
+    merge_config.check_first(spec.config, spec.host_config)
     config = merge_config.merged_config(spec.config, launch.config, container_id)
-    merge_config.check(config, spec.host_config)
+    merge_config.check(config, spec.host_config, spec.name)
     host_config, warnings = settle(roots, spec.config, spec.host_config)
     host_config = network_mode_settled(roots, host_config)
     networking = networks_settled(roots, host_config, spec.networking_config, config)

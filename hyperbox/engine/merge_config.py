@@ -104,8 +104,8 @@ def merged_health(user: object, image: object) -> Json | None:
     return result if result.get("Test") else None
 
 
-def check(config: Json, host_config: Json) -> None:
-    """Raise InvalidParameter with docker's words for what it refuses when it creates a container."""
+def check_first(config: Json, host_config: Json) -> None:
+    """Raise InvalidParameter for what docker refuses before it asks what the container is to run."""
     directory = str(config.get("WorkingDir") or "")
     if directory and not directory.startswith("/"):
         raise InvalidParameter(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
@@ -113,8 +113,15 @@ def check(config: Json, host_config: Json) -> None:
         signal_number(str(config["StopSignal"]))
     check_policy(object_at(host_config, "RestartPolicy"), bool(host_config.get("AutoRemove")))
     check_memory(host_config)
+
+
+def check(config: Json, host_config: Json, name: str = "") -> None:
+    """Raise InvalidParameter with docker's words for what it refuses when it creates a container."""
+    check_first(config, host_config)
     if host_config.get("LogConfig"):
         log_options.check(host_config)
+    if name:
+        check_name(name)
 
 
 def check_memory(host_config: Json, *, update: bool = False) -> None:

@@ -209,7 +209,7 @@ class NativeEngine:
         return container_stats(self.roots, reference)
 
     def container_changes(self, reference: str) -> list[Json]:
-        from hyperbox.engine.archive import container_changes
+        from hyperbox.engine.differences import container_changes
 
         return container_changes(self.roots, reference)
 

@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 def folder_size(path: str) -> int:
     """Return the bytes of all files and symbolic links below a folder, a file with several names once; 0 where there is no folder."""
+    from hyperbox.image.deep import Tree
+
     total = 0
     seen: set[tuple[int, int]] = set()
-    folders = [path]
-    while folders:
-        try:
-            entries = list(os.scandir(folders.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            else:
-                status = entry.stat(follow_symlinks=False)
+    try:
+        for entry in Tree(path):
+            status = entry.status
+            if entry.is_folder():
+                continue
+            if status.st_nlink > 1:
                 key = (status.st_dev, status.st_ino)
-                if status.st_nlink == 1 or key not in seen:
-                    seen.add(key)
-                    total += status.st_size
+                if key in seen:
+                    continue
+                seen.add(key)
+            total += status.st_size
+    except OSError:
+        return total
     return total
 
 

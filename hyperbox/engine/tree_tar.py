@@ -6,11 +6,11 @@ import os
 import stat
 
 from hyperbox import files
+from hyperbox.image.deep import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import tarfile
-    from collections.abc import Callable
     from typing import Literal
 
 CHUNK = 1 << 20
@@ -106,28 +106,31 @@ def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, 
     return member
 
 
-def write_tree(
-    writer: int, path: str, name: str, *, skip: Callable[[str], bool] = lambda path: False, one_device: bool = False
-) -> int:
-    """Write a whole tar of `path`, its top entry called `name`, in the order of names; returns its length."""
+def write_tree(writer: int, path: str, name: str, *, one_device: bool = False) -> int:
+    """Write a whole tar of `path`, its top entry called `name`, in the order of names; returns its length.
+
+    For a process of its own, whose current folder it changes. `one_device`: nothing that is mounted in it, and no entry for itself.
+    """
     tar = TarStream(writer)
     links: dict[tuple[int, int], str] = {}
-    pending = [(path, name)]
-    device = os.lstat(path).st_dev
-    while pending:
-        here, called = pending.pop()
-        status = os.lstat(here)
-        member = header(here, called, status, links)
-        if member is None:
-            continue
-        if called != "." or not one_device:  # `export` has no entry for the root itself
-            tar.entry(member)
-        if member.isreg():
-            tar.content(here, member.size)
-        elif member.isdir() and (not one_device or status.st_dev == device):
-            for entry in sorted(os.listdir(here), reverse=True):
-                below = f"{here.rstrip('/')}/{entry}"
-                if not skip(below):
-                    pending.append((below, f"{called}/{entry}" if called != "." else entry))
+    top = os.lstat(path)
+    if name != "." or not one_device:
+        _put(tar, path, name, top, links)
+    if stat.S_ISDIR(top.st_mode):
+        tree = Tree(path, current=True)
+        before = "" if name == "." else f"{name}/"
+        for entry in tree:
+            _put(tar, entry.path, before + entry.name, entry.status, links)
+            if one_device and entry.status.st_dev != top.st_dev:
+                tree.skip()
     tar.end()
     return tar.length
+
+
+def _put(tar: TarStream, path: str, name: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> None:
+    """Write an entry and what is in it."""
+    member = header(path, name, status, links)
+    if member is not None:
+        tar.entry(member)
+        if member.isreg():
+            tar.content(path, member.size)

@@ -10,6 +10,11 @@ import stat
 
 from hyperbox import files
 from hyperbox.engine import rootfs
+from hyperbox.image.deep import Descent, Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hyperbox.image.deep import Entry
 
 
 def copy_up(volume: str, root: str, target: str) -> None:
@@ -45,30 +50,48 @@ def _has_entries(path: str) -> bool:
 
 
 def copy_folder(source: str, target: str, links: dict[tuple[int, int], str]) -> None:
-    """Copy a folder's entries and its own metadata; `links` holds the files with several names that were copied already."""
-    with os.scandir(source) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            copy_entry(f"{source}/{entry.name}", f"{target}/{entry.name}", links)
+    """Copy a folder's entries, however deep, and its own metadata; `links` holds the files with several names that were copied already.
+
+    What is there already from an earlier try is replaced.
+    """
+    place = Descent(target)
+    try:
+        for entry in Tree(source, both=True):
+            if entry.left:
+                place.up()
+                copy_metadata(entry.path, f"/proc/self/fd/{place.descriptor}/{entry.last}", entry.status)
+            elif entry.is_folder():
+                there = f"/proc/self/fd/{place.descriptor}/{entry.last}"
+                if not os.path.isdir(there) or os.path.islink(there):
+                    os.mkdir(there, 0o700)
+                place.down(entry.last)
+            else:
+                copy_entry(entry, target, place.descriptor, links)
+    finally:
+        place.close()
     copy_metadata(source, target, os.stat(source))
 
 
-def copy_entry(source: str, target: str, links: dict[tuple[int, int], str]) -> None:
-    """Copy one file, link, folder or device; what is there already from an earlier try is replaced."""
-    found = os.lstat(source)
+def copy_entry(entry: Entry, top: str, folder: int, links: dict[tuple[int, int], str]) -> None:
+    """Copy one file, link or device into a folder below `top`."""
+    source, found = entry.path, entry.status
+    target = f"/proc/self/fd/{folder}/{entry.last}"
     kind = stat.S_IFMT(found.st_mode)
-    if kind == stat.S_IFDIR:
-        if not os.path.isdir(target) or os.path.islink(target):
-            os.mkdir(target, 0o700)
-        copy_folder(source, target, links)
-        return
     if os.path.lexists(target):
         os.unlink(target)
     earlier = links.get((found.st_dev, found.st_ino))
     if earlier is not None:
-        os.link(earlier, target, follow_symlinks=False)
+        above, _, name = earlier.rpartition("/")
+        place = Descent(top, kept=0)
+        try:
+            for part in above.split("/") if above else ():
+                place.down(part)
+            os.link(name, target, src_dir_fd=place.descriptor, follow_symlinks=False)
+        finally:
+            place.close()
         return
     if found.st_nlink > 1:
-        links[found.st_dev, found.st_ino] = target
+        links[found.st_dev, found.st_ino] = entry.name
     if kind == stat.S_IFLNK:
         os.symlink(os.readlink(source), target)
     elif kind == stat.S_IFREG:

@@ -16,6 +16,7 @@ from hyperbox import files
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.decompress import Decompressed
+from hyperbox.image.extract import is_hole
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
 from hyperbox.image.platform import checked_platform, is_for
 from hyperbox.image.reference import is_digest, parse_reference
@@ -105,7 +106,11 @@ def copy_member(reader: TarReader, path: str) -> str:
     with open(path, "wb") as file:
         for piece in reader.content():
             hasher.update(piece)
-            file.write(piece)
+            if is_hole(piece):
+                file.seek(len(piece), os.SEEK_CUR)
+            else:
+                file.write(piece)
+        file.truncate()
     return f"sha256:{hasher.hexdigest()}"
 
 

@@ -14,6 +14,7 @@ import os
 from hyperbox import files, process
 from hyperbox.errors import EngineError
 from hyperbox.image.decompress import Decompressed
+from hyperbox.image.deep import Reach
 from hyperbox.image.tar_reader import Entry, TarReader
 
 TYPE_CHECKING = False
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAXIMUM_ENTRIES = 5_000_000
+# bytes that the names of all folders may have, which are kept until the end
+MAXIMUM_NAMES = 128 << 20
+# characters of names of folders that are known to be there
+KNOWN_NAMES = 8 << 20
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 # zeros from this many bytes on become a hole
@@ -66,21 +71,37 @@ def _in_child(stream: Decompressed, target: str, whiteouts: bool, digest: str) -
 
 
 def unpack(
-    next_chunk: Callable[[], bytes], *, whiteouts: bool, adapt: Callable[[Entry], None] = lambda entry: None
+    next_chunk: Callable[[], bytes],
+    *,
+    whiteouts: bool,
+    adapt: Callable[[Entry], None] = lambda entry: None,
+    reach: Reach | None = None,
 ) -> int:
     """Unpack a plain tar stream into the current root folder; returns the bytes in its regular files.
 
-    `next_chunk` gives the stream piece by piece, b"" at its end; `adapt` may change each entry's name, owner and the like first.
+    `next_chunk` gives the stream piece by piece, b"" at its end; `adapt` may change each entry's name, owner and the like first; the
+    `reach` is that of an `adapt` which looks at files, for there is one current folder.
 
     Only for a process that has changed its root and has no umask.
     """
-    return Unpacker(next_chunk, whiteouts=whiteouts, adapt=adapt).run()
+    return Unpacker(next_chunk, whiteouts=whiteouts, adapt=adapt, reach=reach).run()
 
 
 class Unpacker:
     """One archive on its way into the root folder. Remembers what it made, so that it asks the kernel as little as possible."""
 
-    __slots__ = ("_adapt", "_exact", "_folders", "_gid", "_made", "_reader", "_uid", "_whiteouts")
+    __slots__ = (
+        "_adapt",
+        "_exact",
+        "_folders",
+        "_gid",
+        "_made",
+        "_made_length",
+        "_reach",
+        "_reader",
+        "_uid",
+        "_whiteouts",
+    )
 
     def __init__(
         self,
@@ -88,13 +109,16 @@ class Unpacker:
         *,
         whiteouts: bool,
         adapt: Callable[[Entry], None] = lambda entry: None,
+        reach: Reach | None = None,
     ) -> None:
         self._reader = TarReader(next_chunk)
         self._whiteouts = whiteouts
         self._adapt = adapt
-        # folders with their times, which are set last; parents that are known to be there
-        self._folders: list[tuple[str, int]] = []
+        self._reach = reach or Reach()
+        self._folders = FolderTimes()
+        # parents that are known to be there
         self._made: set[str] = {""}
+        self._made_length = 0
         self._uid, self._gid = os.geteuid(), os.getegid()
         # whether what is made has the owner and mode that we make it with: not below a folder with the setgid bit or a default ACL,
         # of which there may be some where the root is not of our making
@@ -114,10 +138,10 @@ class Unpacker:
                 self._parents(parent)
             if self._whiteouts and name.startswith(WHITEOUT):
                 self._replaced(f"{parent}/{name[len(WHITEOUT) :]}".lstrip("/"))
-                _whiteout(parent, name)
+                self._whiteout(parent, name)
                 continue
             if entry.kind == "5":
-                self._made.add(path)
+                self._know(path)
             else:
                 self._replaced(path)
             self._entry(entry, "/" + path)
@@ -125,35 +149,50 @@ class Unpacker:
                 size += entry.size
             elif entry.kind == "2":
                 size += len(os.fsencode(entry.linkname))
-        for path, mtime in reversed(self._folders):
-            try:
-                os.utime(path, ns=(mtime, mtime), follow_symlinks=False)
-            except OSError:
-                pass
+        self._folders.set(self._reach)
         return size
+
+    def _know(self, folder: str) -> None:
+        """Remember that a folder is there, among so many that their names stay small."""
+        self._made_length += len(folder)
+        if self._made_length > KNOWN_NAMES:
+            self._made, self._made_length = {""}, len(folder)
+        self._made.add(folder)
+
+    def _forget(self) -> None:
+        self._made, self._made_length = {""}, 0
+        self._reach.forget()
 
     def _parents(self, path: str) -> None:
         """Make a folder that has no entry of its own (yet), and those above it."""
-        try:
-            os.mkdir("/" + path, 0o755)
-        except FileNotFoundError:
-            self._parents(path.rpartition("/")[0])
-            os.mkdir("/" + path, 0o755)
-        except FileExistsError:
-            if not os.path.isdir("/" + path):
-                raise
-        self._made.add(path)
+        missing: list[str] = []
+        while path not in self._made:
+            try:
+                os.mkdir(self._reach.near("/" + path), 0o755)
+            except FileNotFoundError:
+                missing.append(path)
+                path = path.rpartition("/")[0]
+                continue
+            except FileExistsError:
+                if not os.path.isdir(self._reach.near("/" + path)):
+                    raise
+            self._know(path)
+            break
+        for folder in reversed(missing):
+            os.mkdir(self._reach.near("/" + folder), 0o755)
+            self._know(folder)
 
     def _replaced(self, path: str) -> None:
         """Know nothing any more of the folders below a path at which something else is made."""
         if path in self._made:
-            self._made = {""}
+            self._forget()
 
-    def _entry(self, entry: Entry, path: str) -> None:
+    def _entry(self, entry: Entry, whole: str) -> None:
         kind = entry.kind
+        path = self._reach.near(whole)
         if kind == "5":
             self._folder(entry, path)
-            self._folders.append((path, entry.mtime))
+            self._folders.add(whole, entry.mtime)
             return
         if path == "/":
             return
@@ -164,7 +203,8 @@ class Unpacker:
             raise EngineError(f"unhandled tar entry type {kind.encode('latin-1')!r} for {entry.name}")
         _clear(path)
         if kind == "1":
-            os.link(os.path.normpath("/" + entry.linkname), path, follow_symlinks=False)
+            self._reach.link(os.path.normpath("/" + entry.linkname), whole)
+            path = self._reach.near(whole)
             if os.path.islink(path):
                 return
         elif kind == "2":
@@ -206,6 +246,7 @@ class Unpacker:
             if not there:
                 _clear(path)
                 os.mkdir(path, entry.mode & 0o777)
+                self._forget()
         self._attributes(entry, path, there=there)
         self._exact = self._exact and not entry.mode & 0o2000
 
@@ -233,6 +274,56 @@ class Unpacker:
         finally:
             os.close(descriptor)
 
+    def _whiteout(self, parent: str, name: str) -> None:
+        folder = "/" + parent
+        if name == OPAQUE:
+            os.setxattr(self._reach.near(folder), "trusted.overlay.opaque", b"y")
+            return
+        if name.startswith(".wh..wh."):  # AUFS bookkeeping
+            return
+        path = self._reach.near(f"{folder}/{name[len(WHITEOUT) :]}")
+        _clear(path)
+        os.mknod(path, 0o600 | 0o020000, 0)
+
+
+class FolderTimes:
+    """Times of folders, to be set when nothing is made in them any more; packed, for there may be a million."""
+
+    __slots__ = ("_blocks", "_last", "_length", "_open")
+
+    def __init__(self) -> None:
+        self._blocks: list[bytes] = []
+        self._open = bytearray()
+        self._last = ""
+        self._length = 0
+
+    def add(self, path: str, time: int) -> None:
+        """Remember a folder's time (nanoseconds). Raises EngineError where the names have become too much."""
+        above = self._last  # of each path only that is kept in which it differs from the one before
+        while above and not path.startswith(f"{above}/"):
+            above = above.rpartition("/")[0]
+        self._last = path
+        record = b"%d\0%b\0%d\0" % (len(above), os.fsencode(path[len(above) :]), time)
+        self._length += len(record)
+        if self._length > MAXIMUM_NAMES:
+            raise EngineError(f"more than {MAXIMUM_NAMES >> 20} MiB of names of folders in one layer")
+        self._open += record
+        if len(self._open) > 1 << 20:
+            self._blocks.append(bytes(self._open))
+            self._open.clear()
+
+    def set(self, reach: Reach) -> None:
+        """Set all; a folder that was given twice has the later time. What is gone is left out."""
+        path = ""
+        for block in (*self._blocks, bytes(self._open)):
+            fields = block.split(b"\0")
+            for above, rest, time in zip(fields[:-1:3], fields[1::3], fields[2::3], strict=True):
+                path = path[: int(above)] + os.fsdecode(rest)
+                try:
+                    os.utime(reach.near(path), ns=(int(time), int(time)), follow_symlinks=False)
+                except OSError:
+                    pass
+
 
 def clean(name: str) -> str:
     """Return an entry's name as a path below the root, without "." and "..", "" for the root itself."""
@@ -242,29 +333,22 @@ def clean(name: str) -> str:
     return name
 
 
+def is_hole(piece: memoryview) -> bool:
+    """Return whether a piece of a file is a long stretch of zeros."""
+    return len(piece) >= HOLE and not piece[0] and not piece[-1] and not piece.tobytes().strip(b"\0")
+
+
 def _write_content(descriptor: int, pieces: Iterator[memoryview], size: int) -> None:
     """Write a file of `size` bytes, leaving holes for its long stretches of zeros."""
     hole = False
     for piece in pieces:
-        hole = len(piece) >= HOLE and not piece[0] and not piece[-1] and not piece.tobytes().strip(b"\0")
+        hole = is_hole(piece)
         if hole:
             os.lseek(descriptor, len(piece), os.SEEK_CUR)
         else:
             files.write_all(descriptor, piece)
     if hole:
         os.ftruncate(descriptor, size)
-
-
-def _whiteout(parent: str, name: str) -> None:
-    folder = "/" + parent
-    if name == OPAQUE:
-        os.setxattr(folder, "trusted.overlay.opaque", b"y")
-        return
-    if name.startswith(".wh..wh."):  # AUFS bookkeeping
-        return
-    path = f"{folder}/{name[len(WHITEOUT) :]}"
-    _clear(path)
-    os.mknod(path, 0o600 | 0o020000, 0)
 
 
 def _clear(path: str) -> None:

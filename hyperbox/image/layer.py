@@ -11,6 +11,8 @@ import os
 import stat
 import tarfile
 
+from hyperbox.image.deep import Tree
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,15 +59,12 @@ def layer_chunks(folder: str, *, newest: int | None = None, written: Written | N
     Raises OSError; ValueError for a file that shrinks meanwhile.
     """
     seen = Written() if written is None else written
-    pending = [(entry.path, entry.name) for entry in _entries(folder)]
-    while pending:
-        path, name = pending.pop()
-        status = os.lstat(path)
-        if is_whiteout(status):
-            parent, slash, last = name.rpartition("/")
-            yield _mark(f"{parent}{slash}.wh.{last}")
+    for entry in Tree(folder):
+        name, path = entry.name, entry.path
+        if is_whiteout(entry.status):
+            yield _mark(f"{name[: len(name) - len(entry.last)]}.wh.{entry.last}")
             continue
-        member = _member(path, name, status, seen, newest)
+        member = _member(path, name, entry.status, seen, newest)
         if member is None:
             continue
         yield member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
@@ -74,16 +73,9 @@ def layer_chunks(folder: str, *, newest: int | None = None, written: Written | N
             yield from _content(path, member.size)
         elif member.type == tarfile.SYMTYPE:
             seen.size += len(os.fsencode(member.linkname))
-        elif member.type == tarfile.DIRTYPE:
-            if is_opaque(path):
-                yield _mark(f"{name}/{OPAQUE}")
-            pending += [(entry.path, f"{name}/{entry.name}") for entry in _entries(path)]
+        elif member.type == tarfile.DIRTYPE and is_opaque(path):
+            yield _mark(f"{name}/{OPAQUE}")
     yield bytes(1024)
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: entry.name, reverse=True)
 
 
 def _mark(name: str) -> bytes:

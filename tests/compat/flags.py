@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "flags"
+# the limit of processes that containers inherit here
+OWN_PROCESSES = resource.getrlimit(resource.RLIMIT_NPROC)[1]
 GOLDEN = Path(__file__).resolve().parents[2] / "golden/docker/flags.json"
 WORKERS = 4
 
@@ -89,6 +92,8 @@ class Target:
             r"<DATA>/(overlay2/<ID>/merged|images/layers/<SHORT>\w*|images/layers/\w+)", "<DATA>/<IMAGE>", text
         )
         text = re.sub(r"(OCI runtime create failed: ).*", r"\1<REASON>", text)
+        # what the kernel gives a machine by its memory
+        text = re.sub(rf"(Max processes +){OWN_PROCESSES} +{OWN_PROCESSES} +", r"\1<OWN> <OWN> ", text)
         return re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "<TIME>", text)
 
 

@@ -43,6 +43,7 @@ def engine(hyperbox: Command, busybox: str) -> Iterator[Command]:
     finally:
         hyperbox("rm", "-f", NAME, "hb-gw-b", code=None)
         hyperbox("network", "rm", "-f", NETWORK, OTHER, code=None)
+        subprocess.run(["ip", "link", "delete", WIRE], check=False)  # a namespace's links outlive its name for a moment
         ip("netns", "delete", OUTSIDE)
 
 

@@ -305,7 +305,7 @@ def stats(invocation: Invocation) -> int:
     labels = [f"com.docker.compose.project={found.desired.name}"]
     labels += [f"com.docker.compose.service={name}" for name in invocation.arguments]
     invocation.arguments.clear()
-    return container_stats.stats(invocation, {"label": labels})
+    return container_stats.stats_of(invocation, {"label": labels})
 
 
 def version(invocation: Invocation) -> int:

@@ -178,8 +178,13 @@ def _first_name(container: Json) -> str:
     return str(names[0]).removeprefix("/") if isinstance(names, list) and names else ""
 
 
-def stats(invocation: Invocation, filters: Filters | None = None) -> int:
-    """docker stats [CONTAINER…], or of all containers that filters let through"""
+def stats(invocation: Invocation) -> int:
+    """docker stats [CONTAINER…]"""
+    return stats_of(invocation, None)
+
+
+def stats_of(invocation: Invocation, filters: Filters | None) -> int:
+    """Show what containers use: of those named, or of all that `filters` let through."""
     flags = invocation.flags
     template = configured_format(invocation, "statsFormat")
     shown = listing(short=not flags["no-trunc"])

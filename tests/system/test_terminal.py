@@ -245,3 +245,28 @@ def test_other_commands_end_by_a_signal_silently(clean: Command) -> None:
                 code,
                 b"",
             ), arguments
+
+
+@pytest.mark.parametrize("words", [("run", "--rm", "--name", NAME, "busybox"), ("start", "-a", NAME)])
+def test_a_foreground_whose_reader_has_gone_ends_with_dockers_words_and_code(
+    clean: Command, words: tuple[str, ...]
+) -> None:
+    """Neither the code of SIGPIPE (141) nor the program's own: docker's client has the signal caught where it forwards signals."""
+    endless = ["sh", "-c", "while echo line; do :; done"]
+    if words[0] == "start":
+        clean("create", "--name", NAME, "busybox", *endless)
+        endless = []
+    reader, writer = os.pipe()
+    client = subprocess.Popen(
+        [*clean.argv, *words, *endless],
+        stdin=subprocess.DEVNULL,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=clean.environment,
+    )
+    os.close(writer)
+    assert os.read(reader, 5) == b"line\n"
+    os.close(reader)
+    _, said = client.communicate(timeout=30)
+    assert (client.returncode, said) == (1, b"write /dev/stdout: broken pipe\n")
+    assert running(clean)  # only the client has ended

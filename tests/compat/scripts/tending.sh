@@ -27,6 +27,6 @@ for i in $(seq 100); do s=$(docker inspect -f '{{.State.Health.Status}}' hb-scri
 docker ps --filter health=unhealthy --filter name=hb-script-t3 --format '{{.Names}}'; docker exec hb-script-t3 touch /ok
 for i in $(seq 100); do s=$(docker inspect -f '{{.State.Health.Status}}' hb-script-t3); [ "$s" = healthy ] && break; sleep 0.1; done; echo "$s"
 docker inspect -f '{{if .State.Health}}{{.State.Health.FailingStreak}}{{end}}' hb-script-t3
-docker stats --no-stream --format '{{.Name}} {{.PIDs}}' hb-script-t3; docker stats --no-stream hb-script-none; echo "code $?"
+docker stats --no-stream --format '{{.Name}}' hb-script-t3; docker stats --no-stream hb-script-none; echo "code $?"
 cleanup() { docker rm -f hb-script-t1 >/dev/null 2>&1; echo cleaned; }
 (trap cleanup EXIT; docker run -d --name hb-script-t1 busybox sleep 1000 >/dev/null; exit 3); echo "code $?"; docker ps -aq --filter name=hb-script-t1

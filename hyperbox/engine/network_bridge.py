@@ -100,7 +100,10 @@ def _make(roots: Roots, record: Json, route: Socket, rules: Rules, link: links.L
     roots.reached("bridge-made")
     index = links.link_index(name)
     ipv6 = bool(record["EnableIPv6"])
-    if not ipv6:
+    if ipv6:
+        # without an address of the link's own, which would be tentative for a second, nobody outside is led to a container
+        network_rules.sysctl(f"net/ipv6/conf/{name}/accept_dad", "0")
+    else:
         network_rules.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
     rules.add(elements(record))
     network_rules.route_localnet(name)

@@ -76,11 +76,13 @@ def live_names(invocation: Invocation, found: Completion, typed: str) -> list[st
     if found.live == "environment":
         return sorted(os.environ)
     if what == "contexts":
-        return context_names(invocation)
+        from hyperbox.cli import context_store
+
+        return sorted({context_store.DEFAULT, *context_store.names(invocation)})
     if what == "builders":
         from hyperbox.cli import builder_store
 
-        return sorted({*builder_store.names(invocation), *context_names(invocation)})
+        return sorted({*builder_store.names(invocation), *builder_store.contexts(invocation)})
     if what == "registries":
         return registries(invocation)
     if what in ("services", "profiles", "scale"):
@@ -147,33 +149,13 @@ def texts(value: object) -> Iterator[str]:
             yield str(item)
 
 
-def client_folder(invocation: Invocation) -> str:
-    """Return the folder of docker's client configuration."""
-    return os.environ.get("DOCKER_CONFIG") or os.path.join(os.environ.get("HOME", "/"), ".docker")
-
-
-def context_names(invocation: Invocation) -> list[str]:
-    """Return the names of the contexts, "default" included."""
-    from hyperbox.files import read_json, subfolders
-
-    folder = client_folder(invocation) + "/contexts/meta"
-    names = {"default"}
-    for name in subfolders(folder):
-        try:
-            meta = read_json(f"{folder}/{name}/meta.json")
-        except (OSError, ValueError):
-            continue
-        if isinstance(meta, dict) and meta.get("Name"):
-            names.add(str(meta["Name"]))
-    return sorted(names)
-
-
 def registries(invocation: Invocation) -> list[str]:
     """Return the registries that the client is logged in to."""
+    from hyperbox.cli.configuration_file import folder
     from hyperbox.files import read_json
 
     try:
-        config = read_json(client_folder(invocation) + "/config.json")
+        config = read_json(folder(invocation) + "/config.json")
     except (OSError, ValueError):
         return []
     auths = config.get("auths") if isinstance(config, dict) else None

@@ -15,7 +15,7 @@ from hyperbox.cli.templates_values import plain
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError
 from hyperbox.grammar.values import words_of
 from hyperbox.image.reference import Reference, is_digest
-from hyperbox.image.remote import Manifest, Remote, child, combined, platform_text
+from hyperbox.image.remote import Manifest, Remote, child, combined, platform_of, platform_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ TYPES = {
         "Name=name Manifest=manifest:Descriptor Image=image:Image Provenance:Nothing SBOM:Nothing",
     ),
     "Inputs": (
-        "imagetools.tplInputs",
+        "imagetools.tplInput",
         "Name=name Manifest=manifest:Index Image=image:map[string]*v1.Image!{}Image Provenance:Nothing SBOM:Nothing",
     ),
     "Nothing": ("struct {}", ""),
@@ -156,8 +156,7 @@ def _show(remote: Remote, manifest: Manifest, template: str) -> None:
     try:
         sys.stdout.write(templates.execute(parsed, record, functions=functions))
     except templates.ExecuteError as error:
-        text = str(error).replace("imagetools.tplInputs", "imagetools.tplInput")
-        raise HyperBoxError(f"ERROR: {text}") from None
+        raise HyperBoxError(f"ERROR: {error}") from None
 
 
 def _is_image(descriptor: Json) -> bool:
@@ -212,7 +211,7 @@ def create(invocation: Invocation) -> int:
 
 
 def _from_files(paths: Sequence[str]) -> list[str]:
-    """Return the sources in --file's files, one a line; or one descriptor. Raises HyperBoxError."""
+    """Return the sources in --file's files, one in each. Raises HyperBoxError."""
     from hyperbox.files import read_text
 
     found = []
@@ -296,7 +295,6 @@ def _result(invocation: Invocation, found: Found) -> tuple[bytes, str]:
 
 def _platforms(words: Sequence[str]) -> list[str]:
     from hyperbox.image.platform import parse_platform
-    from hyperbox.image.remote import platform_of
 
     found = []
     for word in (part for text in words for part in text.split(",")):

@@ -70,19 +70,13 @@ def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, 
     """Return the tar header of one file, or None for what no tar holds (sockets)."""
     import tarfile
 
-    kinds = {
-        stat.S_IFREG: tarfile.REGTYPE,
-        stat.S_IFDIR: tarfile.DIRTYPE,
-        stat.S_IFLNK: tarfile.SYMTYPE,
-        stat.S_IFCHR: tarfile.CHRTYPE,
-        stat.S_IFBLK: tarfile.BLKTYPE,
-        stat.S_IFIFO: tarfile.FIFOTYPE,
-    }
+    from hyperbox.image.layer import KINDS
+
     kind = stat.S_IFMT(status.st_mode)
-    if kind not in kinds:
+    if kind not in KINDS:
         return None
     member = tarfile.TarInfo(name + ("/" if kind == stat.S_IFDIR else ""))
-    member.type, member.mode = kinds[kind], stat.S_IMODE(status.st_mode)
+    member.type, member.mode = KINDS[kind], stat.S_IMODE(status.st_mode)
     member.uid, member.gid, member.mtime = status.st_uid, status.st_gid, int(status.st_mtime)
     if kind == stat.S_IFLNK:
         member.linkname = os.readlink(path)

@@ -17,7 +17,7 @@ from hyperbox import files
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
 from hyperbox.image.ingest import MANIFEST_LIMIT, OCI_MANIFEST
 from hyperbox.image.reference import Reference, is_digest, parse_reference
-from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
+from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check, read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,12 +133,7 @@ def fetch(connection: Connection, reference: Reference) -> tuple[bytes, str]:
     if response.status != 200:
         response.read(1 << 16)
         raise NotFound(missing)
-    data = response.read(MANIFEST_LIMIT + 1)
-    if len(data) > MANIFEST_LIMIT:
-        raise EngineError(f"manifest of {reference.canonical} is larger than {MANIFEST_LIMIT >> 20} MiB")
-    if reference.digest and f"sha256:{hashlib.sha256(data).hexdigest()}" != reference.digest:
-        raise EngineError(f"manifest verification failed for digest {reference.digest}")
-    return data, response.headers.get("Content-Type", "").partition(";")[0]
+    return read_manifest(response, reference.canonical, reference.digest)
 
 
 def ping(connection: Connection, missing: str) -> None:

@@ -19,7 +19,7 @@ from hyperbox.image import ingest
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
 from hyperbox.image.platform import checked_platform
 from hyperbox.image.reference import DEFAULT_DOMAIN, Reference, is_digest, parse_reference
-from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
+from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check, read_manifest
 from hyperbox.image.registry_hosts import mirrors
 
 TYPE_CHECKING = False
@@ -147,12 +147,7 @@ def fetch_manifest(connection: Connection, reference: Reference, tag: str) -> tu
             ) from None
         # docker asks for the head of a manifest first
         raise EngineError(error.first.replace('Get "http', 'Head "http', 1)) from None
-    data = response.read(ingest.MANIFEST_LIMIT + 1)
-    if len(data) > ingest.MANIFEST_LIMIT:
-        raise EngineError(f"manifest of {reference} is larger than {ingest.MANIFEST_LIMIT >> 20} MiB")
-    if is_digest(tag) and f"sha256:{hashlib.sha256(data).hexdigest()}" != tag:
-        raise EngineError(f"manifest verification failed for digest {tag}")
-    return data, response.headers.get("Content-Type", "").partition(";")[0]
+    return read_manifest(response, str(reference), tag if is_digest(tag) else "")
 
 
 def parse_manifest(data: bytes) -> Json:

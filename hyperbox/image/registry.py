@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import ssl
@@ -352,6 +353,18 @@ REFUSED = {
     "invalid_token": NOT_TAKEN,
     "insufficient_scope": "denied: requested access to the resource is denied",
 }
+
+
+def read_manifest(response: http.client.HTTPResponse, what: str, digest: str = "") -> tuple[bytes, str]:
+    """Return a manifest's bytes and media type; `digest`: what it must have, "" for any. Raises EngineError for another and for too many bytes."""
+    from hyperbox.image.ingest import MANIFEST_LIMIT
+
+    data = response.read(MANIFEST_LIMIT + 1)
+    if len(data) > MANIFEST_LIMIT:
+        raise EngineError(f"manifest of {what} is larger than {MANIFEST_LIMIT >> 20} MiB")
+    if digest and f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
+        raise EngineError(f"manifest verification failed for digest {digest}")
+    return data, response.headers.get("Content-Type", "").partition(";")[0]
 
 
 def refusal(status: int, challenge: str, body: bytes) -> str:

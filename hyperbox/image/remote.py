@@ -10,7 +10,7 @@ import hashlib
 import json
 
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
-from hyperbox.image.ingest import MANIFEST_LIMIT, OCI_MANIFEST
+from hyperbox.image.ingest import OCI_MANIFEST
 from hyperbox.image.manifest_lists import (
     DOCKER_LIST,
     LIST_LIMIT,
@@ -21,7 +21,7 @@ from hyperbox.image.manifest_lists import (
     put,
 )
 from hyperbox.image.reference import Reference, is_digest
-from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check
+from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check, read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,13 +113,7 @@ class Remote:
             check(response, missing, 200)
         except Unauthorized as error:
             raise self.denied(reference, "pull", error) from None
-        data = response.read(MANIFEST_LIMIT + 1)
-        if len(data) > MANIFEST_LIMIT:
-            raise EngineError(f"manifest of {reference.canonical} is larger than {MANIFEST_LIMIT >> 20} MiB")
-        manifest = Manifest(reference, data, response.headers.get("Content-Type", "").partition(";")[0])
-        if reference.digest and manifest.digest != reference.digest:
-            raise EngineError(f"manifest verification failed for digest {reference.digest}")
-        return manifest
+        return Manifest(reference, *read_manifest(response, reference.canonical, reference.digest))
 
     def denied(self, reference: Reference, what: str, error: Unauthorized) -> EngineError:
         """Return the error of a registry that wants to know who asks."""

@@ -7,6 +7,7 @@ import stat
 
 from hyperbox import files
 from hyperbox.image.deep import Tree
+from hyperbox.image.layer import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,8 +70,6 @@ class TarStream:
 def header(path: str, name: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> tarfile.TarInfo | None:
     """Return the tar header of one file, or None for what no tar holds (sockets)."""
     import tarfile
-
-    from hyperbox.image.layer import KINDS
 
     kind = stat.S_IFMT(status.st_mode)
     if kind not in KINDS:

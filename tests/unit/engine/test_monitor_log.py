@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperbox.engine.log_bytes import PART
 from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
 from hyperbox.engine.log_records import escaped
 from hyperbox.engine.log_worker import start_worker
@@ -142,6 +143,15 @@ PIECES = [
 )
 def test_whatever_is_escaped_is_escaped_as_docker_does_it(pieces: list[bytes]) -> None:
     assert escaped(b"".join(pieces)) == escaped_slowly(b"".join(pieces))
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\xf0\x9f\x98\x80", b"\xe2\x80\xa8", b"\xc3\xa9", b"\x80", b"\xf0\x9f\x98", b"a\xc3\xa9\n"]
+)
+@pytest.mark.parametrize("before", range(5))
+def test_parts_are_not_cut_within_a_character(piece: bytes, before: int) -> None:
+    data = b"\xff" * before + piece * (3 * PART // len(piece))
+    assert escaped(data) == escaped_slowly(data)
 
 
 @pytest.mark.parametrize("case", ["ascii", "bytes", "separators", "line ends"])

@@ -9,6 +9,7 @@ from hyperbox.build.api import BuildFailed, BuildResult
 from hyperbox.build.cache_transfer import inline_cache
 from hyperbox.build.graph import fingerprint
 from hyperbox.build.jobs import JobFailed
+from hyperbox.engine.images import image_built
 from hyperbox.errors import HyperBoxError
 from hyperbox.image import ingest
 from hyperbox.image.reference import parse_reference
@@ -85,6 +86,7 @@ class Exporter:
         for name in names:
             self.store.set_name(name, image_id)
             self.progress.status(vertex, f"naming to {name.repository}{'' if name.tag == 'latest' else ':' + name.tag}")
+        image_built(self.build.roots, self.store, image_id, [str(name) for name in names])
         if output.get("push") == "true":
             await self.push(names, vertex)
         self.progress.end(vertex)

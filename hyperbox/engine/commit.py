@@ -13,6 +13,7 @@ from hyperbox.image import ingest
 from hyperbox.image.changes import apply_changes
 from hyperbox.image.deep import Tree
 from hyperbox.image.layer import is_opaque, is_whiteout
+from hyperbox.image.parents import set_parent
 from hyperbox.image.reference import parse_reference
 from hyperbox.image.store import ImageStore
 
@@ -174,6 +175,7 @@ def commit(
         document = image_document(store, container, config, diff_id, comment, author)
         layers = [*map(str, digests), *([] if diff_id == EMPTY_LAYER else [digest])]
         image_id = ingest.add_image(store, document, layers)
+        set_parent(store, image_id, str(container.record["ImageID"]))
         if name is not None:
             store.set_name(name, image_id)
     life_events.images(roots, [("create", image_id, image_id)], config.get("Labels"))

@@ -9,7 +9,7 @@ NO_PAGE = "page not found"  # what docker's HTTP router says of a name of nothin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
     from hyperbox.engine.api import Filters, Json, OnEvent
@@ -28,6 +28,11 @@ def _labels(store: ImageStore, image_id: str) -> object:
 
 def _tell(roots: Roots, store: ImageStore, action: str, image_id: str, name: str = "") -> None:
     life_events.images(roots, [(action, image_id, name or image_id)], _labels(store, image_id))
+
+
+def _teller(roots: Roots, store: ImageStore) -> Callable[[str, str], None]:
+    """Return what tells of an image's name or itself going away."""
+    return lambda action, image_id: _tell(roots, store, action, image_id)
 
 
 def _without_tag(reference: str) -> str:
@@ -90,13 +95,15 @@ def image_remove(roots: Roots, store: ImageStore, reference: str, *, force: bool
         raise NotFound(NO_PAGE)
     if not reference.strip():
         raise InvalidParameter("image name cannot be blank")
-    image_id = store.resolve(reference)
-    labels = _labels(store, image_id)
-    removed = removal.image_remove(store, reference, force=force, prune=prune, usage=usage(roots))
-    life_events.images(roots, [("untag", image_id, image_id) for entry in removed if "Untagged" in entry], labels)
-    if any(entry.get("Deleted") == image_id for entry in removed):
-        life_events.images(roots, [("delete", image_id, image_id)])
-    return removed
+    return removal.image_remove(
+        store, reference, force=force, prune=prune, usage=usage(roots), tell=_teller(roots, store)
+    )
+
+
+def image_built(roots: Roots, store: ImageStore, image_id: str, names: Sequence[str]) -> None:
+    """Tell of an image that a build has made, or made again, and of the names that it was given."""
+    told = [*(("tag", image_id, name) for name in names), ("create", image_id, image_id)]
+    life_events.images(roots, told, _labels(store, image_id))
 
 
 def image_load(
@@ -152,12 +159,8 @@ def image_import(
 
 def image_prune(roots: Roots, store: ImageStore, filters: Filters | None) -> Json:
     """See `engine.api.Engine.image_prune`."""
-    from hyperbox.engine.state import image_users
     from hyperbox.image import removal
 
-    pruned = removal.image_prune(store, filters, users=image_users(roots))
-    deleted = pruned["ImagesDeleted"]
-    ids = [str(entry["Deleted"]) for entry in deleted if "Deleted" in entry] if isinstance(deleted, list) else []
-    life_events.images(roots, [("delete", image_id, image_id) for image_id in ids])
+    pruned = removal.image_prune(store, filters, usage=usage(roots), tell=_teller(roots, store))
     life_events.pruned(roots, "image", pruned["SpaceReclaimed"])
     return pruned

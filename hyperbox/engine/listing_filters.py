@@ -36,10 +36,8 @@ def matching(roots: Roots, containers: list[Container], filters: Filters) -> lis
                 and str(container.record["Created"]) != limit
             ]
     if "ancestor" in filters:
-        images = [layers_of(roots, text) for text in filters["ancestor"]]
-        containers = [
-            container for container in containers if any(found and descends(container, found) for found in images)
-        ]
+        images = set().union(*(images_of(roots, text) for text in filters["ancestor"]))
+        containers = [container for container in containers if container.record["ImageID"] in images]
     tests = [(TESTS[name], values) for name, values in filters.items() if name in TESTS]
     return [container for container in containers if all(test(container, values) for test, values in tests)]
 
@@ -69,27 +67,17 @@ def check(filters: Filters) -> None:
                 port_range(name, value)
 
 
-def layers_of(roots: Roots, text: str) -> tuple[str, list[str]] | None:
-    """Return the id and layer folders of an image; None where there is none of that name."""
+def images_of(roots: Roots, text: str) -> set[str]:
+    """Return the ids of an image and of those that were committed over it; none where there is no image of that name."""
     from hyperbox.errors import EngineError
+    from hyperbox.image.parents import descendants
     from hyperbox.image.store import ImageStore
 
     store = ImageStore(f"{roots.data}/images")
     try:
-        launch = store.launch(store.resolve(text))
+        return descendants(store, store.resolve(text))
     except EngineError:
-        return None
-    return launch.image_id, list(launch.lowerdirs)
-
-
-def descends(container: Container, image: tuple[str, list[str]]) -> bool:
-    """Return whether the container is of that image, or of one that was built upon it."""
-    image_id, layers = image
-    if container.record["ImageID"] == image_id:
-        return True
-    own = container.record["Layers"]
-    assert isinstance(own, list)
-    return bool(layers) and len(own) > len(layers) and own[-len(layers) :] == layers
+        return set()
 
 
 def search(pattern: str, text: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import InvalidParameter, NotFound, check_filters
+from hyperbox.image.parents import children, parent_of
 from hyperbox.image.reference import DEFAULT_DOMAIN, platform_architecture
-from hyperbox.image.timestamps import timestamp_seconds
+from hyperbox.image.timestamps import timestamp_nanoseconds, timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ def epoch(text: str) -> int:
     """Return the seconds of an RFC 3339 time, fractions cut; 0 for what is none."""
     try:
         return int(timestamp_seconds(text))
+    except ValueError:
+        return 0
+
+
+def instant(text: object) -> int:
+    """Return the nanoseconds of the epoch of an RFC 3339 time; 0 for what is none."""
+    try:
+        return timestamp_nanoseconds(str(text))
     except ValueError:
         return 0
 
@@ -54,35 +63,46 @@ def _labels(record: Json) -> object:
 def image_list(
     store: ImageStore, *, all: bool = False, filters: Filters | None = None, digests: bool = False
 ) -> list[Json]:
-    """`GET /images/json`. `all` and `digests` change nothing here: there are no intermediate images, digests are always told."""
+    """`GET /images/json`. Without `all` images without a name that others were made of are left out. `digests` changes nothing: they are
+    always told.
+    """
     wanted = filters or {}
     check_filters(wanted, FILTERS)
+    only_dangling = wanted.get("dangling", [""])[0].lower() in ("true", "1")
     names = names_by_image(store)
     rows: list[Json] = []
-    for image_id in store.image_ids():
+    moments: dict[str, int] = {}
+    image_ids = store.image_ids()
+    below = children(store, image_ids)
+    parents = {child: parent for parent, each in below.items() for child in each}
+    for image_id in image_ids:
+        tags, digest_names = names.get(image_id, ([], []))
+        if image_id in below and (only_dangling or not (all or tags or digest_names)):
+            continue
         try:
             record = store.record(image_id)
         except NotFound:
             continue
-        tags, digest_names = names.get(image_id, ([], []))
+        moments[image_id] = instant(record["Created"])
         rows.append(
             {
                 "Containers": -1,
                 "Created": epoch(str(record["Created"])),
                 "Id": image_id,
                 "Labels": _labels(record),
-                "ParentId": "",
+                "ParentId": parents.get(image_id, ""),
                 "RepoDigests": list(digest_names),
                 "RepoTags": list(tags),
                 "SharedSize": -1,
                 "Size": record["Size"],
             }
         )
-    rows.sort(key=lambda row: (-int(str(row["Created"])), str(row["Id"])))
-    return [row for row in rows if _matches(store, row, wanted)]
+    rows.sort(key=lambda row: (-moments[str(row["Id"])], str(row["Id"])))
+    return [row for row in rows if _matches(store, row, moments[str(row["Id"])], wanted)]
 
 
-def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
+def _matches(store: ImageStore, row: Json, created: int, filters: Filters) -> bool:
+    """Return whether a row, made at `created` (nanoseconds of the epoch), passes. Raises InvalidParameter, NotFound."""
     if "dangling" in filters:
         dangling = filters["dangling"][0].lower()
         if dangling not in ("true", "false", "1", "0") or len(set(filters["dangling"])) > 1:
@@ -94,14 +114,13 @@ def _matches(store: ImageStore, row: Json, filters: Filters) -> bool:
         name, equals, value = text.partition("=")
         if name not in labels or (equals and labels[name] != value):
             return False
-    created = int(str(row["Created"]))
     for key, later in (("before", False), ("since", True)):
         for text in filters.get(key, []):
-            other = epoch(str(store.record(store.resolve(text))["Created"]))
+            other = instant(store.record(store.resolve(text))["Created"])
             if created <= other if later else created >= other:
                 return False
     for text in filters.get("until", []):
-        if created >= until_moment(text):
+        if created > until_moment(text) * 1e9:
             return False
     return "reference" not in filters or _reference_matches(row, filters["reference"])
 
@@ -160,7 +179,7 @@ def image_inspect(store: ImageStore, reference: str, *, platform: str = "") -> J
         "Id": image_id,
         "RepoTags": tags,
         "RepoDigests": digests,
-        "Parent": "",
+        "Parent": parent_of(store, image_id),
         "Comment": str(document.get("comment") or _last_comment(document)),
         "Created": record["Created"],
         "DockerVersion": str(document.get("docker_version") or ""),
@@ -229,7 +248,7 @@ def _config(value: object) -> Json:
 
 
 def image_history(store: ImageStore, reference: str, *, platform: str = "") -> list[Json]:
-    """`GET /images/{name}/history`, newest first; only the newest entry knows its id, as with every pulled image."""
+    """`GET /images/{name}/history`, newest first; of a pulled or built image only the newest entry knows its id."""
     image_id = store.resolve(reference)
     record, document = store.record(image_id), store.config(image_id)
     if platform:
@@ -256,9 +275,12 @@ def image_history(store: ImageStore, reference: str, *, platform: str = "") -> l
             }
         )
     rows.reverse()
-    if rows:
-        rows[0]["Id"] = image_id
-        rows[0]["Tags"] = names_by_image(store).get(image_id, ([], []))[0] or None
+    names, each = names_by_image(store), image_id
+    for row in rows:
+        row["Id"], row["Tags"] = each, names.get(each, ([], []))[0] or None
+        each = parent_of(store, each)
+        if not each:
+            break
     return rows
 
 

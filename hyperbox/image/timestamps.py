@@ -30,3 +30,12 @@ def timestamp_seconds(text: str) -> float:
     hours, minutes, seconds = clock.split(":")
     day_seconds = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     return days_from_epoch(int(year), int(month), int(day)) * 86400 + day_seconds - zone
+
+
+def timestamp_nanoseconds(text: str) -> int:
+    """Return the nanoseconds of the epoch of an RFC 3339 timestamp, which a float can't hold. Raises ValueError."""
+    whole, dot, rest = text.partition(".")
+    if not dot:
+        return int(timestamp_seconds(text)) * 10**9
+    end = next((place for place, sign in enumerate(rest) if not sign.isdigit()), len(rest))
+    return int(timestamp_seconds(whole + rest[end:])) * 10**9 + int(rest[:end][:9].ljust(9, "0"))

@@ -16,7 +16,7 @@ SOURCE = Path(light_os.__file__)
 def started(program: str, **variables: str) -> str:
     """Return what a program prints after `light_os.install`."""
     begin = (
-        f"import sys, io\ncode = io.open_code({str(SOURCE)!r}).read()\nlight = type(sys)('light')\n"
+        f"import sys, _io\ncode = _io.open_code({str(SOURCE)!r}).read()\nlight = type(sys)('light')\n"
         "exec(code, light.__dict__)\nlight.install()\nimport os\n"
     )
     done = subprocess.run(

@@ -41,7 +41,7 @@ TITLES = {
 class StepProgress:
     """Shows the events of what a verb does. As a context it ends its display, so that what is written next stands below that.
 
-    With `lines` a terminal gets a line an event as well, among other output.
+    With `lines` a terminal gets a line an event as well, among other output; the modes quiet and json are as plain then.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class StepProgress:
 
     def event(self, event: StepEvent) -> None:
         """Show one event."""
-        if self.mode == "quiet":
+        if self.mode == "quiet" and not self.lines:
             return
         if self.mode == "tty" and self.lines:
             status = f"\x1b[32m{event.status}\x1b[0m" if self.color else event.status
             self.stream.write(f"\r\x1b[K {event.name} {event.text} {status}\n")
         elif self.mode == "tty" and (self.drawer is not None or os.getpid() == self.owner):
             self._display().event(event)
-        elif self.mode == "json":
+        elif self.mode == "json" and not self.lines:
             self.stream.write(dumps(self._as_json(event)) + "\n")
         else:
             prefix = " DRY-RUN MODE - " if self.dry_run else ""
@@ -162,7 +162,7 @@ def with_json_errors(verb: Callable[[Invocation], int], invocation: Invocation) 
     except HyperBoxError as error:
         sys.stderr.write(dumps({"error": True, "message": error.told}) + "\n")
         return error.exit_code
-    if code and invocation.path == "compose run":  # the container's own code has no words
+    if code and invocation.path in ("compose run", "compose up"):  # the container's own code has no words
         sys.stderr.write(dumps({"error": True}) + "\n")
     return code
 

@@ -81,9 +81,24 @@ def warn_in_json(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a warning as docker compose does."""
+    """Print a warning as docker compose does, on a terminal with the seconds since the command began."""
+    if sys.stderr.isatty():
+        print(f"\x1b[33mWARN\x1b[0m[{_running():04d}] {text:<44} ", file=sys.stderr)
+        return
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     print(f'time="{_stamp()}" level=warning msg="{escaped}"', file=sys.stderr)
+
+
+def _running() -> int:
+    """Return the seconds since this process began, 0 where the system doesn't say."""
+    import time
+
+    try:
+        with open("/proc/self/stat") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])  # see proc_pid_stat(5): starttime
+        return int(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+    except OSError:
+        return 0
 
 
 def _stamp() -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from hyperbox.cli.compose_images import ensure_images, platform_parts
 from hyperbox.cli.compose_progress import is_true, parallel_limit, step_progress
 from hyperbox.cli.compose_project import Session, default_platform, session, timeout_of, warner
-from hyperbox.errors import ComposeError, HyperBoxError, UnsupportedError
+from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import AT_ONCE, Context, StepEvent, execute
 from hyperbox.plan.operations import CreateContainer, Plan, Prepared
@@ -217,12 +217,6 @@ def parse_scale(values: Sequence[str], *, flag: bool = True) -> dict[str, int]:
     return scale
 
 
-def check_menu(invocation: Invocation) -> None:
-    """Raise UnsupportedError where docker compose would show its menu because --menu asks for it: on a terminal, and attached."""
-    if invocation.flags.get("menu") and sys.stdin.isatty() and sys.stdout.isatty():
-        raise UnsupportedError("compose up: --menu: HyperBox takes no key strokes while it is attached")
-
-
 def check_up_flags(invocation: Invocation) -> None:
     """Raise ComposeError for flags that don't go together, with docker compose's words."""
     flags, given = invocation.flags, invocation.given
@@ -406,13 +400,11 @@ def up(invocation: Invocation) -> int:
         flags.get("detach") or flags.get("wait") or flags.get("no-start") or invocation.globals.get("dry-run")
     )
     if attached:
-        from hyperbox.cli.compose_foreground import foreground, show_hook
-
-        check_menu(invocation)
+        from hyperbox.cli.compose_foreground import foreground
 
         with step_progress(invocation) as progress:
             created = converge(invocation, progress, start=False)
-        return foreground(created, start=lambda shown: _start(created, lambda *said: show_hook(shown, *said)))
+        return foreground(created, start=lambda on_hook: _start(created, on_hook))
     with step_progress(invocation) as progress:
         found = converge(invocation, progress, start=not flags.get("no-start"))
         if flags.get("wait") and not flags.get("no-start") and not invocation.globals.get("dry-run"):

@@ -5,6 +5,8 @@ A scenario is a file in terminal/, written like those of compose_scenarios; a st
     $ (40x120) up -d            a terminal of 40 lines and 120 columns (24x80 where nothing is said)
     $ (off=1) stop              stdout is no terminal; (off=2): stderr
     $ (keys=Attaching:^C) up    when the screen has the words "Attaching", Ctrl-C is typed; several with commas between
+    $ (keys=one:?w,two:=6x20,three:!touch it) up    ?: the screen of that moment is kept as well; =: the terminal's size changes;
+                                !: a command is run in the scenario's folder
 
 The golden file has of each step the lines of its screen, those scrolled away included, each letter's color told by marks like <green>, what of
 the cursor a user notices, and the exit code. Times are 0.0s there, and spinners *. Only the real docker writes it:
@@ -46,6 +48,7 @@ FOLDER = Path(__file__).resolve().parent / "terminal"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden/docker/terminal"
 REGISTRY = "127.0.0.1:5979"
 PATIENCE = 60.0  # seconds that a step may take
+REST = 0.4  # seconds for which a screen that is kept has not changed
 TIMES = (
     (re.compile(r"\d+\.\ds"), "0.0s"),
     (re.compile(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]"), "*"),
@@ -66,6 +69,8 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
         self.stream.feed(b"$ \r\n")  # a prompt: docker's display begins a line lower at the very top
         self.drawings = 0
+        self.folder = folder
+        self.screens: list[list[str]] = []
         self.master, slave = pty.openpty()
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -82,7 +87,7 @@ class Terminal:
 
     def run(self, keys: list[tuple[str, str]]) -> int:
         """Read until the end, typing keys when their words are on the screen; returns the exit code."""
-        deadline = time.monotonic() + PATIENCE
+        deadline, changed = time.monotonic() + PATIENCE, time.monotonic()
         while time.monotonic() < deadline:
             if select.select([self.master], [], [], 0.05)[0]:
                 try:
@@ -91,12 +96,29 @@ class Terminal:
                     break
                 self.drawings += data.count(b"\x1b[?25l")
                 self.stream.feed(data)
+                changed = time.monotonic()
             if keys and any(keys[0][0] in line for line in self.screen.display):
-                os.write(self.master, keys.pop(0)[1].encode())
+                if keys[0][1].startswith("?") and time.monotonic() - changed < REST:
+                    continue
+                self._press(keys.pop(0)[1])
         else:
             self.process.kill()
         os.close(self.master)
         return self.process.wait()
+
+    def _press(self, key: str) -> None:
+        """Do what a key of a scenario says."""
+        if key.startswith("?"):
+            self.screens.append([self._line(self.screen.buffer[number]) for number in range(self.screen.lines)])
+            key = key[1:]
+        if key.startswith("!"):
+            subprocess.run(key[1:], shell=True, cwd=self.folder, check=False)
+        elif key.startswith("="):
+            rows, columns = map(int, key[1:].split("x"))
+            self.screen.resize(rows, columns)
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        else:
+            os.write(self.master, key.encode())
 
     def lines(self) -> list[str]:
         """Return the lines of the screen, with their colors, without those below the last."""
@@ -150,6 +172,7 @@ def run_step(run: Sequence[str], program: Sequence[str], step: scenarios.Step, f
     ]
     code = terminal.run(keys)
     lines = [scenarios.normalised(line, folder) for line in terminal.lines()]
+    screens = [[scenarios.normalised(line, folder) for line in screen] for screen in terminal.screens]
     return {
         "command": step.line,
         "lines": lines,
@@ -158,6 +181,7 @@ def run_step(run: Sequence[str], program: Sequence[str], step: scenarios.Step, f
         "column": terminal.screen.cursor.x,
         "hidden": terminal.screen.cursor.hidden,
         "code": code,
+        **({"screens": screens} if screens else {}),
     }
 
 
@@ -186,7 +210,10 @@ def comparable(case: Case) -> Case:
         blocks[-1].append(HEADING.sub(r"\2", line) if not step else line)
     blocks = blocks[: next((number for number, block in enumerate(blocks) if PLAN.match(block[0])), len(blocks))]
     ordered = [line for first, *rest in blocks for line in (first, *sorted(rest))]
-    return {**{key: value for key, value in case.items() if key != "once"}, "lines": ordered}
+    screens = case.get("screens", [])
+    assert isinstance(screens, list)
+    plain = {"screens": [[HEADING.sub(r"\2", line) for line in screen] for screen in screens]} if screens else {}
+    return {**{key: value for key, value in case.items() if key != "once"}, "lines": ordered, **plain}
 
 
 def recorded(name: str) -> list[Case]:

@@ -20,6 +20,10 @@ KNOWN = {
         "settings",
         "(off=1) restart",
     ): "docker takes a terminal for 0 columns wide when stdout is none, and leaves rests of words",
+    (
+        "menu",
+        "(keys=line 1:?^C) (NO_COLOR=1) (GO=twelve) up",
+    ): "without colors docker can't take its menu away, and writes on behind it",
     ("verbs", "rm -f"): "containers that were made at the same time have no order",
 }
 
@@ -63,7 +67,11 @@ def difference(wanted: terminal.Case, done: terminal.Case) -> list[str]:
     """Return what of two cases differs, docker's marked with -."""
     lines = []
     for key, value in wanted.items():
-        if value == done[key]:
+        if value == done.get(key):
+            continue
+        if key == "screens":
+            pairs = enumerate(zip(value, done.get(key, []), strict=False))
+            lines += [f"  screen {number}: docker {one}, hyperbox {two}" for number, (one, two) in pairs if one != two]
             continue
         if key != "lines":
             lines.append(f"  {key}: docker {value}, hyperbox {done[key]}")

@@ -45,6 +45,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "monitor-serve": (("main", "fork", "monitor"), _below("engine", "monitor network network_setup removal")),
     # and the latter in a fresh interpreter: see engine/monitor_wake.py
     "monitor-wake": ((), _below("engine", "ahead monitor monitor_wake removal")),
+    # and what a command needs that ends a container in its place: engine/monitor_end.py
+    "monitor-end": (("main",), _below("engine", "monitor_end removal")),
     "exec-monitor": (("main", "fork"), (*_PROCESS, "hyperbox.engine.exec_monitor")),
     "run": (
         ("main", "fork"),

@@ -268,6 +268,20 @@ def start_time(pid: int) -> int | None:
     return int(fields[19])
 
 
+def ended_status(pid: int) -> int | None:
+    """Return the wait(2) status of a process that has ended and that its parent has not waited for (proc(5), field 52); None of any other.
+
+    The kernel tells that of others' children to those who may trace them.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()
+    return int(fields[49]) if fields[0] == b"Z" else None
+
+
 def session_members(leader: int, started: int) -> list[int]:
     """Return the processes in the session that process `leader` (with its start time) made, itself excepted, zombies excepted."""
     now_leading = start_time(leader)

@@ -62,8 +62,11 @@ class Engine(Protocol):
     """An engine: containers, images, networks and volumes. Safe to use from many processes at once; one instance, one thread."""
 
     # --- system ---------------------------------------------------------------------------------------------------------------
-    def preload(self) -> None:
-        """Load now what processes forked from this one will need to make, start, stop and remove containers; changes nothing."""
+    def preload(self, *, ends: bool = False) -> None:
+        """Load now what processes forked from this one will need to make, start, stop and remove containers; changes nothing.
+
+        `ends`: some that run will be stopped or removed.
+        """
 
     def version(self) -> Json:
         """`GET /version`."""

@@ -9,7 +9,7 @@ import os
 import select
 import time
 
-from hyperbox import files, process
+from hyperbox import bundle, files, process
 from hyperbox.engine import control
 from hyperbox.engine.events import emit
 from hyperbox.engine.signals import signal_number
@@ -45,18 +45,19 @@ def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, 
     if timeout is None:
         own = container.config.get("StopTimeout")
         timeout = own if isinstance(own, int) else STOP_TIMEOUT
-    if 0 < number <= LAST_SIGNAL:
+
+    def send(number: int) -> None:
         send_signal(container, number)
         emit(roots, "kill", container, {"signal": str(number)})
+
+    if 0 < number <= LAST_SIGNAL:
+        ended = end_by(container, lambda: send(number), None if timeout < 0 else float(timeout))
     else:  # it can't be sent: docker gives up sooner then
-        timeout = min(timeout, UNSENT_TIMEOUT) if timeout >= 0 else UNSENT_TIMEOUT
-    if not wait_for_end(container, None if timeout < 0 else float(timeout)):
-        send_signal(container, SIGKILL)
-        emit(roots, "kill", container, {"signal": str(SIGKILL)})
-        if not wait_for_end(container, 10.0):
-            raise EngineError(
-                f"cannot stop container: {reference}: tried to kill container, but did not receive an exit event"
-            )
+        ended = wait_for_end(container, float(min(timeout, UNSENT_TIMEOUT) if timeout >= 0 else UNSENT_TIMEOUT))
+    if not ended and not end_by(container, lambda: send(SIGKILL), 10.0):
+        raise EngineError(
+            f"cannot stop container: {reference}: tried to kill container, but did not receive an exit event"
+        )
     emit(roots, "stop", container)
 
 
@@ -93,10 +94,36 @@ def send_signal(container: Container, number: int) -> bool:
     return True
 
 
+def is_asleep(container: Container) -> bool:
+    """Return whether the container's monitor is a shell now, see `monitor_sleep`."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{container.state.get('Monitor')}/exe")) == "busybox"
+    except OSError:
+        return False
+
+
+def end_by(container: Container, send: Callable[[], None], seconds: float | None) -> bool:
+    """Call `send`, which sends a signal, and wait until the end of the container is recorded; returns whether it is after `seconds` (None: for ever).
+
+    Nobody may want the container to be started again. Where its monitor sleeps and the end comes soon, this process records it.
+    """
+    if is_asleep(container):
+        bundle.preload("monitor-end")
+        from hyperbox.engine.monitor_end import PATIENCE, Sleeper
+
+        with Sleeper(container) as sleeper:
+            send()
+            if sleeper.end(PATIENCE if seconds is None else min(PATIENCE, seconds)):
+                return True
+    else:
+        send()
+    return wait_for_end(container, seconds)
+
+
 def wait_for_end(container: Container, seconds: float | None) -> bool:
     """Wait until the container's end is recorded, for `seconds` at most (None: for ever); returns whether it is."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    channel = control.connect(container.roots.container_run(container.id), "monitor.sock")
+    channel = control.connect(container.roots.container_run(container.id), "monitor.sock") if seconds != 0 else None
     try:
         while True:
             try:
@@ -205,9 +232,12 @@ def end_now(container: Container) -> None:
         container = stop_restarting(container)
     elif container.status == "paused":
         container_unpause(container.roots, container.id)
-    if send_signal(container, SIGKILL):
-        emit(container.roots, "kill", container, {"signal": str(SIGKILL)})
-    if not wait_for_end(container, 30.0):
+
+    def send() -> None:
+        if send_signal(container, SIGKILL):
+            emit(container.roots, "kill", container, {"signal": str(SIGKILL)})
+
+    if not end_by(container, send, 30.0):
         raise EngineError(f"could not kill container {container.id}")
 
 
@@ -229,11 +259,16 @@ def container_kill(roots: Roots, reference: str, signal: str = "SIGKILL") -> Non
         want_stopped(container)
     if number == SIGKILL and container.status == "paused":
         container_unpause(roots, container.id)
-    emit(roots, "kill", container, {"signal": str(number)})  # first: its monitor tells of its end at once
-    if not send_signal(container, number):
-        raise Conflict(f"{lead}container {container.id} is not running")
+
+    def send() -> None:
+        emit(roots, "kill", container, {"signal": str(number)})  # first: its monitor tells of its end at once
+        if not send_signal(container, number):
+            raise Conflict(f"{lead}container {container.id} is not running")
+
     if number == SIGKILL:
-        wait_for_end(container, 10.0)
+        end_by(container, send, 10.0)
+    else:
+        send()
 
 
 def container_restart(roots: Roots, reference: str, *, timeout: int | None = None, signal: str = "") -> None:

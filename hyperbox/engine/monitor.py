@@ -14,7 +14,7 @@ import time
 from hyperbox import files, process
 from hyperbox.engine import control, monitor_sleep, restart
 from hyperbox.engine.events import emit, emit_all, of_container
-from hyperbox.engine.life_events import begun, ended
+from hyperbox.engine.life_events import begun
 from hyperbox.engine.log_options import log_options
 from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
@@ -27,7 +27,7 @@ from hyperbox.engine.monitor_setup import (
 )
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, now, update_state
-from hyperbox.errors import HyperBoxError, NotFound
+from hyperbox.errors import HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -395,26 +395,19 @@ class Monitor:
         from hyperbox.engine import removal
 
         container = self._container
-        try:
-            update_state(container, {**changes, "Status": "exited"})
-        except NotFound:  # removed meanwhile, by force
-            pass
+        removed = removal.record_end(container, changes, self._started)
         code = container.state["ExitCode"]
         assert isinstance(code, int)
-        duration = str(int(time.monotonic() - self._started)) if self._started else "0"
-        emit_all(self._roots, ended(container, {"exitCode": str(code), "execDuration": duration}, leaves=True))
-        self._roots.reached("ended")
-        removed = bool(container.host_config.get("AutoRemove")) and removal.set_aside(self._roots, container)
-        self._roots.reached("recorded")
         self._tell(code)
-        self._streams.when_delivered(lambda: self._leave(removed))
+        self._streams.when_delivered(lambda: self.leave(removed=removed))
 
     def _tell(self, code: int) -> None:
         for channel in list(self._controls):
             channel.send({"exit": code})
             self._drop_control(channel)
 
-    def _leave(self, removed: bool) -> None:
+    def leave(self, *, removed: bool = False) -> None:
+        """Give back what the container held, whose end is recorded; `removed`: it goes by itself."""
         from hyperbox.engine import removal
 
         self._loop.unwatch(self._listener.fileno())

@@ -121,6 +121,9 @@ class LogWriter:
 
     def close(self) -> None:
         """The container has ended for good."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _append(self, records: bytes) -> None:
         if not records:

@@ -10,6 +10,8 @@ The shell must not wait(2), or the container's exit code would be lost: it start
 look for children that have ended. What it is to become it looks for first, and waits five seconds where that is not there, as while HyperBox is
 installed anew.
 
+A command that ends the container does what there is to do then in the monitor's place, and the shell only waits for it: see `monitor_end`.
+
 Who is woken soon waits longer before the next sleep, so that what happens every few seconds costs no interpreter each time; one that is to probe
 its container's health sleeps only where that is some time off.
 """
@@ -58,7 +60,9 @@ LEAST = 20
 UNTIL = 1_000_000
 WAIT = (
     "echo hyperbox-monitor >/proc/self/comm; until=$1 gate=$2 never=$3; shift 3; "
-    'while :; do read -r -t "$until" -u "$gate" line; [ -x "$1" ] && exec "$@"; read -r -t 5 -u "$never" line; done'
+    'while :; do read -r -t "$until" -u "$gate" line; turn=0; '
+    'while [ -e ending ] && [ $turn -lt 100 ]; do turn=$((turn+1)); read -r -t 0.1 -u "$never" line; done; '
+    '[ -x "$1" ] && exec "$@"; read -r -t 5 -u "$never" line; done'
 )
 # what can't be read yet, or is not whole, will be: the monitor must not go
 BEGIN = """

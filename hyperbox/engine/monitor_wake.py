@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from hyperbox.engine.monitor_sleep import Left
     from hyperbox.engine.state import Container, Roots
 
+# in a container's runtime folder: held by who does a monitor's work
+LOCK = "ending.lock"
+
 
 def wake(memory: int) -> Callable[[], None]:
     """Return what goes on as the monitor that left its state in the memory file behind the descriptor, to the end of the process.
@@ -34,6 +37,7 @@ def wake(memory: int) -> Callable[[], None]:
     left = read_left(memory)
     data, run, cgroup, test_step = left["Roots"]
     roots = Roots(data, run, cgroup, test_step)
+    let_ender_go(roots.container_run(left["Monitor"]["Container"]))
     try:
         container = read_container(roots, left["Monitor"]["Container"])
     except NotFound:  # removed meanwhile, by force
@@ -42,6 +46,15 @@ def wake(memory: int) -> Callable[[], None]:
     for descriptor in process.open_descriptors():
         os.set_inheritable(descriptor, False)
     return lambda: ahead.be_child(container, lambda: go_on(roots, container, left, patience))
+
+
+def let_ender_go(folder: str) -> None:
+    """Wait until nobody ends the container in our place, see `monitor_end`; nobody begins to once this process is no shell any more."""
+    try:
+        with files.Lock(f"{folder}/{LOCK}"):
+            return
+    except FileNotFoundError:  # the folder has gone
+        return
 
 
 def next_patience(left: Left) -> float:
@@ -61,7 +74,7 @@ def go_on(roots: Roots, container: Container, left: Left, patience: float) -> No
     """Be the monitor, from the moment in which nobody else can be to its end."""
     import _socket
 
-    from hyperbox.engine import monitor, monitor_sleep
+    from hyperbox.engine import monitor, monitor_sleep, removal
 
     kept = left["Monitor"]
     for descriptor in left["Own"]:
@@ -73,6 +86,9 @@ def go_on(roots: Roots, container: Container, left: Left, patience: float) -> No
     roots.reached("awake")
     listener = _socket.socket(fileno=kept["Listener"])
     woken = monitor.Monitor(roots, container, listener, kept["Streams"]["Log"])
+    if not container.running:  # who ended it in our place was killed before all was given back
+        woken.leave(removed=removal.goes_by_itself(container))
+        return
     woken.resume(kept, lost=not is_child(kept["Pid"]))
     woken.serve(patience)
 

@@ -26,6 +26,8 @@ STEP_MODULES = (
     ),
     *("hyperbox.image.store", "hyperbox.runtime.adapters"),
 )
+# and what they do where a monitor sleeps; see `monitor_end`
+END_MODULES = ("monitor_end", "network", "network_setup")
 
 
 class NativeEngine:
@@ -49,8 +51,8 @@ class NativeEngine:
 
         return ImageStore(f"{self.roots.data}/images", self.roots.reached)
 
-    def preload(self) -> None:
-        for name in STEP_MODULES:
+    def preload(self, *, ends: bool = False) -> None:
+        for name in (*STEP_MODULES, *(f"hyperbox.engine.{each}" for each in END_MODULES if ends)):
             __import__(name)
 
     def version(self) -> Json:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 
 from hyperbox import files
 from hyperbox.engine import life_events
-from hyperbox.engine.events import emit
-from hyperbox.engine.state import Container, Roots, find_container, read_container, release_name
+from hyperbox.engine.events import emit, emit_all
+from hyperbox.engine.state import Container, Roots, find_container, read_container, release_name, update_state
 from hyperbox.errors import Conflict, NotFound
 
 TYPE_CHECKING = False
@@ -59,6 +60,30 @@ def container_remove(
             remove_rest(roots, container, volumes=volumes)
     except (FileNotFoundError, NotFound):
         raise Conflict(f"removal of container {container.id} is already in progress") from None
+
+
+def record_end(container: Container, changes: Json, started: float) -> bool:
+    """Record `changes` of the state of a container that has ended for good; returns whether it goes by itself (`--rm`), and is set aside.
+
+    `started` is when its process was started (time.monotonic), 0.0 where it was not.
+    """
+    roots = container.roots
+    try:
+        update_state(container, {**changes, "Status": "exited"})
+    except NotFound:  # removed meanwhile, by force
+        pass
+    code = container.state["ExitCode"]
+    duration = str(int(time.monotonic() - started)) if started else "0"
+    emit_all(roots, life_events.ended(container, {"exitCode": str(code), "execDuration": duration}, leaves=True))
+    roots.reached("ended")
+    removed = goes_by_itself(container)
+    roots.reached("recorded")
+    return removed
+
+
+def goes_by_itself(container: Container) -> bool:
+    """Set a container that has ended for good aside where it is to go then (`--rm`); returns whether this call did it."""
+    return bool(container.host_config.get("AutoRemove")) and set_aside(container.roots, container)
 
 
 def present_folder(roots: Roots, container: Container) -> str:

@@ -39,6 +39,7 @@ PR_SET_CHILD_SUBREAPER = 36
 SYS_OPEN_TREE = 428
 SYS_MOVE_MOUNT = 429
 SYS_OPENAT2 = 437
+SYS_PIDFD_GETFD = 438
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 OPEN_TREE_CLONE = 1
@@ -168,6 +169,11 @@ def openat2(folder: int, path: str, flags: int, resolve: int) -> int:
     """Open `path` below the folder descriptor with `resolve` rules (RESOLVE_IN_ROOT …); returns a descriptor. See openat2(2)."""
     how = b"".join(value.to_bytes(8, "little") for value in (flags | os.O_CLOEXEC, 0, resolve))
     return _libc.call("syscall", SYS_OPENAT2, folder, os.fsencode(path), how, len(how), path=path)
+
+
+def pidfd_getfd(process: int, number: int) -> int:
+    """Return a copy, closed on exec, of the descriptor `number` of the process behind the descriptor `process`; see pidfd_getfd(2)."""
+    return _libc.call("syscall", SYS_PIDFD_GETFD, process, number, 0)
 
 
 def open_tree(path: str, *, recursive: bool = False) -> int:

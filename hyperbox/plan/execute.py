@@ -103,6 +103,9 @@ class Context(NamedTuple):
     provider_down: Callable[[str], object] | None = None
 
 
+ENDING = (op.StopContainer, op.RemoveContainer, op.RestartContainer, op.RecreateContainer)
+
+
 def execute(plan: op.Plan, context: Context) -> None:
     """Carry out a plan. Raises the first failure, after the steps that were under way have ended."""
     pending = {node.number: node for node in plan.nodes}
@@ -110,7 +113,7 @@ def execute(plan: op.Plan, context: Context) -> None:
     running: dict[int, tuple[op.Node, int]] = {}
     failure: HyperBoxError | None = None
     made: dict[tuple[str, int], str] = {}
-    context.engine.preload()
+    context.engine.preload(ends=any(isinstance(node.operation, ENDING) for node in plan.nodes))
     gc.freeze()  # a collection in a step's process would touch, and so copy, every object of this one
     try:
         while pending or running:

@@ -100,6 +100,15 @@ OPERATIONS = {
 }  # fmt: skip
 # not a command: every monitor is killed, and with `ps` the next command finds a container that says it runs and does not
 KILL_MONITORS = ["kill -9 of the monitors"]
+# nor this: until the monitor sleeps, so that the command does its work (engine/monitor_end.py)
+SLEEP_SOON = ["until the monitor sleeps"]
+OPERATIONS |= {
+    "stop asleep": Operation(["stop", "-t", "0", "crash"], (RUN_DETACHED, SLEEP_SOON), (["start", "crash"],), REMOVE),
+    "rm asleep": Operation(["rm", "-f", "-v", "crash"], (RUN_DETACHED, SLEEP_SOON), (RUN_DETACHED,), REMOVE),
+    "rm asleep, which goes by itself": Operation(
+        ["rm", "-f", "crash"], ([*RUN_DETACHED[:2], "--rm", *RUN_DETACHED[2:]], SLEEP_SOON), (RUN_DETACHED,), REMOVE
+    ),
+}
 OPERATIONS["recovery"] = Operation(["ps", "-a"], (RUN_DETACHED, KILL_MONITORS), (["start", "crash"],), REMOVE)
 # the steps of `project rename` and of a monitor's sleep, at which tests/system/test_project_rename.py and test_monitor_sleep.py kill
 TESTED_ELSEWHERE = {"volume-moved", "volume-labelled", "asleep", "awake"}
@@ -168,6 +177,8 @@ def make_ground(hyperbox: Command, operation: Operation) -> None:
     for words in operation.before:
         if words is KILL_MONITORS:
             kill_monitors(Roots.of_environment())
+        elif words is SLEEP_SOON:
+            wait_until(lambda: all(name == "busybox" for name in monitor_programs(Roots.of_environment())))
         else:
             hyperbox(*words, code=None if "rm" in words else 0)
 
@@ -243,6 +254,19 @@ def test_a_kill_at_any_time_leaves_nothing(hyperbox: Command, ground: Path, name
         except AssertionError as error:
             remove_all(hyperbox)
             raise AssertionError(f"{victims} killed after {delay:.3f} s: {error}") from None
+
+
+def monitor_programs(roots: Roots) -> list[str]:
+    """Return the names of the programs that the monitors of these roots are now."""
+    found = []
+    for line in processes(roots):
+        _, pid, name, *_ = line.split()
+        if name.startswith("hyperbox-monito"):
+            try:
+                found.append(os.path.basename(os.readlink(f"/proc/{pid}/exe")))
+            except OSError:
+                continue
+    return found
 
 
 def kill_monitors(roots: Roots) -> None:

@@ -88,6 +88,83 @@ def test_the_end_of_the_container_is_recorded_with_its_code(hyperbox: Command, b
     assert_clean(Roots.of_environment(), before=before)
 
 
+SAYING = "trap 'echo ,ended; echo err >&2; exit 7' TERM; printf begun; while :; do sleep 0.02; done"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("stop",), 7), (("stop", "-t", "0", "-s", "KILL"), 137), (("kill",), 137), (("kill", "-s", "TERM"), 7)],
+)
+@pytest.mark.parametrize(
+    "options", [(), ("-t",), ("--log-opt", "max-size=1k"), ("--restart", "always"), ("--health-cmd", "true")]
+)
+def test_who_ends_a_container_records_the_end_in_place_of_its_sleeping_monitor(
+    hyperbox: Command, busybox: str, before: list[str], words: tuple[str, ...], code: int, options: tuple[str, ...]
+) -> None:
+    name = run(hyperbox, busybox, "sh", "-c", SAYING, options=options)
+    pid = sleeping(hyperbox, name)
+    since = time.time()
+    hyperbox(*words, name)
+    state = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}}"
+    wait_until(lambda: hyperbox("inspect", "-f", state, name).out == f"exited {code} false 0\n")
+    assert (
+        datetime.fromisoformat(hyperbox("inspect", "-f", "{{.State.FinishedAt}}", name).out[:19] + "+00:00").timestamp()
+        >= since - 1
+    )
+    logged = hyperbox("logs", name)
+    said = "begun,ended\n" if code == 7 else "begun"
+    assert logged.out.replace("\r", "") == (said + "err\n" if "-t" in options and code == 7 else said)
+    assert logged.err == ("err\n" if code == 7 and "-t" not in options else "")
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))
+    happened = hyperbox(
+        "events", "--since", str(int(since)), "--until", "0s", "-f", f"container={name}", "--format", "{{.Action}}"
+    ).out.split("\n")
+    assert happened.count("die") == 1
+    assert happened.count("kill") == 1 or "KILL" in words  # which may be sent once more: its time is over at once
+    hyperbox("start", name)
+    hyperbox("rm", "-f", name)
+    assert_clean(Roots.of_environment(), before=before)
+
+
+def test_no_interpreter_is_started_to_end_what_sleeps(hyperbox: Command, busybox: str, tmp_path: Path) -> None:
+    name = hyperbox("run", "-d", busybox, *LONG, env={"HYPERBOX_TEST_KILL_AT": str(tmp_path / "steps")}).out.strip()
+    sleeping(hyperbox, name)
+    hyperbox("rm", "-f", name)
+    time.sleep(0.5)
+    assert "asleep" in (tmp_path / "steps").read_text()
+    assert "awake" not in (tmp_path / "steps").read_text()
+
+
+def test_what_ends_slowly_is_answered_meanwhile(hyperbox: Command, busybox: str) -> None:
+    name = run(
+        hyperbox,
+        busybox,
+        "sh",
+        "-c",
+        "trap 'echo heard; sleep 2; echo done; exit 4' TERM; while :; do sleep 0.02; done",
+    )
+    pid = sleeping(hyperbox, name)
+    stopping = hyperbox.start("stop", name)
+    wait_until(lambda: hyperbox("logs", name).out == "heard\n")
+    assert not is_asleep(pid)
+    assert stopping.communicate(timeout=30)[0] == f"{name}\n".encode()
+    assert hyperbox("logs", name).out == "heard\ndone\n"
+    assert hyperbox("inspect", "-f", "{{.State.ExitCode}}", name).out == "4\n"
+    hyperbox("rm", name)
+
+
+def test_two_that_end_one_container_at_once_both_see_its_end(
+    hyperbox: Command, busybox: str, before: list[str]
+) -> None:
+    name = run(hyperbox, busybox)
+    sleeping(hyperbox, name)
+    both = [hyperbox.start("stop", "-t", "0", name) for _ in range(4)]
+    assert {each.communicate(timeout=30)[0] for each in both} == {f"{name}\n".encode()}
+    assert hyperbox("inspect", "-f", "{{.State.ExitCode}}", name).out == "137\n"
+    hyperbox("rm", name)
+    assert_clean(Roots.of_environment(), before=before)
+
+
 def test_wait_is_told_of_the_end(hyperbox: Command, busybox: str) -> None:
     name = run(hyperbox, busybox)
     sleeping(hyperbox, name)
@@ -205,7 +282,7 @@ def test_a_monitor_killed_on_the_way_into_sleep_or_out_of_it_leaves_nothing(
     name = hyperbox("run", "-d", busybox, *LONG, env=environment).out.strip()
     if step == "awake":
         sleeping(hyperbox, name)
-        hyperbox("stop", "-t", "0", name, code=None)
+        signal_first(hyperbox, name, signal.SIGKILL)
     wait_until(lambda: "Exited (137)" in hyperbox("ps", "-a").out)
     hyperbox("start", name)
     hyperbox("rm", "-f", name)

@@ -98,11 +98,14 @@ def main() -> None:
     """
     gc.set_threshold(20_000, 20, 20)
     begin_early(sys.argv)
-    code = run(sys.argv)
+    try:
+        code = run(sys.argv)
+    except OSError:  # not even the error can be told: the terminal is gone
+        code = 1
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
         pass
     os._exit(code & 0xFF)
 

@@ -77,6 +77,17 @@ def spawn(
     return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
 
 
+def prefer(pid: int) -> None:
+    """Let a process that was just started run before all others whenever it can; what it starts is as usual. No error where that is not allowed.
+
+    See SCHED_FIFO and SCHED_RESET_ON_FORK in sched(7).
+    """
+    try:
+        os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError:
+        return
+
+
 def leave_session(keep: set[int]) -> None:
     """In a forked child: begin a session of its own with no descriptor of the parent's but `keep`, /dev/null for other streams.
 

@@ -10,20 +10,28 @@ import os
 import select
 import sys
 
-from hyperbox.errors import HyperBoxError
+from hyperbox.errors import ExitStatus, HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperbox.engine.attach import StreamAttachment
+    from hyperbox.grammar.parse import Invocation
 
     Proxy = Callable[[str], None]
 
 STDIN_CHUNK = 65536
 # CHLD, PIPE, URG are about this process, WINCH is a resize; KILL and STOP can't be caught, the faults are not to be
 NOT_FORWARDED = frozenset({"CHLD", "PIPE", "URG", "WINCH", "KILL", "STOP", "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS"})
+# what docker's client takes no notice of where it does not forward it
+NOTHING = frozenset({int(_signal.SIGUSR1), int(_signal.SIGUSR2), int(_signal.SIGALRM)})
 FORCED_AFTER = 3
+# what INT and TERM do to this command: nothing; it stays, but has the terminal back; it ends with their code, or with 0; they end it as such
+IGNORES, STAYS, ENDS, ENDS_WELL, DIES = "ignores", "stays", "ends", "ends well", "dies"
+INTERRUPTED = 4  # EINTR
+BACKGROUND_PAUSE = 0.2  # seconds until it is looked again whether this process is in front
+REDRAW_PAUSE = 0.004  # seconds, in which a program may see the first of two new sizes
 
 
 def check_terminal(*, interactive: bool, tty: bool) -> None:
@@ -62,37 +70,66 @@ class Terminal:
             mode[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
             mode[6][termios.VMIN] = 1
             mode[6][termios.VTIME] = 0
-            termios.tcsetattr(0, termios.TCSANOW, mode)
+            self._set(mode)
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        if self._saved is not None:
-            import termios
+    def _set(self, mode: list[object]) -> None:
+        """Set the terminal's mode; in the background, where SIGTTOU is caught, once this process is in front."""
+        import termios
 
-            termios.tcsetattr(0, termios.TCSANOW, self._saved)  # type: ignore[arg-type]
+        while True:
+            try:
+                termios.tcsetattr(0, termios.TCSANOW, mode)  # type: ignore[arg-type]
+            except termios.error as error:
+                if error.args[0] != INTERRUPTED:
+                    return  # hung up
+                select.select((), (), (), BACKGROUND_PAUSE)
+            else:
+                return
+
+    def restore(self) -> None:
+        """Give the terminal its own mode back, for good."""
+        if self._saved is not None:
+            self._set(self._saved)
             self._saved = None
+
+    def __exit__(self, *_error: object) -> None:
+        self.restore()
+
+
+def in_background() -> bool:
+    """Return whether stdin is the terminal of our session and another process group is in front, so that reading would stop us."""
+    try:
+        return os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return False
 
 
 def window_size() -> tuple[int, int] | None:
-    """Return our terminal's rows and columns, or None without a terminal."""
-    for descriptor in (1, 0, 2):
-        try:
-            columns, rows = os.get_terminal_size(descriptor)
-        except OSError:
-            continue
-        if rows and columns:
-            return rows, columns
-    return None
+    """Return the rows and columns of the terminal that is our stdout, or None where it is none, as docker does."""
+    try:
+        columns, rows = os.get_terminal_size(1)
+    except OSError:
+        return None
+    return (rows, columns) if rows and columns else None
 
 
 class Signals:
-    """Signals caught inside `with`, read from a descriptor. `proxy` receives the name of each that is to be forwarded."""
+    """Signals caught inside `with`, read from a descriptor.
 
-    __slots__ = ("_count", "_proxy", "_read", "_resize", "_saved", "_write")
+    `proxy` receives the name of each that is to be forwarded; `interrupted` says what INT and TERM do besides, see `stay_attached`. Where any of them
+    ends this process, `terminal` gets its own mode back before.
+    """
 
-    def __init__(self, proxy: Proxy | None, resize: Callable[[], None] | None) -> None:
+    __slots__ = ("_count", "_interrupted", "_proxy", "_read", "_resize", "_saved", "_terminal", "_write")
+
+    def __init__(
+        self, proxy: Proxy | None, resize: Callable[[], None] | None, terminal: Terminal, interrupted: str
+    ) -> None:
         self._proxy = proxy
         self._resize = resize
+        self._terminal = terminal
+        self._interrupted = interrupted
         self._saved: dict[int, object] = {}
         self._count = 0
         self._read = self._write = -1
@@ -102,10 +139,16 @@ class Signals:
 
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         numbers = (
-            [number for number, name in enumerate(NAMES.split(), 1) if name not in NOT_FORWARDED] if self._proxy else []
+            {number for number, name in enumerate(NAMES.split(), 1) if name not in NOT_FORWARDED}
+            if self._proxy
+            else set[int]()
         )
+        numbers |= {int(_signal.SIGINT), int(_signal.SIGTERM), *NOTHING}
         if self._resize is not None:
-            numbers.append(int(_signal.SIGWINCH))
+            numbers.add(int(_signal.SIGWINCH))
+        if self._terminal.wanted:
+            ends = (int(_signal.SIGHUP), int(_signal.SIGQUIT))
+            numbers |= {number for number in ends if _signal.getsignal(number) != _signal.SIG_IGN}
         for number in numbers:
             self._saved[number] = _signal.signal(number, self._caught)
         _signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
@@ -118,7 +161,7 @@ class Signals:
         return self._read
 
     def handle(self) -> None:
-        """Forward what has come. Raises HyperBoxError after the third INT or TERM, as docker does."""
+        """Do what the signals that have come are for. Raises ExitStatus where this command ends by one, as it does after the third INT or TERM."""
         from hyperbox.engine.signals import NAMES
 
         try:
@@ -130,12 +173,29 @@ class Signals:
                 if self._resize is not None:
                     self._resize()
                 continue
-            if number in (_signal.SIGINT, _signal.SIGTERM):
-                self._count += 1
-                if self._count >= FORCED_AFTER:
-                    raise HyperBoxError("\ngot 3 SIGTERM/SIGINTs, forcefully exiting")
             if self._proxy is not None and number in self._saved:
                 self._proxy(NAMES.split()[number - 1])
+            if number in (_signal.SIGINT, _signal.SIGTERM):
+                self._interrupt(number)
+            elif self._proxy is None and number not in NOTHING:
+                self._end_by(number)
+
+    def _interrupt(self, number: int) -> None:
+        self._count += 1
+        if self._interrupted == DIES:
+            self._end_by(number)
+        if self._interrupted in (ENDS, ENDS_WELL):
+            raise ExitStatus(128 + number if self._interrupted == ENDS else 0)
+        if self._count >= FORCED_AFTER:
+            sys.stderr.write("\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n")
+            raise ExitStatus(1)
+        if self._interrupted == STAYS:
+            self._terminal.restore()
+
+    def _end_by(self, number: int) -> None:
+        self._terminal.restore()
+        _signal.signal(number, _signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def __exit__(self, *_error: object) -> None:
         _signal.set_wakeup_fd(-1)
@@ -148,7 +208,7 @@ class Signals:
 class Carrier:
     """Carries bytes between our streams and an attachment, never blocking on one while the other could move."""
 
-    __slots__ = ("_attachment", "_pending", "_poller", "_stderr", "_stdin", "_stdout")
+    __slots__ = ("_attachment", "_background", "_pending", "_poller", "_stderr", "_stdin", "_stdout")
 
     def __init__(self, attachment: StreamAttachment, *, stdin: bool, stdout: bool, stderr: bool) -> None:
         self._attachment = attachment
@@ -156,6 +216,7 @@ class Carrier:
         self._stdout = stdout
         self._stderr = stderr
         self._pending = b""
+        self._background = False
         self._poller = select.poll()
 
     def carry(self, signals: Signals) -> None:
@@ -165,9 +226,14 @@ class Carrier:
         poller.register(data, select.POLLIN)
         poller.register(signals.fileno(), select.POLLIN)
         if self._stdin:
+            if _signal.getsignal(_signal.SIGTTIN) == _signal.SIG_DFL and in_background():
+                os.killpg(0, _signal.SIGTTIN)  # as reading would at once
             poller.register(0, select.POLLIN)
         while not attachment.detached:
-            for descriptor, events in poller.poll():
+            if self._background and not in_background():
+                self._background = False
+                poller.register(0, 0 if self._pending else select.POLLIN)
+            for descriptor, events in poller.poll(BACKGROUND_PAUSE * 1000 if self._background else None):
                 if descriptor == signals.fileno():
                     signals.handle()
                 elif descriptor == data:
@@ -190,6 +256,10 @@ class Carrier:
         return True
 
     def _read_stdin(self) -> None:
+        if _signal.getsignal(_signal.SIGTTIN) != _signal.SIG_DFL and in_background():
+            self._background = True  # reading would only bring the signal that is to stop us, again and again
+            self._poller.unregister(0)
+            return
         try:
             data = os.read(0, STDIN_CHUNK)
         except BlockingIOError:
@@ -212,12 +282,13 @@ class Carrier:
         data = self._attachment.fileno()
         if self._pending:
             self._poller.register(data, select.POLLIN | select.POLLOUT)
-            if self._stdin:
+            if self._stdin and not self._background:
                 self._poller.register(0, 0)
             return
         self._poller.register(data, select.POLLIN)
         if self._stdin:
-            self._poller.register(0, select.POLLIN)
+            if not self._background:
+                self._poller.register(0, select.POLLIN)
         else:
             self._attachment.close_stdin()
 
@@ -238,12 +309,21 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def stay_attached(
-    attachment: StreamAttachment, *, stdin: bool, stdout: bool = True, stderr: bool = True, proxy: Proxy | None = None
+    attachment: StreamAttachment,
+    *,
+    stdin: bool,
+    stdout: bool = True,
+    stderr: bool = True,
+    proxy: Proxy | None = None,
+    interrupted: str = DIES,
+    redraw: bool = False,
 ) -> int:
     """Be in the foreground until the process ends, and return its exit code; 0 once the user has detached.
 
     `proxy` forwards a signal by its name ("INT"), None where signals are not forwarded. Where they are, docker's client has its own SIGPIPE
-    caught as well: HyperBoxError, and not BrokenPipeError, once nobody reads our stdout any more.
+    caught as well: HyperBoxError, and not BrokenPipeError, once nobody reads our stdout any more. `interrupted` (IGNORES, STAYS, ENDS, ENDS_WELL,
+    DIES) says what INT and TERM do to this command itself; ExitStatus is raised where they end it. `redraw` has a program that is there already
+    show itself again: its terminal gets another size for a moment.
     """
     sys.stdout.flush()
 
@@ -252,8 +332,13 @@ def stay_attached(
         if size is not None:
             attachment.resize(*size)
 
-    with Signals(proxy, resize if attachment.tty else None) as signals, Terminal(wanted=attachment.tty and stdin):
+    terminal = Terminal(wanted=attachment.tty and stdin)
+    with Signals(proxy, resize if attachment.tty else None, terminal, interrupted) as signals, terminal:
         if attachment.tty:
+            size = window_size() if redraw else None
+            if size is not None:
+                attachment.resize(size[0] + 1, size[1] + 1)
+                select.select((), (), (), REDRAW_PAUSE)
             resize()
         carrier = Carrier(attachment, stdin=stdin, stdout=stdout, stderr=stderr)
         try:
@@ -266,3 +351,12 @@ def stay_attached(
         attachment.close()
         return 0
     return attachment.wait()
+
+
+def detach_keys(invocation: Invocation) -> str:
+    """Return the keys that detach: --detach-keys, or config.json's; "" for docker's own."""
+    if given := str(invocation.flags["detach-keys"]):
+        return given
+    from hyperbox.cli.configuration_file import setting
+
+    return setting("detachKeys", invocation)

@@ -90,10 +90,13 @@ def prune(invocation: Invocation) -> int:
 
 
 def confirmed(question: str) -> bool:
-    """Ask on stdin; the end of input means no."""
-    sys.stdout.write(f"{question} [y/N] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    """Ask on stdin; the end of input means no. Raises HyperBoxError where INT or TERM comes instead of an answer."""
+    try:
+        sys.stdout.write(f"{question} [y/N] ")
+        sys.stdout.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        raise HyperBoxError("ERROR: got 1 SIGTERM/SIGINTs, forcing shutdown") from None
 
 
 def since(row: Json) -> str:

@@ -47,6 +47,7 @@ def wants_tty(invocation: Invocation, name: str) -> bool:
 # --- exec and attach ----------------------------------------------------------------------------------------------------------
 def execute(invocation: Invocation) -> int:
     """docker compose exec SERVICE COMMAND…"""
+    from hyperbox.cli.attached import DIES, window_size
     from hyperbox.cli.streams import stay_with_exec
 
     flags = invocation.flags
@@ -71,11 +72,13 @@ def execute(invocation: Invocation) -> int:
         "Env": environment(flags["env"]),
         "WorkingDir": str(flags["workdir"]),
     }
+    if tty:
+        config["ConsoleSize"] = list(window_size() or (0, 0))
     exec_id = found.engine.exec_create(row.container_id, config)
     if detach:
         found.engine.exec_start(exec_id, detach=True)
         return 0
-    return stay_with_exec(found.engine, exec_id, stdin=interactive)
+    return stay_with_exec(found.engine, exec_id, stdin=interactive, tty=tty, interrupted=DIES)
 
 
 def attach(invocation: Invocation) -> int:
@@ -180,7 +183,7 @@ def check_run_flags(invocation: Invocation) -> None:
 
 
 def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
-    from hyperbox.cli.attached import check_terminal, stay_attached
+    from hyperbox.cli.attached import DIES, IGNORES, check_terminal, stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     engine = found.engine
@@ -203,7 +206,8 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
         except EngineError:
             return
 
-    return stay_attached(attachment, stdin=stdin, proxy=None if tty else forward)
+    proxy = None if tty else forward
+    return stay_attached(attachment, stdin=stdin, proxy=proxy, interrupted=IGNORES if proxy else DIES)
 
 
 def prepare(found: Session, service: str) -> dict[str, str]:

@@ -144,13 +144,12 @@ def fail_with(errors: list[EngineError]) -> int:
 # --- prune --------------------------------------------------------------------------------------------------------------------
 def confirmed(warning: str) -> bool:
     """Write a warning and ask; anything but y or Y means no."""
-    sys.stdout.write(f"{warning}\nAre you sure you want to continue? [y/N] ")
-    sys.stdout.flush()
+    from hyperbox.cli.prompt import answer
+
     try:
-        answer = sys.stdin.readline()
+        return answer(f"{warning}\nAre you sure you want to continue? [y/N] ").strip() in ("y", "Y")
     except (OSError, ValueError):
         return False
-    return answer.strip() in ("y", "Y")
 
 
 def ask(invocation: Invocation, warning: str) -> None:

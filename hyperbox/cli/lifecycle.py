@@ -74,7 +74,7 @@ def start(invocation: Invocation) -> int:
 
 def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
     """Attach, start, stay; returns the container's exit code."""
-    from hyperbox.cli.attached import check_terminal, stay_attached
+    from hyperbox.cli.attached import ENDS, detach_keys, stay_attached
 
     flags = invocation.flags
     described = engine.container_inspect(name)
@@ -82,10 +82,9 @@ def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
     assert isinstance(config, dict)
     container_id = str(described["Id"])
     stdin = bool(flags["interactive"]) and bool(config["OpenStdin"])
-    check_terminal(interactive=stdin, tty=bool(config["Tty"]))
     attach = bool(flags["attach"]) or bool(flags["interactive"])
     attachment = engine.container_attach(
-        container_id, stdin=stdin, stdout=attach, stderr=attach, detach_keys=str(flags["detach-keys"])
+        container_id, stdin=stdin, stdout=attach, stderr=attach, detach_keys=detach_keys(invocation)
     )
     try:
         engine.container_start(container_id)
@@ -102,7 +101,7 @@ def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)
-    return stay_attached(attachment, stdin=stdin, proxy=None if config["Tty"] else forward)
+    return stay_attached(attachment, stdin=stdin, proxy=None if config["Tty"] else forward, interrupted=ENDS)
 
 
 def stop(invocation: Invocation) -> int:

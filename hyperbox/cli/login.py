@@ -8,6 +8,7 @@ import sys
 from hyperbox.cli.client_environment import ACCOUNTS, WARNING
 from hyperbox.cli.configuration_file import folder, load
 from hyperbox.cli.image_transfer import known_credentials
+from hyperbox.cli.prompt import answer
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.image.credentials import HUB, credentials, erase_credentials, host_of, server_key, store_credentials
 from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, Unauthorized, check
@@ -41,19 +42,20 @@ def given_account(invocation: Invocation) -> tuple[str, str]:
 
 
 def asked_account(user: str, password: str, known: str) -> tuple[str, str]:
-    """Ask on the terminal for what is missing; `known` is the name that an empty answer means. Raises HyperBoxError without a terminal."""
+    """Ask on the terminal for what is missing; `known` is the name that an empty answer means.
+
+    Raises HyperBoxError without a terminal or answer, Interrupted.
+    """
     if user and password:
         return user, password
     if not sys.stdin.isatty():
         raise HyperBoxError(NO_TERMINAL)
     if not user:
-        user = input(f"Username ({known}): " if known else "Username: ").strip() or known
+        user = answer(f"Username ({known}): " if known else "Username: ").strip() or known
     if not user:
         raise HyperBoxError("Error: Non-null Username Required")
     if not password:
-        import getpass
-
-        password = getpass.getpass("Password: ")
+        password = answer("Password: ", hidden=True).rstrip("\r\n")
     if not password:
         raise HyperBoxError("Error: Password Required")
     return user, password
@@ -99,9 +101,11 @@ def login(invocation: Invocation) -> int:
 
 def _login_again(domain: str, known: Json) -> str | None:
     """Try the credentials that are kept; returns what `prove` does, None where they don't serve any more."""
+    colored = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    text = "To login with a different account, run 'docker logout' followed by 'docker login'"
+    info = f"\x1b[1m\x1b[106m\x1b[30mi\x1b[0m\x1b[0m \x1b[96mInfo → \x1b[0m\x1b[0m\x1b[3m{text}\x1b[0m"
     print(
-        f"Authenticating with existing credentials... [Username: {known['username']}]\n\n"
-        " Info -> To login with a different account, run 'docker logout' followed by 'docker login'\n\n",
+        f"Authenticating with existing credentials... [Username: {known['username']}]\n\n{info if colored else ' Info -> ' + text}\n\n",
         file=sys.stderr,
     )
     try:

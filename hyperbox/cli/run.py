@@ -268,12 +268,14 @@ def run_attached(
     engine: NativeEngine, invocation: Invocation, spec: ContainerSpec, identifier_file: IdentifierFile
 ) -> int:
     """Create, start and stay; returns the container's exit code."""
+    from hyperbox.cli.attached import IGNORES, detach_keys, stay_attached
+
     stdin = bool(spec.config.get("AttachStdin"))
     try:
         container_id, attachment = engine.container_run(
             spec,
             stdin=stdin,
-            detach_keys=str(invocation.flags["detach-keys"]),
+            detach_keys=detach_keys(invocation),
             on_created=lambda made, warnings: note_creation(identifier_file, made, warnings),
         )
     except HyperBoxError as error:
@@ -287,7 +289,6 @@ def run_attached(
         except EngineError:
             return
 
-    from hyperbox.cli.attached import stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)
@@ -297,4 +298,5 @@ def run_attached(
         stdout=bool(spec.config.get("AttachStdout")),
         stderr=bool(spec.config.get("AttachStderr")),
         proxy=forward if invocation.flags["sig-proxy"] else None,
+        interrupted=IGNORES,
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def attach(invocation: Invocation) -> int:
     """`docker attach`: returns the container's exit code, 0 where the user detached."""
-    from hyperbox.cli.attached import check_terminal, stay_attached
+    from hyperbox.cli.attached import STAYS, check_terminal, detach_keys, stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     engine, flags, name = engine_for(invocation), invocation.flags, invocation.arguments[0]
@@ -34,7 +34,7 @@ def attach(invocation: Invocation) -> int:
     check_terminal(interactive=stdin, tty=bool(config["Tty"]))
     container_id = str(described["Id"])
     attachment = engine.container_attach(
-        container_id, stdin=stdin, stdout=True, stderr=True, detach_keys=str(flags["detach-keys"])
+        container_id, stdin=stdin, stdout=True, stderr=True, detach_keys=detach_keys(invocation)
     )
     assert isinstance(attachment, StreamAttachment)
 
@@ -45,11 +45,14 @@ def attach(invocation: Invocation) -> int:
             return
 
     proxy = forward if flags["sig-proxy"] and not config["Tty"] else None
-    return told_of_detaching(stay_attached(attachment, stdin=stdin, proxy=proxy), attachment)
+    code = stay_attached(attachment, stdin=stdin, proxy=proxy, interrupted=STAYS, redraw=bool(config["Tty"]))
+    return told_of_detaching(code, attachment)
 
 
 def execute(invocation: Invocation) -> int:
     """`docker exec`: returns the process's exit code; 126 or 127 where it could not be started."""
+    from hyperbox.cli.attached import ENDS_WELL, check_terminal, detach_keys, window_size
+
     ahead = expect_start("exec")
     flags = invocation.flags
     name, *words = invocation.arguments
@@ -65,15 +68,11 @@ def execute(invocation: Invocation) -> int:
         "AttachStderr": not detach,
         "Env": environment(invocation),
         "WorkingDir": str(flags["workdir"]),
-        "DetachKeys": str(flags["detach-keys"]),
+        "DetachKeys": detach_keys(invocation),
     }
     if tty:
-        from hyperbox.cli.attached import window_size
-
         config["ConsoleSize"] = list(window_size() or (0, 0))
     if interactive and tty and not detach:
-        from hyperbox.cli.attached import check_terminal
-
         engine.container_inspect(name)
         check_terminal(interactive=True, tty=True)
     exec_id = engine.exec_create(name, config)
@@ -83,7 +82,7 @@ def execute(invocation: Invocation) -> int:
         except EngineError as error:
             raise HyperBoxError(error.told) from None
         return 0
-    return stay_with_exec(engine, exec_id, stdin=interactive)
+    return stay_with_exec(engine, exec_id, stdin=interactive, tty=tty, interrupted=ENDS_WELL)
 
 
 def environment(invocation: Invocation) -> list[str]:
@@ -99,20 +98,23 @@ def environment(invocation: Invocation) -> list[str]:
     return environment_list(given, env_files)
 
 
-def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool) -> int:
-    """Start an exec and stay to its end. docker tells of a failed start on stdout, in the process's stead."""
+def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool, tty: bool, interrupted: str) -> int:
+    """Start an exec and stay to its end, see `stay_attached`. docker tells of a failed start on stdout, in the process's stead."""
+    from hyperbox.cli.attached import Terminal, stay_attached
+
     try:
         attachment = engine.exec_start(exec_id)
     except EngineError as error:
         if error.exit_code not in (126, 127, 128):
             raise
-        sys.stdout.write(f"{error.message}\r\n")
+        with Terminal(wanted=tty and stdin):
+            sys.stdout.write(f"{error.message}\r\n")
+            sys.stdout.flush()
         return error.exit_code
-    from hyperbox.cli.attached import stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)
-    return told_of_detaching(stay_attached(attachment, stdin=stdin), attachment)
+    return told_of_detaching(stay_attached(attachment, stdin=stdin, interrupted=interrupted), attachment)
 
 
 def told_of_detaching(code: int, attachment: StreamAttachment) -> int:

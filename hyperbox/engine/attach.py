@@ -154,9 +154,8 @@ class DetachKeys:
                     return bytes(out), True
                 continue
             out += self.wanted[: self._matched]
-            self._matched = 1 if byte == self.wanted[0] else 0
-            if not self._matched:
-                out.append(byte)
+            out.append(byte)  # which does not begin the sequence anew with docker
+            self._matched = 0
         return bytes(out), False
 
 
@@ -171,8 +170,8 @@ def key_bytes(text: str) -> bytes:
             sent.append(ord(key))
             continue
         prefix, _, letter = key.rpartition("-")
-        if prefix == "ctrl" and len(letter) == 1 and letter.isalpha() and letter.isascii():
-            sent.append(ord(letter.lower()) - 96)
+        if prefix == "ctrl" and len(letter) == 1 and "a" <= letter <= "z":
+            sent.append(ord(letter) - 96)
         elif prefix == "ctrl" and letter in CONTROL_KEYS:
             sent.append(CONTROL_KEYS[letter])
         else:

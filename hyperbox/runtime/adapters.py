@@ -174,7 +174,12 @@ class Adapter:
         if console_socket:
             words += ["--console-socket", console_socket]
         _forget(log, pid_file)
-        code = self._spawned([*self.command(log=log), *words, container_id], stdin, stdout, stderr)
+        pid = self._spawn([*self.command(log=log), *words, container_id], (stdin, stdout, stderr))
+        if console_socket:
+            process.prefer(
+                pid
+            )  # crun sets a terminal's size beside the process that it has begun, which would see none
+        code = process.wait(pid)
         text = _read(log)
         _forget(log)
         if code != 0:

@@ -177,11 +177,15 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
 def write_whole(path: str, chunks: Iterable[bytes]) -> None:
-    """Write chunks to a file that takes its name only when it is complete; nothing stays where that fails. Modes are the umask's."""
+    """Write chunks to a file that takes its name only when it is complete; nothing stays where that fails. Its mode is 0600, as docker's."""
     temporary = f"{path}.tmp.{os.getpid()}"
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=_private) as file:
             for chunk in chunks:
                 file.write(chunk)
         os.rename(temporary, path)

@@ -177,7 +177,7 @@ class Exporter:
 
     async def archive(self, output: Output, vertex: str) -> None:
         """Write the image as an archive that `load` and OCI tools read; the store keeps nothing of it that it did not have."""
-        from hyperbox.image.archive import image_save
+        from hyperbox.image.saving import image_save
 
         self.progress.start(vertex, f"exporting to {output.kind} image format")
         known = set(self.store.image_ids())
@@ -218,11 +218,12 @@ def check(output: Output) -> None:
 
 
 class Destination:
-    """`with Destination(build, output):` the descriptor to write an archive to; a file appears when it is complete."""
+    """`with Destination(build, output):` the descriptor to write an archive to; a file appears when it is complete, a device is written to."""
 
     def __init__(self, build: Build, output: Output) -> None:
-        self.path = "" if output.destination == "-" else output.destination
-        self.temporary = f"{self.path}.tmp.{os.getpid()}" if self.path else ""
+        self.path = "" if output.destination == "-" else os.path.realpath(output.destination)
+        is_device = os.path.exists(self.path) and not os.path.isfile(self.path)
+        self.temporary = self.path if is_device else f"{self.path}.tmp.{os.getpid()}"
         self.descriptor = build.request.stdout
 
     def __enter__(self) -> Destination:
@@ -234,6 +235,8 @@ class Destination:
         if not self.path:
             return
         os.close(self.descriptor)
+        if self.temporary == self.path:
+            return
         if error is None:
             os.rename(self.temporary, self.path)
         else:

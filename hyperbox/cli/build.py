@@ -75,6 +75,8 @@ def build(invocation: Invocation) -> int:
             from hyperbox.cli.build_call import call
 
             return call(method, request)
+        if flags["iidfile"]:
+            build_outputs.clear_image_id(str(flags["iidfile"]))
         result = _run_on(invocation, builder, request, shown)
     finally:
         for path in inputs.temporary:
@@ -333,12 +335,12 @@ def closing(error: BuildFailed) -> str:
 def _report(invocation: Invocation, result: BuildResult, builder: Builder, *, quiet: bool) -> None:
     """Write the files and lines that follow a build that worked."""
     flags = invocation.flags
+    if quiet:
+        print(result.image_id, flush=True)
     if flags["iidfile"]:
-        build_outputs.write_file(str(flags["iidfile"]), result.image_id)
+        build_outputs.write_image_id(str(flags["iidfile"]), result.image_id)
     if flags["metadata-file"]:
         from hyperbox.cli.output import indented_json
 
         facts = build_outputs.metadata(result, build_outputs.new_reference(builder))
-        build_outputs.write_file(str(flags["metadata-file"]), indented_json(facts, indent="  ", sort_keys=True))
-    if quiet:
-        print(result.image_id)
+        build_outputs.write_metadata(str(flags["metadata-file"]), indented_json(facts, indent="  ", sort_keys=True))

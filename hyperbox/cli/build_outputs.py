@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from hyperbox import files
 from hyperbox.build.api import Cache, Output
+from hyperbox.cli.output_file import check_target, remove_old
 from hyperbox.errors import HyperBoxError, UnsupportedError
 
 TYPE_CHECKING = False
@@ -37,7 +39,7 @@ def _fields(word: str) -> list[tuple[str, str]]:
 def parse_output(word: str) -> Output:
     """Return one --output. Raises HyperBoxError with buildx's words."""
     if "=" not in word:
-        return Output("tar", "-") if word == "-" else Output("local", os.path.abspath(word))
+        return Output("tar", "-") if word == "-" else Output("local", _folder(word))
     kind = destination = ""
     rest = []
     for name, value in _fields(word):
@@ -63,8 +65,15 @@ def parse_output(word: str) -> Output:
         if not destination:  # type=docker without dest: into the store
             return Output("image", attributes=tuple(rest))
     elif kind == "local":
-        destination = os.path.abspath(destination)
+        destination = _folder(destination)
     return Output(kind, destination, tuple(rest))
+
+
+def _folder(destination: str) -> str:
+    """Return the whole path of a local output's folder. Raises HyperBoxError for what is none."""
+    if os.path.exists(destination) and not os.path.isdir(destination):
+        raise HyperBoxError(f"ERROR: failed to build: destination directory {destination} is a file")
+    return os.path.abspath(destination)
 
 
 def _archive(kind: str, destination: str) -> str:
@@ -77,7 +86,10 @@ def _archive(kind: str, destination: str) -> str:
             )
         return "-"
     if os.path.isdir(destination):
-        raise HyperBoxError(f"ERROR: failed to build: destination file {destination} is a directory".replace("  ", " "))
+        raise HyperBoxError(f"ERROR: failed to build: destination file {destination} is a directory")
+    if not os.path.isdir(os.path.dirname(destination) or "."):
+        reason = "not a directory" if os.path.exists(os.path.dirname(destination)) else "no such file or directory"
+        raise HyperBoxError(f"ERROR: failed to build: failed to open open {destination}: {reason}")
     return os.path.abspath(destination)
 
 
@@ -144,15 +156,34 @@ def parse_cache(word: str, *, export: bool) -> Cache:
     )
 
 
-def write_file(path: str, text: str) -> None:
-    """Write a small file at once. Raises HyperBoxError naming it."""
-    temporary = f"{path}.tmp.{os.getpid()}"
+def clear_image_id(path: str) -> None:
+    """Remove the file that the image's id is to be written to. Raises HyperBoxError with buildx's words."""
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.rename(temporary, path)
+        remove_old(path)
     except OSError as error:
-        raise HyperBoxError(f"ERROR: failed to build: open {path}: {(error.strerror or '').lower()}") from None
+        raise HyperBoxError(f"ERROR: removing image ID file: remove {path}: {_reason(error)}") from None
+
+
+def write_image_id(path: str, image_id: str) -> None:
+    """Write --iidfile. Raises HyperBoxError with buildx's words."""
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(image_id)
+    except OSError as error:
+        raise HyperBoxError(f"ERROR: writing image ID file: open {path}: {_reason(error)}") from None
+
+
+def write_metadata(path: str, text: str) -> None:
+    """Write --metadata-file in one step. Raises HyperBoxError with buildx's words."""
+    check_target(path, "ERROR: ")
+    try:
+        files.write_atomic(path, text, mode=0o644)
+    except OSError as error:
+        raise HyperBoxError(f"ERROR: open {path}: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "").lower()
 
 
 def metadata(result: BuildResult, reference: str) -> Json:

@@ -7,6 +7,7 @@ import sys
 
 from hyperbox import files
 from hyperbox.cli.connect import engine_for
+from hyperbox.cli.output_file import check_target
 from hyperbox.errors import EngineError, HyperBoxError, NotFound
 from hyperbox.grammar.values import words_of
 
@@ -49,11 +50,7 @@ def write_chunks(chunks: Iterator[bytes], target: str, verb: str = "export conta
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return
-    folder = os.path.dirname(target) or "."
-    if not os.path.isdir(folder):
-        raise HyperBoxError(f"failed to {verb}: invalid output path: stat {folder}: no such file or directory")
-    if os.path.isdir(target):
-        raise HyperBoxError(f"failed to {verb}: cannot write to a directory")
+    check_target(target, f"failed to {verb}: ")
     files.write_whole(target, chunks)
 
 

@@ -121,14 +121,10 @@ def image_load(
 
 def image_save(roots: Roots, store: ImageStore, references: Sequence[str], *, platform: str) -> Iterator[bytes]:
     """See `engine.api.Engine.image_save`."""
-    from hyperbox.image import archive
+    from hyperbox.image import saving
 
-    yield from archive.image_save(store, references, platform=platform)
-    for reference in references:
-        try:
-            image_id = store.resolve(reference)
-        except HyperBoxError:  # a repository with all of its tags
-            continue
+    yield from saving.image_save(store, references, platform=platform)
+    for image_id in saving.named_images(store, references):
         _tell(roots, store, "save", image_id)
 
 

@@ -1,4 +1,4 @@
-"""Images as archives: `load`, `save`, `import`. Both docker's layout (manifest.json) and OCI's (index.json) are read and written.
+"""Images of archives: `load`, `import`. Both docker's layout (manifest.json) and OCI's (index.json) are read; `saving` writes them.
 
 An archive is untrusted: its members are copied one by one under names of our own, links in it are only looked up among its own members, sizes and
 counts are bounded, and every digest that it states is checked.
@@ -10,21 +10,22 @@ import hashlib
 import os
 import posixpath
 import queue
-import tarfile
 
 from hyperbox import files
-from hyperbox.errors import EngineError, NotFound
+from hyperbox.errors import EngineError
 from hyperbox.image import ingest
 from hyperbox.image.decompress import Decompressed
 from hyperbox.image.extract import is_hole
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
-from hyperbox.image.platform import checked_platform, is_for
+from hyperbox.image.parents import set_parent
+from hyperbox.image.platform import checked_platform, is_exactly_for
 from hyperbox.image.reference import is_digest, parse_reference
+from hyperbox.image.saving import FULL_NAME, OCI_TITLE
 from hyperbox.image.tar_reader import BadArchive, TarReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from hyperbox.image.store import ImageStore
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 MAXIMUM_MEMBERS = 100_000
 MAXIMUM_JSON = 16 << 20
-OCI_TITLE = "org.opencontainers.image.ref.name"
-FULL_NAME = "io.containerd.image.name"
-OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 class Unpacked:
@@ -220,9 +218,7 @@ def wanted(config_bytes: bytes, platform: str) -> bool:
         config = files.loads(config_bytes.decode())
     except ValueError as error:
         raise EngineError(f"invalid archive: image configuration: {error}") from None
-    return isinstance(config, dict) and is_for(
-        {"Os": config.get("os"), "Architecture": config.get("architecture")}, platform
-    )
+    return isinstance(config, dict) and is_exactly_for(config, platform)
 
 
 def _load_docker(loading: Loading, platform: str) -> list[str]:
@@ -231,6 +227,7 @@ def _load_docker(loading: Loading, platform: str) -> list[str]:
     if not isinstance(manifest, list):
         raise EngineError("invalid archive: manifest.json is not a list")
     lines = []
+    parents: dict[str, object] = {}
     for entry in manifest:
         if (
             not isinstance(entry, dict)
@@ -244,9 +241,26 @@ def _load_docker(loading: Loading, platform: str) -> list[str]:
         if not wanted(config_bytes, platform):
             continue
         image_id = loading.image(config_bytes, layers)
+        parents[image_id] = entry.get("Parent")
         tags = [tag for tag in entry.get("RepoTags") or [] if isinstance(tag, str)]
         lines.extend(_name(loading.store, tags, image_id))
+    for image_id, parent in parents.items():
+        if isinstance(parent, str) and parent != image_id and parent in parents:
+            _set_parent(loading.store, image_id, parent)
     return lines
+
+
+def _set_parent(store: ImageStore, image_id: str, parent: str) -> None:
+    """Make an image of the archive another's child. Raises EngineError where it was not made of it by one step."""
+    own, above = (_history(store.config(each)) for each in (image_id, parent))
+    if (own or above) and own[:-1] != above:
+        raise EngineError(f"image {parent} is not a valid parent for {image_id}")
+    set_parent(store, image_id, parent)
+
+
+def _history(document: Json) -> list[object]:
+    history = document.get("history")
+    return history if isinstance(history, list) else []
 
 
 def _name(store: ImageStore, tags: Sequence[str], image_id: str) -> list[str]:
@@ -304,156 +318,6 @@ def _oci_manifest(unpacked: Unpacked, descriptor: Json, platform: str, depth: in
         if isinstance(offered, dict) and [offered.get("os"), offered.get("architecture")] == wanted[:2]:
             return _oci_manifest(unpacked, choice, platform, depth + 1)
     raise EngineError(f"image does not provide the specified platform ({'/'.join(wanted)})")
-
-
-def resolved(store: ImageStore, text: str) -> str:
-    """Return the id of the image that `text` names. Raises NotFound with the name as it was typed."""
-    try:
-        return store.resolve(text)
-    except NotFound:
-        raise NotFound(f"No such image: {text}") from None
-
-
-def image_save(store: ImageStore, references: Sequence[str], *, platform: str = "") -> Iterator[bytes]:
-    """Yield an archive of the images in docker's layout, which is an OCI layout as well; layers are plain tars."""
-    named: dict[str, list[str]] = {}
-    for text in references:
-        image_id = resolved(store, text)
-        tags = named.setdefault(image_id, [])
-        if not image_id.removeprefix("sha256:").startswith(text.removeprefix("sha256:")):
-            reference = parse_reference(text).with_tag()
-            if reference.tag and str(reference) not in tags:
-                tags.append(str(reference))
-    if platform and not all(is_for(store.record(image_id), platform) for image_id in named):
-        raise EngineError(f"no suitable export target found for platform {platform}")
-    return _save(store, named)
-
-
-def _save(store: ImageStore, named: dict[str, list[str]]) -> Iterator[bytes]:
-    docker: list[Json] = []
-    descriptors: list[Json] = []
-    written: set[str] = set()
-    yield folder_header("blobs") + folder_header("blobs/sha256")
-    for image_id, tags in named.items():
-        record = store.record(image_id)
-        diff_ids = [str(diff_id) for diff_id in record["DiffIds"]]  # type: ignore[attr-defined]
-        blobs = [str(digest) for digest in record["LayerDigests"]]  # type: ignore[attr-defined]
-        sizes = {}
-        for diff_id, blob in zip(diff_ids, blobs, strict=True):
-            sizes[diff_id] = plain_size(store, blob)
-            if diff_id not in written:
-                written.add(diff_id)
-                yield from _member(f"blobs/sha256/{diff_id[7:]}", sizes[diff_id], plain_chunks(store, blob))
-        config = _read(store.blob(image_id))
-        manifest = oci_manifest(image_id, len(config), [(diff_id, sizes[diff_id]) for diff_id in diff_ids])
-        digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-        for name, data in ((image_id, config), (digest, manifest)):
-            if name not in written:
-                written.add(name)
-                yield from _member(f"blobs/sha256/{name[7:]}", len(data), [data])
-        docker.append(_docker_entry(image_id, tags, sizes, diff_ids))
-        descriptors.extend(_descriptors(digest, len(manifest), tags))
-    yield from _documents(docker, descriptors)
-    yield b"\0" * 1024
-
-
-def _docker_entry(image_id: str, tags: list[str], sizes: dict[str, int], diff_ids: list[str]) -> Json:
-    """Return an image's entry in docker's manifest.json."""
-    entry: Json = {
-        "Config": f"blobs/sha256/{image_id[7:]}",
-        "RepoTags": tags or None,
-        "Layers": [f"blobs/sha256/{diff_id[7:]}" for diff_id in diff_ids],
-    }
-    if sizes:
-        entry["LayerSources"] = {
-            diff_id: {"mediaType": OCI_LAYER, "size": sizes[diff_id], "digest": diff_id} for diff_id in sorted(sizes)
-        }
-    return entry
-
-
-def _documents(docker: list[Json], descriptors: list[Json]) -> Iterator[bytes]:
-    """Yield the members that say what the archive holds: OCI's index and docker's two tables."""
-    repositories: dict[str, dict[str, str]] = {}
-    for entry in docker:
-        layers, tags = entry["Layers"], entry["RepoTags"]
-        for tag in tags if layers and isinstance(tags, list) else ():
-            reference = parse_reference(tag)
-            repositories.setdefault(reference.familiar, {})[reference.tag] = str(layers[-1]).rpartition("/")[2]  # type: ignore[index]
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": descriptors}
-    documents = [
-        ("index.json", files.dumps(index)),
-        ("manifest.json", files.dumps(docker)),
-        ("oci-layout", '{"imageLayoutVersion": "1.0.0"}'),  # with docker's space
-    ]
-    if repositories:
-        documents.append(("repositories", files.dumps(repositories, sort_keys=True) + "\n"))
-    for name, text in documents:
-        yield from _member(name, len(text.encode()), [text.encode()])
-
-
-def _descriptors(digest: str, size: int, tags: Sequence[str]) -> list[Json]:
-    plain: Json = {"mediaType": ingest.OCI_MANIFEST, "digest": digest, "size": size}
-    if not tags:
-        return [plain]
-    described = []
-    for tag in tags:
-        reference = parse_reference(tag)
-        described.append({**plain, "annotations": {FULL_NAME: reference.canonical, OCI_TITLE: reference.tag}})
-    return described
-
-
-def oci_manifest(config_digest: str, config_size: int, layers: Sequence[tuple[str, int]]) -> bytes:
-    """Return the OCI manifest of an image whose layers are plain tars named by their diff ids."""
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": ingest.OCI_MANIFEST,
-        "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
-            "digest": config_digest,
-            "size": config_size,
-        },
-        "layers": [{"mediaType": OCI_LAYER, "digest": digest, "size": size} for digest, size in layers],
-    }
-    return files.dumps(manifest).encode()
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def plain_chunks(store: ImageStore, blob: str) -> Iterator[bytes]:
-    """Yield a layer blob as the plain tar that it holds."""
-    if ingest.is_virtual(store, blob):
-        yield from ingest.layer_tar(store, blob)
-        return
-    with open(store.blob(blob), "rb") as file:
-        stream = Decompressed(file, limit=1 << 42)
-        while chunk := stream.read(1 << 20):
-            yield chunk
-
-
-def plain_size(store: ImageStore, blob: str) -> int:
-    """Return how many bytes the plain tar of a layer blob has."""
-    if ingest.is_virtual(store, blob):
-        return ingest.blob_size(store, blob)
-    return sum(len(chunk) for chunk in plain_chunks(store, blob))
-
-
-def folder_header(name: str) -> bytes:
-    """Return the tar header of a folder."""
-    member = tarfile.TarInfo(name + "/")
-    member.type, member.mode = tarfile.DIRTYPE, 0o755
-    return member.tobuf(tarfile.PAX_FORMAT)
-
-
-def _member(name: str, size: int, chunks: Sequence[bytes] | Iterator[bytes]) -> Iterator[bytes]:
-    member = tarfile.TarInfo(name)
-    member.size, member.mode = size, 0o644
-    yield member.tobuf(tarfile.PAX_FORMAT)
-    yield from chunks
-    if size % 512:
-        yield b"\0" * (512 - size % 512)
 
 
 def image_import(

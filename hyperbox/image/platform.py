@@ -29,9 +29,17 @@ SYSTEM_CHARACTERS = CHARACTERS - {"."}
 SYSTEM_PATTERN = r"^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$"
 
 
-def is_for(record: Mapping[str, object], platform: str) -> bool:
-    """Return whether an image, of which `record` has "Os" and "Architecture", is for a platform. Raises ValueError."""
-    return parse_platform(platform)[:2] == (record["Os"], record["Architecture"])
+# variants that every machine of an architecture has, and what an architecture alone means
+BASE_VARIANTS = {("amd64", "v1"): "", ("arm64", "v8"): "", ("arm64", "8"): "", ("arm", ""): "v7"}
+
+
+def is_exactly_for(document: Mapping[str, object], platform: str) -> bool:
+    """Return whether an image, given by its configuration, is for a platform and its variant. Raises ValueError."""
+    system, architecture, variant = parse_platform(platform)
+    own = str(document.get("variant") or "")
+    return (system, architecture) == (document.get("os"), document.get("architecture")) and (
+        BASE_VARIANTS.get((architecture, variant), variant) == BASE_VARIANTS.get((architecture, own), own)
+    )
 
 
 def require(record: Mapping[str, object], reference: str, platform: str) -> None:

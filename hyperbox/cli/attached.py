@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperbox.engine.attach import StreamAttachment
-    from hyperbox.grammar.parse import Invocation
 
     Proxy = Callable[[str], None]
 
@@ -29,6 +28,7 @@ NOTHING = frozenset({int(_signal.SIGUSR1), int(_signal.SIGUSR2), int(_signal.SIG
 FORCED_AFTER = 3
 # what INT and TERM do to this command: nothing; it stays, but has the terminal back; it ends with their code, or with 0; they end it as such
 IGNORES, STAYS, ENDS, ENDS_WELL, DIES = "ignores", "stays", "ends", "ends well", "dies"
+COMPOSE = "compose"  # INT ends the line and the command, TERM is as such
 INTERRUPTED = 4  # EINTR
 BACKGROUND_PAUSE = 0.2  # seconds until it is looked again whether this process is in front
 REDRAW_PAUSE = 0.004  # seconds, in which a program may see the first of two new sizes
@@ -182,7 +182,10 @@ class Signals:
 
     def _interrupt(self, number: int) -> None:
         self._count += 1
-        if self._interrupted == DIES:
+        if self._interrupted == COMPOSE and number == _signal.SIGINT:
+            sys.stderr.write("\n")
+            raise ExitStatus(130)
+        if self._interrupted in (COMPOSE, DIES):
             self._end_by(number)
         if self._interrupted in (ENDS, ENDS_WELL):
             raise ExitStatus(128 + number if self._interrupted == ENDS else 0)
@@ -322,8 +325,8 @@ def stay_attached(
 
     `proxy` forwards a signal by its name ("INT"), None where signals are not forwarded. Where they are, docker's client has its own SIGPIPE
     caught as well: HyperBoxError, and not BrokenPipeError, once nobody reads our stdout any more. `interrupted` (IGNORES, STAYS, ENDS, ENDS_WELL,
-    DIES) says what INT and TERM do to this command itself; ExitStatus is raised where they end it. `redraw` has a program that is there already
-    show itself again: its terminal gets another size for a moment.
+    DIES, COMPOSE) says what INT and TERM do to this command itself; ExitStatus is raised where they end it. `redraw` has a program that is there
+    already show itself again: its terminal gets another size for a moment.
     """
     sys.stdout.flush()
 
@@ -351,12 +354,3 @@ def stay_attached(
         attachment.close()
         return 0
     return attachment.wait()
-
-
-def detach_keys(invocation: Invocation) -> str:
-    """Return the keys that detach: --detach-keys, or config.json's; "" for docker's own."""
-    if given := str(invocation.flags["detach-keys"]):
-        return given
-    from hyperbox.cli.configuration_file import setting
-
-    return setting("detachKeys", invocation)

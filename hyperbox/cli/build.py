@@ -11,8 +11,8 @@ import sys
 from hyperbox.build.api import BuildFailed, BuildRequest, Ulimit
 from hyperbox.build.api import build as run_build
 from hyperbox.cli import build_inputs, build_outputs, builder_store
-from hyperbox.cli.build_progress import printer
-from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, UnsupportedError
+from hyperbox.cli.build_progress import cancel, printer
+from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
 from hyperbox.grammar.values import words_of
 from hyperbox.image.booleans import parse_bool
 
@@ -320,8 +320,9 @@ def run(invocation: Invocation, request: BuildRequest, shown: Printer) -> BuildR
     except EngineError as error:
         raise HyperBoxError(f"ERROR: failed to build: {error.message}", exit_code=error.exit_code) from None
     except KeyboardInterrupt:
-        print("ERROR: failed to build: failed to solve: Canceled: context canceled", file=sys.stderr)
-        raise ExitStatus(130) from None
+        cancel(shown)
+        words = "ERROR: failed to build: failed to solve: Canceled: context canceled"
+        raise HyperBoxError(words, exit_code=130) from None
     finally:
         shown.close()
 

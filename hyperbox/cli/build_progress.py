@@ -206,18 +206,34 @@ class PlainProgress:
 def state_of(step: Step) -> str:
     """Return the word for a step's end."""
     if step.error:
-        return "CANCELED" if step.error.endswith("context canceled") else f"ERROR: {step.error}"
+        return "CANCELED" if canceled(step) else f"ERROR: {step.error}"
     if step.cached:
         return "CACHED"
     seconds = (step.completed or 0.0) - (step.started if step.started is not None else step.completed or 0.0)
     return f"DONE {max(0.0, seconds):.1f}s"
 
 
+def canceled(step: Step) -> bool:
+    """Return whether a step ended because the build was given up."""
+    return step.error.endswith("context canceled")
+
+
+def cancel(shown: Printer) -> None:
+    """Show the steps that were under way as given up."""
+    board = getattr(shown, "board", None)
+    if not isinstance(board, Board):
+        return
+    now = time.time()
+    for step in list(board.steps.values()):
+        if step.started is not None and not step.ended:
+            shown.event(Vertex(step.digest, step.name, started=step.started, completed=now, error="context canceled"))
+
+
 def failures(board: Board) -> str:
     """Return the last lines of each failed step."""
     out = ""
     for step in board.steps.values():
-        if step.error and not step.error.endswith("context canceled"):
+        if step.error and not canceled(step):
             lines = "".join(f"{line}\n" for line in step.last_lines)
             out += f"------\n > {step.name}:\n{lines}------\n"
     return out

@@ -7,7 +7,7 @@ import threading
 import time
 
 from hyperbox.build.api import Log, Status, Vertex
-from hyperbox.cli.build_progress import Board, Step, bytes_text, failures, findings_text
+from hyperbox.cli.build_progress import Board, Step, bytes_text, canceled, failures, findings_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOG_LINES = 6  # of a running step's output
 EVERY = 0.1  # seconds between two drawings
-BLUE, RED, CYAN, RESET = "\x1b[34m", "\x1b[31m", "\x1b[36m", "\x1b[0m"
+BLUE, RED, YELLOW, CYAN, RESET = "\x1b[34m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
 
 
 class TerminalProgress:
@@ -82,10 +82,11 @@ class TerminalProgress:
     def _step_lines(self, step: Step, now: float, columns: int) -> list[str]:
         start = step.started if step.started is not None else now
         seconds = f"{max(0.0, (step.completed or now) - start):.1f}s"
-        mark = "CACHED " if step.cached else "ERROR " if step.error else ""
+        given_up = canceled(step)
+        mark = "CACHED " if step.cached else "CANCELED " if given_up else "ERROR " if step.error else ""
         name = step.name.replace("\n", " ")
         text = fit(f" => {mark}{name}", seconds, columns)
-        color = RED if step.error else BLUE if step.ended else ""
+        color = YELLOW if given_up else RED if step.error else BLUE if step.ended else ""
         lines = [f"{color}{text}{RESET}" if color and self.color else text]
         for identifier, figure in list(self.notes.get(step.digest, {}).items())[-3:]:
             lines.append(fit(f" => => {identifier} {figure}", seconds, columns))

@@ -47,7 +47,7 @@ def wants_tty(invocation: Invocation, name: str) -> bool:
 # --- exec and attach ----------------------------------------------------------------------------------------------------------
 def execute(invocation: Invocation) -> int:
     """docker compose exec SERVICE COMMAND…"""
-    from hyperbox.cli.attached import DIES, window_size
+    from hyperbox.cli.attached import window_size
     from hyperbox.cli.streams import stay_with_exec
 
     flags = invocation.flags
@@ -78,7 +78,7 @@ def execute(invocation: Invocation) -> int:
     if detach:
         found.engine.exec_start(exec_id, detach=True)
         return 0
-    return stay_with_exec(found.engine, exec_id, stdin=interactive, tty=tty, interrupted=DIES)
+    return stay_with_exec(found.engine, exec_id, stdin=interactive, tty=tty, compose=True)
 
 
 def attach(invocation: Invocation) -> int:
@@ -207,7 +207,10 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
             return
 
     proxy = None if tty else forward
-    return stay_attached(attachment, stdin=stdin, proxy=proxy, interrupted=IGNORES if proxy else DIES)
+    code = stay_attached(attachment, stdin=stdin, proxy=proxy, interrupted=IGNORES if proxy else DIES)
+    if code:
+        sys.stderr.write("\n")  # the message of docker compose's error, which has none
+    return code
 
 
 def prepare(found: Session, service: str) -> dict[str, str]:

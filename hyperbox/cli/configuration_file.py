@@ -69,3 +69,8 @@ def setting(key: str, invocation: Invocation | None = None) -> str:
     """Return one text of the configuration, or ""."""
     value = load(invocation).get(key, "")
     return value if isinstance(value, str) else ""
+
+
+def detach_keys(invocation: Invocation) -> str:
+    """Return the keys that detach from a container: --detach-keys, or config.json's; "" for docker's own."""
+    return str(invocation.flags["detach-keys"]) or setting("detachKeys", invocation)

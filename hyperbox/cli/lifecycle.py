@@ -74,7 +74,8 @@ def start(invocation: Invocation) -> int:
 
 def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
     """Attach, start, stay; returns the container's exit code."""
-    from hyperbox.cli.attached import ENDS, detach_keys, stay_attached
+    from hyperbox.cli.attached import ENDS, stay_attached
+    from hyperbox.cli.configuration_file import detach_keys
 
     flags = invocation.flags
     described = engine.container_inspect(name)

@@ -268,7 +268,7 @@ def run_attached(
     engine: NativeEngine, invocation: Invocation, spec: ContainerSpec, identifier_file: IdentifierFile
 ) -> int:
     """Create, start and stay; returns the container's exit code."""
-    from hyperbox.cli.attached import IGNORES, detach_keys, stay_attached
+    from hyperbox.cli.configuration_file import detach_keys
 
     stdin = bool(spec.config.get("AttachStdin"))
     try:
@@ -289,6 +289,7 @@ def run_attached(
         except EngineError:
             return
 
+    from hyperbox.cli.attached import IGNORES, stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)

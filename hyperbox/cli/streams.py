@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def attach(invocation: Invocation) -> int:
     """`docker attach`: returns the container's exit code, 0 where the user detached."""
-    from hyperbox.cli.attached import STAYS, check_terminal, detach_keys, stay_attached
+    from hyperbox.cli.attached import STAYS, check_terminal, stay_attached
+    from hyperbox.cli.configuration_file import detach_keys
     from hyperbox.engine.attach import StreamAttachment
 
     engine, flags, name = engine_for(invocation), invocation.flags, invocation.arguments[0]
@@ -51,9 +52,9 @@ def attach(invocation: Invocation) -> int:
 
 def execute(invocation: Invocation) -> int:
     """`docker exec`: returns the process's exit code; 126 or 127 where it could not be started."""
-    from hyperbox.cli.attached import ENDS_WELL, check_terminal, detach_keys, window_size
-
     ahead = expect_start("exec")
+    from hyperbox.cli.configuration_file import detach_keys
+
     flags = invocation.flags
     name, *words = invocation.arguments
     engine = engine_for(invocation, ahead)
@@ -71,8 +72,12 @@ def execute(invocation: Invocation) -> int:
         "DetachKeys": detach_keys(invocation),
     }
     if tty:
+        from hyperbox.cli.attached import window_size
+
         config["ConsoleSize"] = list(window_size() or (0, 0))
     if interactive and tty and not detach:
+        from hyperbox.cli.attached import check_terminal
+
         engine.container_inspect(name)
         check_terminal(interactive=True, tty=True)
     exec_id = engine.exec_create(name, config)
@@ -82,7 +87,7 @@ def execute(invocation: Invocation) -> int:
         except EngineError as error:
             raise HyperBoxError(error.told) from None
         return 0
-    return stay_with_exec(engine, exec_id, stdin=interactive, tty=tty, interrupted=ENDS_WELL)
+    return stay_with_exec(engine, exec_id, stdin=interactive, tty=tty)
 
 
 def environment(invocation: Invocation) -> list[str]:
@@ -98,23 +103,25 @@ def environment(invocation: Invocation) -> list[str]:
     return environment_list(given, env_files)
 
 
-def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool, tty: bool, interrupted: str) -> int:
-    """Start an exec and stay to its end, see `stay_attached`. docker tells of a failed start on stdout, in the process's stead."""
-    from hyperbox.cli.attached import Terminal, stay_attached
-
+def stay_with_exec(engine: Engine, exec_id: str, *, stdin: bool, tty: bool, compose: bool = False) -> int:
+    """Start an exec and stay to its end. docker tells of a failed start on stdout, in the process's stead."""
     try:
         attachment = engine.exec_start(exec_id)
     except EngineError as error:
         if error.exit_code not in (126, 127, 128):
             raise
+        from hyperbox.cli.attached import Terminal
+
         with Terminal(wanted=tty and stdin):
             sys.stdout.write(f"{error.message}\r\n")
             sys.stdout.flush()
         return error.exit_code
+    from hyperbox.cli.attached import COMPOSE, ENDS_WELL, stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)
-    return told_of_detaching(stay_attached(attachment, stdin=stdin, interrupted=interrupted), attachment)
+    code = stay_attached(attachment, stdin=stdin, interrupted=COMPOSE if compose else ENDS_WELL)
+    return told_of_detaching(code, attachment)
 
 
 def told_of_detaching(code: int, attachment: StreamAttachment) -> int:

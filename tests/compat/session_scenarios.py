@@ -3,6 +3,7 @@
 A file in sessions/ has several. Each begins with `== NAME`; the other lines have a sign and a blank:
 
     ! WORDS        a docker command that prepares something; nothing of it is compared
+    + NAME TEXT    a file of that name in {DIR}
     $ WORDS        a docker command on the terminal, as a session's leader would start it in front
     > TEXT         wait until this is in what was shown since the last such line
     < TEXT         type this: ^C is Ctrl-C, ^\\\\ Ctrl-\\\\, ^^ a circumflex
@@ -64,6 +65,8 @@ PATIENCE = 10.0  # seconds that a wait may take
 NUMBERS = (
     (re.compile(r"\d+(\.\d+)?(?=[kKMGT]?i?B\b|%)"), "0"),
     (re.compile(r"(?<=0)[kKMGT]i?B\b"), "B"),
+    (re.compile(r"\d+\.\ds\b"), "0s"),
+    (re.compile(r" CACHED(?= \[\d+/\d+\] FROM)"), ""),  # whether it is depends on earlier builds
     (re.compile(r" {2,}"), "  "),
 )
 FLAGS = (
@@ -358,6 +361,9 @@ class Player:
             text = raw.replace("{C}", session.container).replace("{DIR}", str(folder))
             if sign == "!":
                 self.docker(text, folder)
+            elif sign == "+":
+                name, _, content = text.partition(" ")
+                (folder / name).write_bytes(typed(content) + b"\n")
             elif sign == "?":
                 done = self.docker(text, folder)
                 told.append(
@@ -429,13 +435,17 @@ def drawn(data: bytes, size: tuple[int, int]) -> list[str]:
     import pyte
 
     screen = pyte.Screen(size[1], size[0])
-    pyte.ByteStream(screen).feed(data)
+    pyte.ByteStream(screen).feed(
+        b"$ \r\n" + data
+    )  # a prompt: docker's display of a build begins a line lower at the very top
     lines = [line.rstrip() for line in screen.display]
+    if lines[0] == "$":
+        del lines[0]
     while lines and not lines[-1]:
         lines.pop()
     for pattern, replacement in NUMBERS:
         lines = [pattern.sub(replacement, line) for line in lines]
-    return [normal(line) for line in lines]
+    return [normal(line) for line in lines if line != "^C"]  # which the terminal itself shows where the cursor is
 
 
 def recorded(file: str) -> dict[str, list[Json]]:

@@ -37,7 +37,7 @@ class Ground:
     cgroup hierarchies as runtimes want them, and a network namespace. All of it dies with the process.
     """
 
-    __slots__ = ("_host", "netns", "shielded")
+    __slots__ = ("_host", "_root", "netns", "shielded")
 
     def __init__(self, roots: Roots) -> None:
         from hyperbox.engine.monitor_process import runtime_folder
@@ -45,6 +45,7 @@ class Ground:
         from hyperbox.runtime.adapters import adapter
 
         self._host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self._root = os.open("/", os.O_PATH | os.O_CLOEXEC)
         syscalls.private_mounts()
         cgroups.mend_hierarchies()
         self.shielded = ""
@@ -58,8 +59,10 @@ class Ground:
         """Go back to the host's mounts, and give up the network namespace."""
         folder = os.getcwd()
         syscalls.setns(self._host, syscalls.CLONE_NEWNS)
+        syscalls.change_root(self._root)
         os.chdir(folder)
         os.close(self._host)
+        os.close(self._root)
         os.close(self.netns)
 
     def shield(self, runtime: Adapter) -> None:

@@ -42,6 +42,7 @@ SYS_OPENAT2 = 437
 SYS_PIDFD_GETFD = 438
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
+AT_EMPTY_PATH = 0x1000
 OPEN_TREE_CLONE = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -144,15 +145,39 @@ def set_process_name(name: str) -> None:
     prctl(PR_SET_NAME, name.encode()[:15])
 
 
+def change_root(descriptor: int) -> None:
+    """Take the folder behind a descriptor as root and as working directory; see chroot(2)."""
+    os.fchdir(descriptor)
+    os.chroot(".")
+
+
 def pivot_root(new_root: str, put_old: str) -> None:
     """See pivot_root(2)."""
     _libc.call("pivot_root", os.fsencode(new_root), os.fsencode(put_old), path=new_root)
 
 
 def private_mounts() -> None:
-    """Give this process a mount namespace of its own from which nothing propagates back."""
+    """Give this process a mount namespace of its own from which nothing propagates back, whose root is the one that the process has.
+
+    The root can be a folder somewhere in the namespace, by chroot(2): an OCI runtime can't pivot away from such a root, and setns(2) would
+    leave it. It becomes the namespace's root then, and what lies outside of it is not there.
+    """
+    folder = os.getcwd()
     unshare(CLONE_NEWNS)
+    root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    namespace = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    setns(namespace, CLONE_NEWNS)
+    os.close(namespace)
     mount("", "/", "", MS_REC | MS_SLAVE)
+    if not os.path.samestat(os.fstat(root), os.stat("/")):
+        tree = open_tree("", recursive=True, folder=root)
+        move_mount(tree, "/")
+        os.fchdir(tree)
+        os.close(tree)
+        pivot_root(".", ".")
+        umount(".")
+    os.close(root)
+    os.chdir(folder)
 
 
 def inotify_init() -> int:
@@ -176,10 +201,13 @@ def pidfd_getfd(process: int, number: int) -> int:
     return _libc.call("syscall", SYS_PIDFD_GETFD, process, number, 0)
 
 
-def open_tree(path: str, *, recursive: bool = False) -> int:
-    """Return a descriptor of a copy of the mount at `path` (`recursive`: with those below), attached nowhere; see open_tree(2)."""
-    flags = OPEN_TREE_CLONE | os.O_CLOEXEC | (AT_RECURSIVE if recursive else 0)
-    return _libc.call("syscall", SYS_OPEN_TREE, AT_FDCWD, os.fsencode(path), flags, path=path)
+def open_tree(path: str, *, recursive: bool = False, folder: int = AT_FDCWD) -> int:
+    """Return a descriptor of a copy of the mount at `path`, from the folder descriptor on (`recursive`: with those below), attached nowhere.
+
+    An empty path means the folder itself. See open_tree(2).
+    """
+    flags = OPEN_TREE_CLONE | os.O_CLOEXEC | (AT_RECURSIVE if recursive else 0) | (0 if path else AT_EMPTY_PATH)
+    return _libc.call("syscall", SYS_OPEN_TREE, folder, os.fsencode(path), flags, path=path)
 
 
 def move_mount(descriptor: int, target: str) -> None:

@@ -241,17 +241,21 @@ def _make_surroundings(
     found: Session, service: str, names: list[str], image_ids: dict[str, str], progress: StepProgress
 ) -> Session:
     """Make networks, volumes and the dependencies' containers; returns the session in which the service has its providers' variables."""
-    from hyperbox.cli.compose_up import carry_out, with_providers
+    from hyperbox.cli.compose_up import carry_out, tell_orphans, with_providers
     from hyperbox.plan.ownership import tell_foreign
     from hyperbox.plan.reconcile import Up, UpOptions, reconcile_up
+    from hyperbox.plan.removal import orphans_removal
 
     flags, show = found.invocation.flags, not found.invocation.flags["quiet"]
     dependencies = tuple(name for name in names if name != service)
+    observed = found.observe()
+    tell_orphans(found, observed)
+    if flags["remove-orphans"]:
+        carry_out(found, orphans_removal(found.desired, observed), progress=progress, show=show)
     if dependencies:
         options = UpOptions(
             services=dependencies,
             image_ids=image_ids,
-            remove_orphans=bool(flags["remove-orphans"]),
             start=progress.dry_run,  # what is only pretended can't be started later
         )
         found = with_providers(found, list(dependencies), progress if show else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from hyperbox.cli.compose_progress import is_true, step_progress
-from hyperbox.cli.compose_project import Session, session_by_name, timeout_of, warner
+from hyperbox.cli.compose_project import Session, session_by_name, teller, timeout_of, warner
 from hyperbox.cli.compose_up import carry_out, confirm, warn_of_orphans
 from hyperbox.errors import ComposeError, EngineError
 from hyperbox.plan.execute import StepEvent
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hyperbox.cli.compose_progress import StepProgress
     from hyperbox.grammar.parse import Invocation
-    from hyperbox.plan.observe import ObservedContainer
+    from hyperbox.plan.observe import Observed, ObservedContainer
 
 
 def down(invocation: Invocation) -> int:
@@ -29,9 +29,13 @@ def down(invocation: Invocation) -> int:
     if images not in ("", "all", "local"):
         raise ComposeError(f'invalid value for --rmi: "{images}"')
     found = session_by_name(invocation)
-    for name in invocation.arguments:
-        if found.desired.known_services and name not in found.desired.known_services:
-            raise ComposeError(f"no such service: {name}")
+    found.check_known(invocation.arguments)
+    services = [name for name in invocation.arguments if name in found.desired.known_services]
+    if invocation.arguments and not services:
+        names = " ".join(invocation.arguments)
+        teller(invocation, "info")(f'Any of the services [{names}] not running in project "{found.desired.name}"')
+        return 0
+    invocation.arguments[:] = services
     bring_down(found, invocation)
     return 0
 
@@ -65,10 +69,10 @@ def bring_down(found: Session, invocation: Invocation) -> None:
     options = DownOptions(
         tuple(invocation.arguments), bool(flags.get("volumes")), remove_orphans, timeout_of(invocation), images
     )
-    extra = orphans(found.desired, observed) if found.desired.known_services else []
+    extra = [row for row in orphans(found.desired, observed) if not row.one_off] if found.desired.known_services else []
     ignored = is_true("COMPOSE_IGNORE_ORPHANS")
     if extra and not remove_orphans and not ignored and not invocation.arguments:
-        warn_of_orphans(invocation, extra)
+        warn_of_orphans(found, extra)
     plan = reconcile_down(found.desired, observed, options)
     carry_out(found, plan)
     if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes):
@@ -84,10 +88,10 @@ def bring_down(found: Session, invocation: Invocation) -> None:
 def _states(invocation: Invocation, verb: str) -> int:
     services = tuple(invocation.arguments)
     found = session_by_name(invocation, services)
-    for name in services:
-        if found.desired.known_services and name not in found.desired.known_services:
-            raise ComposeError(f"no such service: {name}")
     observed = found.observe()
+    services = _there(found, observed, services, verb)
+    if invocation.arguments and not services:
+        return 0
     if verb == "start" and all(row.one_off for row in observed.containers):
         for name in selected(found.desired, services):
             if found.desired.services[name].scale:
@@ -95,6 +99,23 @@ def _states(invocation: Invocation, verb: str) -> int:
     no_deps = bool(invocation.flags.get("no-deps"))
     carry_out(found, reconcile_states(found.desired, observed, services, verb, timeout_of(invocation), no_deps=no_deps))
     return 0
+
+
+def _there(found: Session, observed: Observed, names: tuple[str, ...], verb: str) -> tuple[str, ...]:
+    """Return which of the services named are there. Raises ComposeError for the others: those that the files don't have, and
+    without files, where `stop` takes any name, in the words of the verb.
+    """
+    found.check_known(names)
+    if found.desired.project is not None:
+        return names
+    if verb == "start" and all(row.one_off for row in observed.containers):
+        raise ComposeError(f'no container found for project "{found.desired.name}": not found')
+    unknown = [name for name in names if name not in found.desired.known_services]
+    if unknown and verb == "start":
+        raise ComposeError(f'no such service: "{unknown[0]}": not found')
+    if unknown and verb == "restart":
+        raise ComposeError(f"no such service: {unknown[0]}")
+    return tuple(name for name in names if name not in unknown)
 
 
 def stop(invocation: Invocation) -> int:
@@ -182,30 +203,21 @@ def _enabled(found: Session, rows: list[ObservedContainer]) -> list[ObservedCont
     return rows if found.desired.project is None else [row for row in rows if row.service in found.desired.services]
 
 
-def _newest_first(found: Session, rows: list[ObservedContainer]) -> list[ObservedContainer]:
-    """Return containers in the order in which the engine lists them."""
-    listed = found.engine.container_list(
-        all=True, filters={"label": [f"com.docker.compose.project={found.desired.name}"]}
-    )
-    order = {str(summary["Id"]): number for number, summary in enumerate(listed)}
-    return sorted(rows, key=lambda row: order.get(row.container_id, 0))
-
-
 def remove_stopped(invocation: Invocation) -> int:
     """`docker compose rm`: stopped containers; with --stop those that run too, once they are stopped."""
     found = session_by_name(invocation)
     flags = invocation.flags
-    rows = _enabled(found, found.containers(invocation.arguments, one_off=True))
+    rows = _enabled(found, found.containers(invocation.arguments))
     if flags.get("stop"):
         services = tuple(name for name in {row.service for row in rows} if name in found.desired.services)
         if services:
             plan = reconcile_states(found.desired, found.observe(), services, "stop", None)
             with step_progress(invocation, "Stopping") as progress:
                 carry_out(found, plan, progress=progress)
-            rows = _enabled(found, found.containers(invocation.arguments, one_off=True))
+            rows = _enabled(found, found.containers(invocation.arguments))
     if not (flags.get("stop") and invocation.globals.get("dry-run")):
         rows = [row for row in rows if not row.running]
-    rows = _newest_first(found, rows)
+    rows = found.newest_first(rows)
     if not rows:
         print("No stopped containers", file=sys.stderr)
         return 0

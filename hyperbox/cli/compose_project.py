@@ -38,14 +38,26 @@ class Session(NamedTuple):
         """Return what is there now."""
         return observe(self.engine, self.desired)
 
+    def check_known(self, services: Sequence[str]) -> None:
+        """Raise ComposeError "no such service: x" for names that the files don't have; without files no name is wrong."""
+        if self.desired.project is None:
+            return
+        for name in services:
+            if name not in self.desired.known_services:
+                raise ComposeError(f"no such service: {name}")
+
+    def newest_first(self, rows: Sequence[ObservedContainer]) -> list[ObservedContainer]:
+        """Return containers in the order in which the engine lists them."""
+        label = f"com.docker.compose.project={self.desired.name}"
+        listed = self.engine.container_list(all=True, filters={"label": [label]})
+        order = {str(summary["Id"]): number for number, summary in enumerate(listed)}
+        return sorted(rows, key=lambda row: order.get(row.container_id, 0))
+
     def containers(
         self, services: Sequence[str] = (), *, all: bool = True, one_off: bool = False
     ) -> list[ObservedContainer]:
         """Return the project's containers of some services (none: all), by name. Raises ComposeError "no such service: x"."""
-        known = self.desired.known_services
-        for name in services:
-            if known and name not in known:
-                raise ComposeError(f"no such service: {name}")
+        self.check_known(services)
         rows = project_containers(self.engine, self.desired.name, all=all)
         wanted = set(services)
         return [row for row in rows if (one_off or not row.one_off) and (not wanted or row.service in wanted)]
@@ -72,21 +84,28 @@ def default_platform(found: Session) -> str:
 
 def warner(invocation: Invocation) -> Callable[[str], None]:
     """Return what prints a verb's warnings: lines of JSON with `--progress json`."""
-    return warn_in_json if invocation.globals.get("progress") == "json" else warn
+    return teller(invocation, "warning")
 
 
-def warn_in_json(text: str) -> None:
-    """Print a warning as a line of JSON."""
-    print(dumps({"level": "warning", "msg": text, "time": _stamp()}), file=sys.stderr)
+def teller(invocation: Invocation, level: str) -> Callable[[str], None]:
+    """Return what prints a verb's messages of a level: lines of JSON with `--progress json`."""
+    tell = warn_in_json if invocation.globals.get("progress") == "json" else warn
+    return lambda text: tell(text, level)
 
 
-def warn(text: str) -> None:
-    """Print a warning as docker compose does, on a terminal with the seconds since the command began."""
+def warn_in_json(text: str, level: str = "warning") -> None:
+    """Print a warning, or a message of another level, as a line of JSON."""
+    print(dumps({"level": level, "msg": text, "time": _stamp()}), file=sys.stderr)
+
+
+def warn(text: str, level: str = "warning") -> None:
+    """Print a warning, or an "info", as docker compose does, on a terminal with the seconds since the command began."""
     if sys.stderr.isatty():
-        print(f"\x1b[33mWARN\x1b[0m[{_running():04d}] {text:<44} ", file=sys.stderr)
+        title = "\x1b[36mINFO" if level == "info" else "\x1b[33mWARN"
+        print(f"{title}\x1b[0m[{_running():04d}] {text:<44} ", file=sys.stderr)
         return
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    print(f'time="{_stamp()}" level=warning msg="{escaped}"', file=sys.stderr)
+    print(f'time="{_stamp()}" level={level} msg="{escaped}"', file=sys.stderr)
 
 
 def _running() -> int:

@@ -185,7 +185,7 @@ def images(invocation: Invocation) -> int:
     """docker compose images [SERVICE…]"""
     flags = invocation.flags
     found = session_by_name(invocation)
-    rows = [row for row in containers_named(found, invocation.arguments) if not row.one_off]
+    rows = containers_named(found, invocation.arguments)
     if flags["quiet"]:
         ids = dict.fromkeys(row.image_id.removeprefix("sha256:") for row in rows)
         sys.stdout.write("".join(f"{image_id}\n" for image_id in ids))

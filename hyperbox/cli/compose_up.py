@@ -262,15 +262,15 @@ def tell_orphans(found: Session, observed: Observed) -> None:
     """Warn of containers that no service of the files has, where they are not to be removed."""
     if removes_orphans(found.invocation) or is_true("COMPOSE_IGNORE_ORPHANS"):
         return
-    extra = sorted(orphans(found.desired, observed), key=lambda row: row.name)
+    extra = orphans(found.desired, observed)
     if extra:
-        warn_of_orphans(found.invocation, extra)
+        warn_of_orphans(found, extra)
 
 
-def warn_of_orphans(invocation: Invocation, extra: Sequence[ObservedContainer]) -> None:
+def warn_of_orphans(found: Session, extra: Sequence[ObservedContainer]) -> None:
     """Warn of these containers, which no service of the files has."""
-    names = " ".join(row.name for row in extra)
-    warner(invocation)(
+    names = " ".join(row.name for row in found.newest_first(extra))
+    warner(found.invocation)(
         f"Found orphan containers ([{names}]) for this project. If you removed or renamed this service in your compose file, "
         "you can run this command with the --remove-orphans flag to clean it up."
     )

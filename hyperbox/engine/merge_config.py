@@ -47,8 +47,6 @@ def merged_config(user: Json, image: Json, container_id: str) -> Json:
     for key in ("ExposedPorts", "Volumes", "Labels"):
         if image.get(key):
             config[key] = {**object_at(image, key), **object_at(config, key)}
-    if not config.get("Shell") and image.get("Shell"):
-        config["Shell"] = image["Shell"]
     environment = merged_environment(list_at(config, "Env"), list_at(image, "Env"))
     config["Env"] = environment or config.get("Env", [])
     merge_command(config, image)

@@ -58,8 +58,12 @@ class Observed(NamedTuple):
 
 
 def project_containers(engine: Engine, project: str, *, all: bool = True) -> list[ObservedContainer]:
-    """Return the containers that carry a project's label, one-off ones included, by name."""
-    rows = engine.container_list(all=all, filters={"label": [f"{PREFIX}project={project}"]})
+    """Return the containers that compose made for a project, one-off ones included, by name.
+
+    What has a project's label but no hash of a service is somebody's own, who labelled it by hand.
+    """
+    labels = [f"{PREFIX}project={project}", f"{PREFIX}config-hash"]
+    rows = engine.container_list(all=all, filters={"label": labels})
     return sorted((observed(row) for row in rows), key=lambda row: row.name)
 
 

@@ -48,8 +48,20 @@ def remove(
 
 
 def orphans(desired: Desired, observed: Observed) -> list[ObservedContainer]:
-    """Return the containers of services that the files don't know."""
-    return [row for row in observed.containers if row.service not in desired.known_services and not row.one_off]
+    """Return the containers of services that the files don't know, and those of `run` that have ended, whatever their service."""
+    return [
+        row
+        for row in observed.containers
+        if (row.state in ("exited", "dead") if row.one_off else row.service not in desired.known_services)
+    ]
+
+
+def orphans_removal(desired: Desired, observed: Observed) -> Plan:
+    """Return the plan that takes the orphans away."""
+    builder = Builder()
+    for row in orphans(desired, observed):
+        remove(builder, row, "orphan", None)
+    return builder.plan()
 
 
 class DownOptions(NamedTuple):

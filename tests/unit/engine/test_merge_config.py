@@ -30,6 +30,10 @@ def test_the_users_environment_comes_first_and_the_images_own_follows() -> None:
     assert config["Env"] == ["B=2", "A=1", "GONE", "PATH=/p"]
 
 
+def test_the_shell_of_an_image_is_for_its_build_and_no_part_of_a_containers_configuration() -> None:
+    assert "Shell" not in merged_config({"Cmd": ["x"]}, {"Shell": ["/bin/bash", "-c"]}, ID)
+
+
 def test_labels_ports_and_volumes_are_joined_and_the_rest_replaced() -> None:
     image = {"Labels": {"a": "1", "b": "1"}, "ExposedPorts": {"80/tcp": {}}, "User": "u", "WorkingDir": "/w"}
     config = merged_config({"Cmd": ["x"], "Labels": {"b": "2"}, "ExposedPorts": {"81/tcp": {}}, "User": "v"}, image, ID)

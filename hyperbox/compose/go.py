@@ -14,6 +14,12 @@ INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
 
 
+class Nil(list[object]):
+    """A slice that was never made: an empty list that JSON shows as null."""
+
+    __slots__ = ()
+
+
 class Timestamp:
     """A YAML timestamp: time.Time in Go. `text` is RFC 3339 with nanoseconds as needed; `plain` is how fmt prints it."""
 

@@ -103,7 +103,7 @@ def inherit_values(value: object, environment: Mapping[str, str], *, keep: bool)
                 entries.append(f"{entry}={environment[entry]}")
             elif keep:
                 entries.append(entry)
-        return entries
+        return entries or go.Nil()
     return value
 
 

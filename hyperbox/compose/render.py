@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from hyperbox.compose import kinds
+from hyperbox.compose import go, kinds
 from hyperbox.compose.fields import PROJECT, SERVICE, Field, Struct
 from hyperbox.compose.json_text import to_json
 from hyperbox.compose.model import EXTENSIONS, Json, Project
@@ -175,7 +175,7 @@ def _without_empty_lists(value: object, unique: Rules[KeyOf] | None = None) -> o
     if isinstance(value, dict):
         return {key: _without_empty_lists(item, unique.below(key) if unique else None) for key, item in value.items()}
     if isinstance(value, list):
-        if not value and (unique is None or unique.rule is None):
+        if not value and (unique is None or unique.rule is None or isinstance(value, go.Nil)):
             return None
         return [_without_empty_lists(item, unique.below("[]") if unique else None) for item in value]
     return value

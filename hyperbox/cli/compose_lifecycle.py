@@ -75,14 +75,12 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         warn_of_orphans(found, extra)
     plan = reconcile_down(found.desired, observed, options)
     carry_out(found, plan)
-    if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes):
-        if not found.desired.networks:
-            warner(found.invocation)(f'Warning: No resource found to remove for project "{found.desired.name}".')
-        return
     if not invocation.arguments and not invocation.globals.get("dry-run"):
         from hyperbox.cli.compose_ports import release_ports
 
-        release_ports(found)
+        release_ports(found)  # also where nothing was made: an `up` that failed may have claimed them
+    if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes) and not found.desired.networks:
+        warner(found.invocation)(f'Warning: No resource found to remove for project "{found.desired.name}".')
 
 
 def _states(invocation: Invocation, verb: str) -> int:

@@ -348,3 +348,23 @@ def test_what_is_printed_of_projects_follows_formats(hyperbox: Command, busybox:
     finally:
         hyperbox("compose", "down", "-t", "0", folder=folder, code=None)
         hyperbox("project", "rm", "-f", "shown", code=None)
+
+
+def test_down_gives_back_the_subnets_of_a_project_that_was_never_made(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    text = """
+services: {web: {image: "%s", pull_policy: never, command: sleep 600, networks: [net]}}
+networks: {net: {ipam: {config: [{subnet: 10.218.0.0/24}]}}}
+"""
+    failed = make(tmp_path / "hb-subnet-failed", text % "hb-no-such-image")
+    other = make(tmp_path / "hb-subnet-other", text % busybox)
+    try:
+        hyperbox("compose", "--project-directory", failed, "create", code=1)
+        hyperbox("compose", "--project-directory", failed, "down")
+        hyperbox("compose", "--project-directory", other, "create")
+        told = hyperbox("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", "hb-subnet-other_net")
+        assert told.out == "10.218.0.0/24\n"
+    finally:
+        hyperbox("compose", "--project-directory", other, "down")
+        forget_projects(hyperbox)

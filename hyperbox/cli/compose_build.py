@@ -54,7 +54,7 @@ def build(invocation: Invocation) -> int:
         warn("--memory has no effect: builds have no such limit (nor has BuildKit)")
     if flags["progress"]:
         invocation.globals["progress"] = flags["progress"]
-    found = session(invocation, services=invocation.arguments)
+    found = session(invocation, services=invocation.arguments, read_env_files=False)
     names = wanted(found, invocation.arguments, dependencies=bool(flags["with-dependencies"]))
     options = Options(
         arguments=build_arguments(words_of(flags["build-arg"]), os.environ),

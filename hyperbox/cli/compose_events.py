@@ -7,7 +7,7 @@ import sys
 import time
 
 from hyperbox.cli.compose_progress import step_progress
-from hyperbox.cli.compose_project import session_by_name
+from hyperbox.cli.compose_project import session_of_name
 from hyperbox.cli.output import go_json
 from hyperbox.errors import ComposeError
 from hyperbox.plan.execute import StepEvent
@@ -63,7 +63,7 @@ def events(invocation: Invocation) -> int:
     """docker compose events [SERVICE…]"""
     flags = invocation.flags
     check_moments(str(flags["since"]), str(flags["until"]))
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
     filters = {"type": ["container"], "label": [f"{LABEL}project={found.desired.name}"]}
     for event in found.engine.events(str(flags["since"]), str(flags["until"]), filters):
         row = event_row(event)
@@ -83,7 +83,7 @@ def events(invocation: Invocation) -> int:
 
 def _of_service(invocation: Invocation) -> ObservedContainer:
     index = invocation.flags.get("index")
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
     return found.container(invocation.arguments[0], index if isinstance(index, int) else 0, running=False)
 
 

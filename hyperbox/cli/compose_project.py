@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hyperbox.cli.compose_progress import check_settings
 from hyperbox.cli.connect import engine_for
+from hyperbox.compose.discover import given_name
 from hyperbox.compose.load import load
 from hyperbox.compose.model import LoadOptions, Project
 from hyperbox.errors import ComposeError
@@ -185,9 +186,16 @@ def load_project(invocation: Invocation, services: Sequence[str] = ()) -> Projec
     return load(load_options(invocation, services))
 
 
-def session(invocation: Invocation, *, scale: dict[str, int] | None = None, services: Sequence[str] = ()) -> Session:
-    """Return the session of a verb that needs the files."""
-    return _session_of(invocation, load_options(invocation, services), scale)
+def session(
+    invocation: Invocation,
+    *,
+    scale: dict[str, int] | None = None,
+    services: Sequence[str] = (),
+    read_env_files: bool = True,
+) -> Session:
+    """Return the session of a verb that needs the files; builds and pulls need no `env_file`, which may be missing then."""
+    options = load_options(invocation, services)._replace(resolve_environment=read_env_files)
+    return _session_of(invocation, options, scale)
 
 
 def _session_of(invocation: Invocation, options: LoadOptions, scale: dict[str, int] | None = None) -> Session:
@@ -214,15 +222,38 @@ def session_by_name(invocation: Invocation, enabled: Sequence[str] = ()) -> Sess
     `enabled` count whatever their profiles are.
     """
     given, files = str(invocation.globals.get("project-name") or ""), words_of(invocation.globals.get("file"))
-    name = given or os.environ.get("COMPOSE_PROJECT_NAME") or ""
+    name = given
     if not given or files:
+        options = load_options(invocation)._replace(resolve_environment=False, enabled=tuple(enabled))
         try:
-            return _session_of(
-                invocation, load_options(invocation)._replace(resolve_environment=False, enabled=tuple(enabled))
-            )
+            return _session_of(invocation, options)
         except ComposeError:
-            if given or not name:
+            name = "" if given else given_name(options._replace(warn=lambda text: None))
+            if not name:
                 raise
+    engine = engine_for(invocation)
+    return Session(engine, invocation, project_as_it_is(engine, name))
+
+
+def session_of_name(invocation: Invocation) -> Session:
+    """Return the session of a verb that asks for the project's name only: attach, commit, cp, events, exec, export, images, port, stats, top.
+
+    As docker compose has it: a name that is given, be it by COMPOSE_PROJECT_NAME in an .env file, makes the files irrelevant, whatever is
+    wrong with them; without one they are loaded as for `up`, with their env files. A name in an .env file is not given on purpose, so that
+    the folder's project may have a suffix here: the files are loaded all the same, silently.
+    """
+    options = load_options(invocation)
+    warnings: list[str] = []
+    name = given_name(options._replace(warn=warnings.append))
+    if not name:
+        return _session_of(invocation, options)
+    for text in warnings:
+        options.warn(text)
+    if not is_explicit(invocation):
+        try:
+            return _session_of(invocation, options._replace(resolve_environment=False, warn=lambda text: None))
+        except ComposeError:
+            pass
     engine = engine_for(invocation)
     return Session(engine, invocation, project_as_it_is(engine, name))
 

@@ -7,7 +7,7 @@ import sys
 import time
 
 from hyperbox.cli import container_list
-from hyperbox.cli.compose_project import containers_named, session_by_name
+from hyperbox.cli.compose_project import containers_named, session_by_name, session_of_name
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import labels_of
 from hyperbox.cli.container_ports import host_and_port
@@ -184,7 +184,7 @@ def list_projects(invocation: Invocation) -> int:
 def images(invocation: Invocation) -> int:
     """docker compose images [SERVICE…]"""
     flags = invocation.flags
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
     rows = containers_named(found, invocation.arguments)
     if flags["quiet"]:
         ids = dict.fromkeys(row.image_id.removeprefix("sha256:") for row in rows)
@@ -247,7 +247,7 @@ def port(invocation: Invocation) -> int:
     if not number.isdigit() or int(number) > 65535:
         raise ComposeError(f'strconv.ParseUint: parsing "{number}": invalid syntax')
     index = invocation.flags["index"]
-    row = session_by_name(invocation).container(service, index if isinstance(index, int) else 0)
+    row = session_of_name(invocation).container(service, index if isinstance(index, int) else 0)
     rows = publishers(row.summary)
     for one in rows:
         if one["TargetPort"] == int(number) and one["Protocol"] == protocol and one["PublishedPort"]:
@@ -259,7 +259,7 @@ def port(invocation: Invocation) -> int:
 
 def top(invocation: Invocation) -> int:
     """docker compose top [SERVICE…]"""
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
     rows: list[list[str]] = []
     titles: list[str] = []
     for row in containers_named(found, invocation.arguments, all=False):
@@ -301,7 +301,7 @@ def stats(invocation: Invocation) -> int:
     """docker compose stats [SERVICE]"""
     from hyperbox.cli import container_stats
 
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
     labels = [f"com.docker.compose.project={found.desired.name}"]
     labels += [f"com.docker.compose.service={name}" for name in invocation.arguments]
     invocation.arguments.clear()

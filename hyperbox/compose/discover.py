@@ -42,9 +42,7 @@ class Found(NamedTuple):
 def discover(options: LoadOptions) -> Found:
     """Find a project's files and variables. Raises ComposeError "no configuration file provided: not found"."""
     cwd = options.working_dir
-    project_directory = _absolute(options.project_directory, cwd) if options.project_directory else ""
-    given = options.env_files or tuple(filter(None, options.environment.get("COMPOSE_ENV_FILES", "").split(",")))
-    env_files = tuple(_absolute(expand_user(name, options.environment), cwd) for name in given)
+    project_directory, env_files = _places(options)
     process = _with_compose_variables(options, project_directory, env_files)
     environment = {"PWD": cwd, **process}
     _merge(
@@ -67,6 +65,22 @@ def discover(options: LoadOptions) -> Found:
         raise ComposeError("no configuration file provided: not found")
     sources = tuple(_read(name, options) for name in files)
     return Found(sources, _working_dir(project_directory, files, cwd), environment, profiles, env_files)
+
+
+def given_name(options: LoadOptions) -> str:
+    """Return the name that is given by -p, the environment or the first env files, or "". Raises ComposeError for env files that can't be read."""
+    project_directory, env_files = _places(options)
+    return options.project_name or _with_compose_variables(options, project_directory, env_files).get(
+        "COMPOSE_PROJECT_NAME", ""
+    )
+
+
+def _places(options: LoadOptions) -> tuple[str, tuple[str, ...]]:
+    """Return the project's folder where one is given, and the env files that are."""
+    cwd = options.working_dir
+    given = options.env_files or tuple(filter(None, options.environment.get("COMPOSE_ENV_FILES", "").split(",")))
+    env_files = tuple(_absolute(expand_user(name, options.environment), cwd) for name in given)
+    return _absolute(options.project_directory, cwd) if options.project_directory else "", env_files
 
 
 def _absolute(path: str, cwd: str) -> str:

@@ -88,6 +88,12 @@ def load(options: LoadOptions) -> Project:
     """Load a project. Raises ComposeError with docker compose's words; UnsupportedError for remote files."""
     found = discover(options)
     document, name, variables, uses_own = _load_document(options, found)
+    if not uses_own:  # files that are included or extended might have named them
+        variables = {
+            key: value
+            for key, value in variables.items()
+            if not key.startswith("HYPERBOX_") or key in found.environment
+        }
     project = _to_project(document, options, found, name, variables)._replace(uses_own=uses_own)
     project = enable_services(split_by_profiles(project, found.profiles), options.enabled)
     if options.check_consistency:

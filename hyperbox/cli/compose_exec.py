@@ -7,8 +7,9 @@ import sys
 from contextlib import suppress
 
 from hyperbox.cli.compose_progress import step_progress
-from hyperbox.cli.compose_project import containers_named, session, session_by_name, warner
+from hyperbox.cli.compose_project import containers_named, session, session_of_name, warner
 from hyperbox.cli.compose_up import PULL
+from hyperbox.compose.discover import invalid_name, normalize_name
 from hyperbox.errors import ComposeError, EngineError, NotFound
 from hyperbox.grammar.values import words_of
 
@@ -52,7 +53,10 @@ def execute(invocation: Invocation) -> int:
 
     flags = invocation.flags
     service, *words = invocation.arguments
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
+    given = str(invocation.globals.get("project-name") or "")
+    if normalize_name(given) != given:
+        raise invalid_name(given)
     if found.desired.known_services and service not in found.desired.known_services:
         raise ComposeError(f'service "{service}" is not running')
     row = found.container(service, _index(invocation))
@@ -85,7 +89,7 @@ def attach(invocation: Invocation) -> int:
     """docker compose attach SERVICE"""
     from hyperbox.cli import streams
 
-    row = session_by_name(invocation).container(invocation.arguments[0], _index(invocation))
+    row = session_of_name(invocation).container(invocation.arguments[0], _index(invocation))
     invocation.arguments[:] = [row.container_id]
     return streams.attach(invocation)
 
@@ -96,7 +100,7 @@ def copy(invocation: Invocation) -> int:
     from hyperbox.cli import copy as containers
 
     source, target = invocation.arguments
-    found = session_by_name(invocation)
+    found = session_of_name(invocation)
     from_service, from_path = containers.split_place(source)
     to_service, to_path = containers.split_place(target)
     if from_service and to_service:
@@ -158,13 +162,14 @@ def run(invocation: Invocation) -> int:
     from hyperbox.plan.execute import create
     from hyperbox.plan.operations import Prepared
     from hyperbox.project.desired_mounts import ignored_owners
+    from hyperbox.project.desired_spec import named_twice
 
     engine = found.engine
     if invocation.globals.get("dry-run"):
         sys.stdout.write(f"{spec.name}\n")
         return 0
     settle(found, spec)
-    prepared = Prepared(spec, tuple(files), ignored_owners(found.desired, wish))
+    prepared = Prepared(spec, tuple(files), (*ignored_owners(found.desired, wish), *named_twice(wish)))
     container_id = create(preparer(found, image_ids, progress=None), prepared).container_id
     if invocation.flags["detach"]:
         engine.container_start(container_id)
@@ -301,6 +306,7 @@ def one_off(
     """Return the spec of a container for one command, and its files: the service's, changed by the flags of `run`."""
     from hyperbox.cli.compose_ports import port_assigner
     from hyperbox.engine.api import ContainerSpec
+    from hyperbox.plan.order import start_refusal
     from hyperbox.project.desired_spec import service_to_spec
 
     invocation, flags = found.invocation, found.invocation.flags
@@ -334,6 +340,9 @@ def one_off(
     )
     change_config(invocation, config, words)
     change_host(invocation, config, host)
+    refusal = start_refusal(found.desired, wish.name)
+    if refusal:
+        raise ComposeError(refusal)
     host["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
     host["AutoRemove"] = bool(flags["rm"])
     name = str(flags["name"]) or spec.name

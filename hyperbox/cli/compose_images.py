@@ -168,9 +168,11 @@ def _present_images(
     """Return the ids of the images that are there or could be pulled, and the services whose images are to be built."""
     by_image: dict[str, str] = {}
     to_build: list[str] = []
+    pulled: set[str] = set()
     for name in services:
         wish = found.desired.services[name]
-        if wish.image in by_image:
+        again = not wish.definition.get("build") and policy_of(wish, policy) == "always"  # one that asks is enough
+        if wish.image in by_image and (not again or wish.image in pulled or not by_image[wish.image]):
             continue
         if wish.definition.get("build"):
             by_image[wish.image] = image_to_build(found, wish, progress, policy, build=build, no_build=no_build)
@@ -183,6 +185,8 @@ def _present_images(
             raise no_such_image(wish.image)
         platform = str(wish.definition.get("platform") or "")
         by_image[wish.image] = image_id or pull_image(found, wish.name, wish.image, platform, progress)
+        if not image_id:
+            pulled.add(wish.image)
     ensure_volume_images(found, services, progress)
     return by_image, to_build
 
@@ -241,7 +245,7 @@ def chosen(found: Session, names: Sequence[str], *, dependencies: bool = False) 
 
 def pull(invocation: Invocation) -> int:
     """`docker compose pull`."""
-    found = session(invocation, services=invocation.arguments)
+    found = session(invocation, services=invocation.arguments, read_env_files=False)
     with step_progress(invocation) as progress:
         _pull_all(found, progress)
     return 0

@@ -18,7 +18,7 @@ from hyperbox.plan.ownership import tell_foreign
 from hyperbox.plan.reconcile import UpOptions, reconcile_up, volume_diverged
 from hyperbox.plan.removal import orphans
 from hyperbox.project.desired_mounts import ignored_owners
-from hyperbox.project.desired_spec import check_keys, service_to_spec
+from hyperbox.project.desired_spec import check_keys, named_twice, service_to_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def preparer(
         )
         add_address(session, service, ordinal, spec)
         settle(session, spec)
-        return Prepared(spec, tuple(files), ignored_owners(session.desired, wish))
+        return Prepared(spec, tuple(files), (*ignored_owners(session.desired, wish), *named_twice(wish)))
 
     known: dict[tuple[str, int], str] = {}
 

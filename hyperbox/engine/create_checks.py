@@ -324,7 +324,8 @@ def settle_security(host: Json) -> None:
             "False",
         ):
             raise InvalidParameter(f'invalid --security-opt 2: "{option}"')
-    if host.get("Privileged") or host.get("PidMode") == "host" or host.get("IpcMode") == "host":
-        options = [*(option for option in options if not option.startswith("label")), "label=disable"]
+    labelled = any(option.partition("=")[0] == "label" for option in options)
+    if not labelled and (host.get("Privileged") or host.get("PidMode") == "host" or host.get("IpcMode") == "host"):
+        options = [*options, "label=disable"]
     if options:
         host["SecurityOpt"] = options

@@ -352,6 +352,8 @@ def endpoints(container: Container) -> dict[str, Json]:
             asked = wanted.get(name) if isinstance(wanted, dict) else None
             address = asked.get("MacAddress") if isinstance(asked, dict) else None
             endpoint.update({key: ENDPOINT_DEFAULTS[key] for key in ENDPOINT_LIVE}, MacAddress=address or "")
+            if not known and isinstance(asked, dict):  # before the first start it is what was asked for
+                endpoint.update({key: asked[key] for key in ("IPAddress", "IPv6Gateway") if asked.get(key)})
         endpoint.pop("Driver", None)
         result[name] = endpoint
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import normpath
+
 from hyperbox.engine import log_options
 from hyperbox.engine.signals import signal_number
 from hyperbox.errors import InvalidParameter
@@ -38,6 +40,8 @@ def list_at(value: Json, key: str) -> list[object]:
 def merged_config(user: Json, image: Json, container_id: str) -> Json:
     """Return the ContainerConfig of a container from what the user gave and the image's own. Raises InvalidParameter."""
     config = {**user}
+    if config.get("WorkingDir"):
+        config["WorkingDir"] = normpath("/" + str(config["WorkingDir"]).lstrip("/"))
     config.setdefault("Hostname", "")
     if not config["Hostname"]:
         config["Hostname"] = container_id[:12]

@@ -219,6 +219,8 @@ def step_words(node: op.Node) -> tuple[str, str]:
         return "", ended if isinstance(node.operation, op.RemoveNetwork) else ""
     if isinstance(node.operation, op.WaitFor) and node.operation.condition == "service_completed_successfully":
         return begun, "Exited"
+    if isinstance(node.operation, op.StartContainer) and node.operation.refusal:
+        return "", ""
     return begun, ended
 
 
@@ -320,7 +322,9 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
             return create(context, context.prepare(service, ordinal, ""))
         case op.RecreateContainer() as operation:
             return recreate(context, operation)
-        case op.StartContainer(service=service, hooks=hooks):
+        case op.StartContainer(service=service, hooks=hooks, refusal=refusal):
+            if refusal:
+                raise ComposeError(refusal)
             engine.container_start(target)
             _run_hooks(context, target, service, hooks)
         case op.StopContainer(container_id=container_id, timeout=timeout, service=service, hooks=hooks):
@@ -379,7 +383,7 @@ def create(context: Context, prepared: op.Prepared) -> Made:
         for text in prepared.warnings:
             context.on_warning(text)
     spec = prepared.spec
-    if prepared.files:
+    if prepared.files and not spec.host_config.get("ReadonlyRootfs"):  # such a container is made, but not started
         spec.archive = files_archive(prepared.files)
     try:
         answer = context.engine.container_create(spec)

@@ -73,11 +73,12 @@ class RecreateContainer(NamedTuple):
 
 
 class StartContainer(NamedTuple):
-    """Start a container, made in this plan or before, and run its service's `post_start` hooks in it."""
+    """Start a container, made in this plan or before, and run its service's `post_start` hooks in it; `refusal`: why it is not to be."""
 
     service: str
     ordinal: int
     hooks: Hooks = ()
+    refusal: str = ""
 
 
 class StopContainer(NamedTuple):

@@ -68,3 +68,20 @@ def hooks_of(desired: Desired, service: str, kind: str) -> Hooks:
     wish = desired.services.get(service)
     found = wish.definition.get(kind) if wish else None
     return tuple(found) if isinstance(found, list) else ()
+
+
+def start_refusal(desired: Desired, service: str) -> str:
+    """Return why a service is not started: what has no file can't be put into a root that is read-only; "" for all others."""
+    wish, project = desired.services.get(service), desired.project
+    if wish is None or project is None or not wish.definition.get("read_only"):
+        return ""
+    for kind, defined in (("secret", project.secrets), ("config", project.configs)):
+        rows = wish.definition.get(f"{kind}s")
+        for row in rows if isinstance(rows, list) else []:
+            found = defined.get(str(row.get("source"))) or {}
+            if not found.get("file") and not found.get("external"):
+                name = found.get("name") or row.get("source")
+                return (
+                    f'cannot create {kind} "{name}" in read-only service {service}: `file` is the sole supported option'
+                )
+    return ""

@@ -23,7 +23,7 @@ from hyperbox.plan.operations import (
     StopContainer,
     WaitFor,
 )
-from hyperbox.plan.order import hooks_of, selected
+from hyperbox.plan.order import hooks_of, selected, start_refusal
 from hyperbox.plan.removal import orphans, remove, resource
 
 TYPE_CHECKING = False
@@ -311,7 +311,7 @@ class Up:
         for row in wish.depends_on:
             restarted = restarted or (row.restart and row.service in self.recreated)
             before.extend(self._wait(row))
-        post_start = hooks_of(self.desired, name, "post_start")
+        post_start, refusal = hooks_of(self.desired, name, "post_start"), start_refusal(self.desired, name)
         for ordinal in self.ordinals[name]:
             key = (name, ordinal)
             shown = f"Container {self._name(wish, ordinal)}"
@@ -333,7 +333,11 @@ class Up:
             if key not in self.made:  # it is there; its networks may have to be made, and it moved to those made anew
                 after.extend([*self.missing_networks, *self.moved])
             self.started[key] = self.builder.add(
-                StartContainer(name, ordinal, post_start), f"service:{name}:{ordinal}", shown, "not running", after
+                StartContainer(name, ordinal, post_start, refusal),
+                f"service:{name}:{ordinal}",
+                shown,
+                "not running",
+                after,
             )
 
     def _name(self, wish: ServiceWish, ordinal: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hyperbox.plan.operations import Builder, Plan, RestartContainer, StartContainer, StopContainer, WaitFor
-from hyperbox.plan.order import hooks_of, restarted, selected
+from hyperbox.plan.order import hooks_of, restarted, selected, start_refusal
 from hyperbox.plan.reconcile import WAITED
 from hyperbox.plan.removal import resource
 
@@ -49,7 +49,7 @@ def _step(
     if verb == "restart":
         restart = RestartContainer(row.container_id, timeout, row.service, pre_stop, post_start)
         return builder.add(restart, resource(row), shown, "restart", before)
-    start = StartContainer(row.service, row.ordinal, post_start)
+    start = StartContainer(row.service, row.ordinal, post_start, start_refusal(desired, row.service))
     return builder.add(start, resource(row), shown, "not running", before)
 
 

@@ -15,6 +15,8 @@ from hyperbox.grammar.values import to_capabilities, to_duration
 from hyperbox.project.desired import Desired, ServiceWish, container_labels, container_name, number
 from hyperbox.project.desired_mounts import FileWish, add_mounts
 
+INTERFACE = "com.docker.network.endpoint.ifname"
+
 RealPort = Callable[[str, int, Json], str]
 
 
@@ -316,7 +318,7 @@ def service_to_spec(
     _ports(service, index, config, host, real_port)
     files = add_mounts(desired, service, host, inherited or {}, container_ids or {})
     name = f"{desired.name}-{service.name}-run-{slug[:12]}" if slug else container_name(desired, service, index)
-    endpoints = _networks(desired, service, name, host, one_off=bool(slug))
+    endpoints = _networks(desired, service, name, index, host, one_off=bool(slug))
     platform = str(definition.get("platform") or "")
     return ContainerSpec(name, config, host, endpoints, project=desired.name, platform=platform), files
 
@@ -390,8 +392,8 @@ def _ports(service: ServiceWish, index: int, config: Json, host: Json, real_port
         host["PortBindings"] = bindings
 
 
-def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, one_off: bool) -> Json:
-    links = [*_links(desired, service), *_external_links(desired, service)]
+def _networks(desired: Desired, service: ServiceWish, name: str, ordinal: int, host: Json, *, one_off: bool) -> Json:
+    links = [*_links(desired, service, ordinal), *_external_links(desired, service)]
     if host.get("NetworkMode"):
         if links:
             host["Links"] = links
@@ -422,6 +424,19 @@ def _networks(desired: Desired, service: ServiceWish, name: str, host: Json, *, 
     return {"EndpointsConfig": endpoints}
 
 
+def named_twice(service: ServiceWish) -> tuple[str, ...]:
+    """Return what docker compose says of interfaces that are named by an option as well (it does the opposite of what it says)."""
+    networks = service.definition.get("networks")
+    said = []
+    for name, row in networks.items() if isinstance(networks, dict) else ():
+        options = row.get("driver_opts") if isinstance(row, dict) else None
+        if options and row.get("interface_name") and INTERFACE in options:
+            said.append(
+                f"ignoring services.{service.name}.networks.{name}.interface_name as {INTERFACE} driver_opts is already declared"
+            )
+    return tuple(said)
+
+
 def _endpoint(given: Json | None, aliases: list[str]) -> Json:
     """Return the Engine API's EndpointSettings of what a service says of one of its networks."""
     if given is None:
@@ -434,24 +449,30 @@ def _endpoint(given: Json | None, aliases: list[str]) -> Json:
     for field, api in (("mac_address", "MacAddress"), ("gw_priority", "GwPriority")):
         if given.get(field):
             endpoint[api] = given[field]
+    for field, api in (
+        ("ipv4_address", "IPAddress"),
+        ("ipv6_address", "IPv6Gateway"),
+    ):  # docker compose asks for them thus
+        if given.get(field):
+            endpoint[api] = given[field]
     options = _map(given.get("driver_opts"))
     if given.get("interface_name"):
-        options["com.docker.network.endpoint.ifname"] = str(given["interface_name"])
+        options[INTERFACE] = str(given["interface_name"])
     if options:
         endpoint["DriverOpts"] = options
     return endpoint
 
 
-def _links(desired: Desired, service: ServiceWish) -> list[str]:
-    """Return `links` as docker compose has them: by the alias, by NAME-N and by the container's name."""
+def _links(desired: Desired, service: ServiceWish, ordinal: int) -> list[str]:
+    """Return `links` as docker compose has them: by the alias, by NAME-N and by the container's name, N being the linking container's."""
     rows = []
     for link in _list(service.definition.get("links") or []):
         other, _, alias = link.partition(":")
         wish = desired.services.get(other)
         for index in range(1, wish.scale + 1) if wish is not None else ():
             target = container_name(desired, wish, index)  # type: ignore[arg-type]
-            full = f"{desired.name}-{other}-{index}"
-            rows += [f"{target}:{alias or other}", f"{target}:{other}-{index}", f"{target}:{full}"]
+            full = f"{desired.name}-{other}-{ordinal}"
+            rows += [f"{target}:{alias or other}", f"{target}:{other}-{ordinal}", f"{target}:{full}"]
     return rows
 
 

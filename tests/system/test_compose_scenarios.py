@@ -57,6 +57,8 @@ KNOWN = {
 BEHAVIOURS = {
     "conditions": (85, 93),
     "exec": (77, 87),
+    "names": (76,),
+    "corners": (77, 84),
     "flags": (70, 72, 76, 84, 85, 86, 89, 93),
     "foreground": (86,),
     "resources": (89,),

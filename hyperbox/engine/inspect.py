@@ -41,6 +41,8 @@ CONFIG_DEFAULTS: Json = {
 CONFIG_OPTIONAL = frozenset(
     {"ExposedPorts", "Healthcheck", "ArgsEscaped", "NetworkDisabled", "StopSignal", "StopTimeout", "Shell"}
 )
+# of those that are optional: what is shown though it is empty
+POINTERS = frozenset({"Healthcheck"})
 HOST_DEFAULTS: Json = {
     "Binds": None,
     "ContainerIDFile": "",
@@ -213,7 +215,7 @@ def with_defaults(given: Json, defaults: Json, optional: frozenset[str]) -> Json
         value = given.get(key)
         if value is None and not (key in given and isinstance(default, list)):
             value = default
-        if key not in optional or (value is not None and value not in ({}, [], "")):
+        if key not in optional or value not in (None, {}, [], "") or (key in POINTERS and value is not None):
             result[key] = value
     for key, value in given.items():
         if key not in defaults:

@@ -1,5 +1,6 @@
 import pytest
 
+from hyperbox.engine.create_checks import settle_security
 from hyperbox.engine.merge_config import check, check_name, merged_config
 from hyperbox.errors import InvalidParameter
 
@@ -68,3 +69,27 @@ def test_what_docker_refuses_is_refused_in_its_words(
 ) -> None:
     with pytest.raises(InvalidParameter, match=words):
         check(config, host_config)
+
+
+@pytest.mark.parametrize(
+    ("given", "cleaned"), [("/srv/x/", "/srv/x"), ("//a//b/../c/", "/a/c"), ("/", "/"), ("/a/.", "/a")]
+)
+def test_a_working_folder_that_the_user_gives_is_cleaned(given: str, cleaned: str) -> None:
+    assert merged_config({"Cmd": ["x"], "WorkingDir": given}, {}, ID)["WorkingDir"] == cleaned
+    assert merged_config({"Cmd": ["x"]}, {"WorkingDir": given}, ID)["WorkingDir"] == given
+
+
+@pytest.mark.parametrize(
+    ("given", "settled"),
+    [
+        ([], ["label=disable"]),
+        (["label=user:x"], ["label=user:x"]),
+        (["label:disable", "no-new-privileges"], ["label:disable", "no-new-privileges", "label=disable"]),
+    ],
+)
+def test_labels_are_switched_off_where_a_container_is_privileged_unless_some_are_given(
+    given: list[str], settled: list[str]
+) -> None:
+    host: dict[str, object] = {"Privileged": True, "SecurityOpt": given}
+    settle_security(host)
+    assert host["SecurityOpt"] == settled

@@ -139,31 +139,41 @@ def threads() -> int:
     return len(os.listdir("/proc/self/task"))
 
 
-def in_child(work: Callable[[], str], reason: Callable[[BaseException], str]) -> tuple[bool, str]:
-    """Do `work` in a forked child and wait for it: (True, what it returned), or (False, `reason` of its error).
+class Child:
+    """A forked child that does `work`, which returns a text; of an error it tells its `reason`."""
 
-    Either text is cut at 4,000 bytes; that of a child that was killed is empty.
-    """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            os.close(reader)
-            message = work()
-            code = 0
-        except BaseException as error:
-            message = reason(error)
-        try:
-            os.write(writer, message.encode("utf-8", "replace")[:4000])
-        finally:
-            os._exit(code)
-    os.close(writer)
-    answer = b""
-    while chunk := os.read(reader, 4096):
-        answer += chunk
-    os.close(reader)
-    return wait(pid) == 0, answer.decode("utf-8", "replace")
+    __slots__ = ("_pid", "_reader")
+
+    def __init__(self, work: Callable[[], str], reason: Callable[[BaseException], str]) -> None:
+        self._reader, writer = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            code = 1
+            try:
+                os.close(self._reader)
+                message = work()
+                code = 0
+            except BaseException as error:
+                message = reason(error)
+            try:
+                os.write(writer, message.encode("utf-8", "replace")[:4000])
+            finally:
+                os._exit(code)
+        os.close(writer)
+
+    def result(self) -> tuple[bool, str]:
+        """Wait for its end: (True, what the work returned), or (False, the reason). Either text is cut at 4,000 bytes; that of a child that
+        was killed is empty."""
+        answer = b""
+        while chunk := os.read(self._reader, 4096):
+            answer += chunk
+        os.close(self._reader)
+        return wait(self._pid) == 0, answer.decode("utf-8", "replace")
+
+
+def in_child(work: Callable[[], str], reason: Callable[[BaseException], str]) -> tuple[bool, str]:
+    """Do `work` in a forked child and wait for it; see `Child.result`."""
+    return Child(work, reason).result()
 
 
 def wait(pid: int) -> int:

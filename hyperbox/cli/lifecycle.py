@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from hyperbox.engine.api import Engine
     from hyperbox.grammar.parse import Invocation
+    from hyperbox.process import Child
+
+# so many containers are stopped at a time, as with docker
+AT_ONCE = 50
 
 
 def for_each(names: list[str], action: Callable[[str], object]) -> int:
@@ -30,13 +34,44 @@ def for_each(names: list[str], action: Callable[[str], object]) -> int:
     return 1 if failed else 0
 
 
+def at_once(names: list[str], action: Callable[[str], object]) -> int:
+    """Do what `for_each` does, to AT_ONCE containers at a time, each by a process of its own: one may take its time to end."""
+    if len(names) < 2:
+        return for_each(names, action)
+    from hyperbox.process import Child
+
+    def reason(error: BaseException) -> str:
+        return described(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}\n"
+
+    sys.stdout.flush()
+    begun: list[tuple[str, Child]] = []
+    left, failed = list(names), False
+    while left or begun:
+        while left and len(begun) < AT_ONCE:
+            name = left.pop(0)
+            begun.append((name, Child(lambda name=name: str(action(name) or ""), reason)))  # type: ignore[misc]
+        name, child = begun.pop(0)
+        done, text = child.result()
+        if done:
+            sys.stdout.write(name + "\n")
+            sys.stdout.flush()
+        else:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+            failed = True
+    return 1 if failed else 0
+
+
 def report(error: EngineError) -> None:
     """Print one error of the engine's as docker does."""
     sys.stdout.flush()
-    sys.stderr.write(f"{error.told}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+    sys.stderr.write(described(error))
     sys.stderr.flush()
+
+
+def described(error: EngineError) -> str:
+    """Return the lines that tell of an error of the engine's."""
+    return f"{error.told}\n" + (f"hint: {error.hint}\n" if error.hint else "")
 
 
 def timeout_of(invocation: Invocation) -> int | None:
@@ -108,7 +143,7 @@ def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
 def stop(invocation: Invocation) -> int:
     """`docker stop`."""
     engine, timeout, signal = engine_for(invocation), timeout_of(invocation), str(invocation.flags["signal"])
-    return for_each(invocation.arguments, lambda name: engine.container_stop(name, timeout=timeout, signal=signal))
+    return at_once(invocation.arguments, lambda name: engine.container_stop(name, timeout=timeout, signal=signal))
 
 
 def restart(invocation: Invocation) -> int:

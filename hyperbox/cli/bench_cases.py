@@ -43,6 +43,11 @@ def ten_stopped() -> tuple[str, ...]:
     return tuple(f"{{cli}} run --name {{name}}-{number} {{image}} echo {number}" for number in range(10))
 
 
+def ten_running() -> tuple[str, ...]:
+    """Return the commands that start ten detached containers."""
+    return tuple(f"{{cli}} run -d --name {{name}}-{number} {{image}} sleep 1000" for number in range(10))
+
+
 def throughput(wide: int, times: int) -> Case:
     """Return the case of many short containers, `wide` at a time."""
     what = f"run --rm IMAGE true, {wide} at a time, each"
@@ -107,6 +112,49 @@ def logged(name: str, what: str, command: str, megabytes: int) -> Case:
     return Case(name, f"run IMAGE: {megabytes} MB of {what}", timed, 1.0, runs=2, memory=True)
 
 
+ONE_RUNNING = ("{cli} run -d --name {name} {image} sleep 10000",)
+
+# bytes in one piece, which no log, pipe or archive may change; what a stream carries is the same for all programs
+STREAMED = 256_000_000
+RANDOM = f"head -c {STREAMED} /dev/urandom"
+
+
+def stream(name: str, what: str, timed: str, setup: tuple[str, ...] = (), before: tuple[str, ...] = ()) -> Case:
+    """Return the case of random bytes through a pipe to or from a command: a shell's script, with `{cli}` in it."""
+    return Case(
+        f"stream-{name}", f"{what}: 256 MB of random bytes", f"sh -c '{timed}'", 2.0,
+        setup=setup, before=before, teardown=("sh -c '{cli} rm -f {name}; {cli} rmi -f {name}-image; true'",), runs=2,
+    )  # fmt: skip
+
+
+STREAMS = (
+    stream("run", "run -i IMAGE cat", f"{RANDOM} | {{cli}} run --rm -i {{image}} cat >/dev/null"),
+    stream("in", "run -i IMAGE wc", f"{RANDOM} | {{cli}} run --rm -i {{image}} wc -c >/dev/null"),
+    stream("exec", "exec -i CONTAINER cat", f"{RANDOM} | {{cli}} exec -i {{name}} cat >/dev/null", ONE_RUNNING),
+    stream(
+        "attach",
+        "attach to cat",
+        f"{RANDOM} | {{cli}} attach {{name}} >/dev/null",
+        before=("sh -c '{cli} rm -f {name}; {cli} run -d -i --name {name} {image} cat'",),
+    ),
+    stream(
+        "logs",
+        "logs",
+        "{cli} logs {name} >/dev/null",
+        (f"{{cli}} run --name {{name}} {{image}} sh -c '{RANDOM}'",),
+    ),
+    stream(
+        "save",
+        "save | load",
+        "{cli} save {name}-image | {cli} load -q",
+        (
+            f"{{cli}} run --name {{name}} {{image}} sh -c '{RANDOM} >/bytes'",
+            "{cli} commit {name} {name}-image",
+        ),
+    ),
+)
+
+
 def services(count: int, *, chained: bool = False) -> str:
     """Return a compose file of `count` services; chained, each waits until the one before it is healthy."""
     lines = ["services:"]
@@ -134,7 +182,6 @@ def services(count: int, *, chained: bool = False) -> str:
 COMPOSE = "{cli} compose -f {folder}/compose.yaml -p {name}"
 DOWN = (f"{COMPOSE} down -t 0",)
 UP = (f"{COMPOSE} up -d",)
-ONE_RUNNING = ("{cli} run -d --name {name} {image} sleep 10000",)
 REMOVE_ONE = ("{cli} rm -f {name}",)
 
 DOCKERFILE = """FROM {image}
@@ -164,6 +211,16 @@ CASES = (
     Case("complete", "__complete ru", "{cli} __complete ru", 1.0),
     Case("up", "compose up -d, 10 services", UP[0], 0.25, after=DOWN, compose=services(10), runs=5),
     Case("down", "compose down, 10 services", DOWN[0], 0.25, before=UP, compose=services(10), runs=5),
+    Case(
+        "down-idle",
+        "compose down, 10 idle services",
+        DOWN[0],
+        0.25,
+        before=(*UP, "sleep 2.5"),
+        compose=services(10),
+        runs=5,
+    ),
+    Case("rm-idle", "rm -f of 10 idle containers", remove_ten()[0], 0.25, before=(*ten_running(), "sleep 2.5"), runs=5),
     Case("up-nothing", "compose up -d, nothing to do", UP[0], 1.0, setup=UP, teardown=DOWN, compose=services(10)),
     Case("compose-ps", "compose ps, 10 services", f"{COMPOSE} ps", 1.0, setup=UP, teardown=DOWN, compose=services(10)),
     Case(
@@ -249,5 +306,6 @@ CASES = (
     Case("config", "compose config, 10 services", f"{COMPOSE} config", 1.5, compose=services(10)),
     Case("config-200", "compose config, 200 services", f"{COMPOSE} config", 3.0, compose=services(200), runs=5),
     logged("log", "text", "yes a line of text as many programs write them | head -c 200000000", 200),
+    *STREAMS,
     logged("log-random", "random bytes", "head -c 100000000 /dev/urandom", 100),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 
 from hyperbox import bundle, files, process
@@ -108,7 +109,8 @@ def end_by(container: Container, send: Callable[[], None], seconds: float | None
     Nobody may want the container to be started again. Where its monitor sleeps and the end comes soon, this process records it.
     """
     if is_asleep(container):
-        bundle.preload("monitor-end")
+        if "hyperbox.engine.monitor_end" not in sys.modules:  # be it loaded, a group is read
+            bundle.preload("monitor-end")
         from hyperbox.engine.monitor_end import PATIENCE, Sleeper
 
         with Sleeper(container) as sleeper:

@@ -27,7 +27,10 @@ STEP_MODULES = (
     *("hyperbox.image.store", "hyperbox.runtime.adapters"),
 )
 # and what they do where a monitor sleeps; see `monitor_end`
-END_MODULES = ("monitor_end", "network", "network_setup")
+END_MODULES = (
+    "_ctypes",
+    *(f"hyperbox.engine.{name}" for name in ("monitor_end", "network", "network_setup", "project_groups")),
+)
 
 
 class NativeEngine:
@@ -52,7 +55,7 @@ class NativeEngine:
         return ImageStore(f"{self.roots.data}/images", self.roots.reached)
 
     def preload(self, *, ends: bool = False) -> None:
-        for name in (*STEP_MODULES, *(f"hyperbox.engine.{each}" for each in END_MODULES if ends)):
+        for name in (*STEP_MODULES, *(END_MODULES if ends else ())):
             __import__(name)
 
     def version(self) -> Json:

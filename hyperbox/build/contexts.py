@@ -8,6 +8,7 @@ import os
 from hyperbox import files
 from hyperbox.build.api import BuildFailed
 from hyperbox.build.ignore import IgnoreRules, read_patterns
+from hyperbox.build.jobs import JobFailed
 from hyperbox.build.steps import Place
 from hyperbox.build.tree import EVERYTHING, Root, Rules
 
@@ -90,7 +91,10 @@ def fetch(store: ImageStore, data: str, source: Source) -> tuple[Context, bytes 
             return Context(clone(url, reference, subfolder, folder, keep_git_dir=False)), None, [folder]
         if source.kind == "url":
             path = f"{folder}.download"
-            download(source.location, path)
+            try:
+                download(source.location, path)
+            except JobFailed as error:
+                raise BuildFailed(f"failed to solve: failed to read downloaded context: {error.message}") from None
             try:
                 if not extract(path, folder, required=False):
                     with open(path, "rb") as file:

@@ -45,13 +45,23 @@ def download(url: str, path: str, checksum: str = "") -> tuple[str, float | None
                 hasher.update(chunk)
                 file.write(chunk)
     except urllib.error.HTTPError as error:
-        raise JobFailed(f"invalid response status {error.code}", kind="download") from None
+        raise JobFailed(f"failed to load cache key: invalid response status {error.code}", kind="download") from None
     except (OSError, ValueError) as error:
-        raise JobFailed(f"failed to load {url}: {getattr(error, 'reason', error)}", kind="download") from None
+        raise JobFailed(f'failed to load cache key: Get "{url}": {_words(url, error)}', kind="download") from None
     digest = f"sha256:{hasher.hexdigest()}"
     if checksum and digest != checksum:
         raise JobFailed(f"digest mismatch {digest}: {checksum}", kind="download")
     return digest, changed
+
+
+def _words(url: str, error: OSError | ValueError) -> str:
+    """Return Go's words for a download that could not begin, or broke off."""
+    import urllib.parse
+
+    from hyperbox.image.registry import dial_error
+
+    reason = getattr(error, "reason", error)
+    return dial_error(urllib.parse.urlsplit(url), reason) if isinstance(reason, OSError) else str(reason)
 
 
 def extract(path: str, folder: str, *, required: bool = True) -> bool:

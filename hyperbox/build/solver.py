@@ -59,8 +59,10 @@ def solve(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
         assert isinstance(result, BuildResult)
         return result
     except StepFailed as error:
+        # what could not be fetched docker tells of without the instruction
+        instruction = None if error.message.startswith("failed to load cache key: ") else error.node.instruction
         raise BuildFailed(
-            f"failed to solve: {error.message}", vertex=error.node.digest, excerpt=build.excerpt(error.node.instruction)
+            f"failed to solve: {error.message}", vertex=error.node.digest, excerpt=build.excerpt(instruction)
         ) from None
     except LocatedError as error:
         build.checks.tell(build.document, build.file_name)

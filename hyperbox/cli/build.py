@@ -12,13 +12,14 @@ from hyperbox.build.api import BuildFailed, BuildRequest, Ulimit
 from hyperbox.build.api import build as run_build
 from hyperbox.cli import build_inputs, build_outputs, builder_store
 from hyperbox.cli.build_progress import cancel, printer
+from hyperbox.cli.image_transfer import check_platform
 from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
-from hyperbox.grammar.values import words_of
+from hyperbox.grammar.values import split_commas, words_of
 from hyperbox.image.booleans import parse_bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hyperbox.build.api import BuildResult
     from hyperbox.cli.build_inputs import Inputs
@@ -41,7 +42,10 @@ NO_EFFECT = (
     "security-opt",
     "squash",
 )
-ATTESTATION = "HyperBox makes no attestations: leave out --{} or give false"
+MORE = """
+Switch to a different driver, or turn on the containerd image store, and try again.
+Learn more at https://docs.docker.com/go/{}/"""
+ATTESTATION = "HyperBox makes no attestations: leave out --attest, --sbom and --provenance, or give false"
 NO_OUTPUT = (
     "No output specified with docker-container driver. Build result will only remain in the build cache. "
     "To push result image into registry use --push or to load image into docker use --load"
@@ -62,19 +66,21 @@ def build(invocation: Invocation) -> int:
     flags = invocation.flags
     check_buildkit(os.environ.get("DOCKER_BUILDKIT", ""))
     builder = check_builder(invocation)
-    _refuse(invocation)
+    _refuse(invocation, builder)
     method = "check" if flags["check"] else str(flags["call"] or "build")
     mode = "quiet" if flags["quiet"] and flags["progress"] == "auto" else progress_mode(str(flags["progress"]))
     quiet = bool(flags["quiet"])
     debug = bool(flags["debug"]) or bool(invocation.globals.get("debug"))
     shown = printer(mode, sys.stderr, (builder.name, builder.driver), quiet=quiet, debug=debug)
+    if mode == "tty" and not sys.stderr.isatty():
+        raise HyperBoxError("ERROR: failed to get console: provided file is not a console")
     inputs = _inputs(invocation)
     try:
         request = request_of(invocation, inputs, builder)
         if method != "build":
             from hyperbox.cli.build_call import call
 
-            return call(method, request)
+            return call(method, request, lead="\n" if quiet else "")  # in place of the image's id
         if flags["iidfile"]:
             build_outputs.clear_image_id(str(flags["iidfile"]))
         result = _run_on(invocation, builder, request, shown)
@@ -110,16 +116,19 @@ def check_builder(invocation: Invocation) -> Builder:
     return builder
 
 
-def _refuse(invocation: Invocation) -> None:
+def _refuse(invocation: Invocation, builder: Builder) -> None:
     """Refuse what HyperBox can't do, and tell of flags that docker takes without effect."""
     flags, given = invocation.flags, invocation.given
-    for name in ("sbom", "provenance"):
-        if str(flags[name] or "false").lower() not in ("false", "0", "f") and "disabled=true" not in str(flags[name]):
-            raise UnsupportedError(f"ERROR: failed to build: {ATTESTATION.format(name)}")
-    for word in words_of(flags["attest"]):
-        if "disabled=true" not in word:
-            raise UnsupportedError(f"ERROR: failed to build: {ATTESTATION.format('attest')}")
-    if flags["annotation"]:
+    if _attests(flags):
+        message = f"Attestation is not supported for the docker driver.{MORE.format('attestations')}"
+        raise UnsupportedError(f"ERROR: failed to build: {message if builder.driver == 'docker' else ATTESTATION}")
+    if flags["no-cache"] and flags["no-cache-filter"]:
+        raise HyperBoxError(
+            "ERROR: failed to build: --no-cache and --no-cache-filter cannot currently be used together"
+        )
+    if annotations := [word for word in words_of(flags["annotation"]) if word]:
+        for word in annotations:
+            check_annotation(word)
         raise UnsupportedError(
             "ERROR: failed to build: HyperBox keeps no annotations of images: leave out --annotation, or use --label"
         )
@@ -134,6 +143,49 @@ def _refuse(invocation: Invocation) -> None:
     for name in NO_EFFECT:
         if name in given:
             print(f"WARNING: --{name} has no effect: builds have no such limit (nor has BuildKit)", file=sys.stderr)
+
+
+def _attests(flags: Mapping[str, object]) -> bool:
+    """Return whether an attestation is asked for. Raises HyperBoxError with buildx's words."""
+    words = list(words_of(flags["attest"]))
+    for name in ("sbom", "provenance"):
+        if value := str(flags[name] or ""):
+            try:
+                value = f"disabled={'false' if parse_bool(value) else 'true'}"
+            except ValueError:
+                pass
+            words.append(f"type={name},{value}")
+    wanted = False
+    for word in words:
+        fields = dict(_pair(field) for field in split_commas(word))
+        if "type" not in fields:
+            raise HyperBoxError("ERROR: attestation type not specified")
+        try:
+            wanted |= not parse_bool(fields.get("disabled", "false"))
+        except ValueError as error:
+            raise HyperBoxError(f"ERROR: {error}") from None
+    return wanted
+
+
+def _pair(field: str) -> tuple[str, str]:
+    name, equals, value = field.partition("=")
+    if not equals:
+        raise HyperBoxError(f"ERROR: invalid value {field}")
+    return name.strip().lower(), value
+
+
+def check_annotation(word: str) -> None:
+    """Raise HyperBoxError with buildx's words for what is no annotation ([TYPE:]KEY=VALUE), or one that an image can't have."""
+    lead = "ERROR: failed to build: parse annotations:"
+    key, equals, _ = word.partition("=")
+    if not equals:
+        raise HyperBoxError(f'{lead} invalid annotation "{word}", expected key=value')
+    kinds = key.partition(":")[0].split(",") if ":" in key else []
+    for kind in (each.partition("[")[0] for each in kinds):
+        if kind not in ("manifest", "manifest-descriptor", "index", "index-descriptor"):
+            raise HyperBoxError(f'{lead} unknown annotation type "{kind}"')
+        if kind.startswith("index"):
+            raise HyperBoxError("ERROR: failed to build: index annotations not supported for single platform export")
 
 
 def _inputs(invocation: Invocation) -> Inputs:
@@ -187,10 +239,16 @@ def _request(invocation: Invocation, inputs: Inputs, builder: Builder) -> BuildR
         ulimits=ulimits(words_of(flags["ulimit"])),
         cgroup_parent=str(flags["cgroup-parent"] or ""),
         allow=tuple(words_of(flags["allow"])),
-        cache_from=tuple(build_outputs.parse_cache(word, export=False) for word in words_of(flags["cache-from"])),
+        cache_from=tuple(
+            build_outputs.parse_cache(word, export=False) for word in words_of(flags["cache-from"]) if word
+        ),
         cache_to=tuple(build_outputs.parse_cache(word, export=True) for word in words_of(flags["cache-to"])),
         outputs=build_outputs.outputs(
-            words_of(flags["output"]), tags, push=bool(flags["push"]), load=bool(flags["load"]), loads=builder.loads
+            [word for word in words_of(flags["output"]) if word],
+            tags,
+            push=bool(flags["push"]),
+            load=bool(flags["load"]),
+            loads=builder.loads,
         ),
         credentials=credentials_of(invocation),
         source_date_epoch=source_date_epoch(),
@@ -221,7 +279,8 @@ def check_tag(tag: str) -> str:
     from hyperbox.image.reference import parse_reference
 
     try:
-        parse_reference(tag)
+        if parse_reference(tag).digest:
+            raise HyperBoxError("failed to solve: refusing to create a tag with a digest reference")
     except EngineError as error:
         reason = error.message
         if "must be lowercase" in reason:
@@ -239,39 +298,23 @@ def proxies(invocation: Invocation, given: Sequence[tuple[str, str]]) -> list[tu
 
 
 def platforms(words: Sequence[str]) -> tuple[str, ...]:
-    """Return --platform's platforms. Raises UnsupportedError for more than one."""
-    found = [word for text in words for word in text.split(",") if word]
+    """Return --platform's platforms. Raises HyperBoxError for what is none, UnsupportedError for more than one."""
+    found = [word for text in words if text for word in text.split(",")]
     for word in found:
-        if word != "local" and "/" not in word and word not in KNOWN_PARTS:
-            raise HyperBoxError(f'"{word}": unknown operating system or architecture: invalid argument')
-    if len(set(found)) > 1:
-        raise UnsupportedError("ERROR: failed to build: HyperBox builds for one platform at a time, this machine's own")
-    return tuple(word for word in found[:1] if word != "local")
-
-
-KNOWN_PARTS = frozenset(
-    {
-        "linux",
-        "windows",
-        "darwin",
-        "freebsd",
-        "amd64",
-        "arm64",
-        "arm",
-        "386",
-        "x86_64",
-        "aarch64",
-        "ppc64le",
-        "s390x",
-        "riscv64",
-    }
-)
+        if word != "local":
+            check_platform(word)
+    if len(found) > 1:
+        raise UnsupportedError(
+            f"ERROR: failed to build: Multi-platform build is not supported for the docker driver.{MORE.format('build-multi-platform')}"
+        )
+    return tuple(word for word in found if word != "local")
 
 
 def check_network(name: str) -> str:
     """Return --network. Raises HyperBoxError for one that builds can't have."""
     if name not in ("default", "none", "host"):
-        raise HyperBoxError(f'network mode "{name}" is not there for builds: default, none and host are')
+        how = "you can define a custom network for your builder using the network driver-opt in buildx create"
+        raise HyperBoxError(f'network mode "{name}" not supported by buildkit - {how}')
     return name
 
 

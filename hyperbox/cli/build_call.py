@@ -24,8 +24,8 @@ AROUND = 2  # lines shown before and behind
 METHODS = ("check", "lint", "outline", "targets")
 
 
-def call(method: str, request: BuildRequest) -> int:
-    """Answer one --call=METHOD[,format=json|text]. Raises HyperBoxError with buildx's words."""
+def call(method: str, request: BuildRequest, *, lead: str = "") -> int:
+    """Answer one --call=METHOD[,format=json|text], `lead` before it. Raises HyperBoxError with buildx's words."""
     name, *options = method.split(",")
     as_json = "format=json" in options
     if name not in METHODS:
@@ -42,6 +42,7 @@ def call(method: str, request: BuildRequest) -> int:
     file = request.dockerfile_path or "Dockerfile"
     try:
         dockerfile = parse(request.dockerfile)
+        sys.stdout.write(lead)
         if name in ("check", "lint"):
             return _check(dockerfile, request, file, as_json=as_json)
         stages, target = _stages(dockerfile, request)

@@ -12,7 +12,7 @@ import tempfile
 from typing import NamedTuple
 
 from hyperbox.build.api import Agent, Secret, Source
-from hyperbox.errors import HyperBoxError
+from hyperbox.errors import EngineError, HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def read_inputs(location: str, file: str) -> Inputs:
         if file == "-":
             raise HyperBoxError("invalid argument: can't use stdin for both build context and dockerfile")
         return _from_stdin(sys.stdin.buffer, file)
+    if not location:
+        raise HyperBoxError('please specify build context (e.g. "." for the current directory)')
     path = os.path.abspath(location)
     if not os.path.isdir(path) and is_remote(location):
         source = Source("git" if _GIT.match(location) else "url", location)
@@ -132,6 +134,8 @@ def is_archive(head: bytes) -> bool:
 def _from_stdin(stream: BinaryIO, file: str) -> Inputs:
     """Keep an archive that comes on stdin in a temporary file; anything else is a Dockerfile without a context."""
     head = stream.read(1024)
+    if not head:
+        raise HyperBoxError("failed to solve: failed to read dockerfile: no local sources enabled")
     if not is_archive(head):
         if file:
             raise HyperBoxError("ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles")
@@ -169,13 +173,26 @@ def named_contexts(words: Sequence[str]) -> tuple[tuple[str, Source], ...]:
     found: dict[str, Source] = {}
     for word in words:
         name, equals, location = word.partition("=")
-        if not equals or not location:
+        if not equals:
             raise HyperBoxError(f"ERROR: invalid context value: {word}, expected key=value")
+        _check_context_name(name)
         try:
+            if not location:
+                raise HyperBoxError(location)
             found[name] = source_of(location)
-        except HyperBoxError as error:
-            raise HyperBoxError(f"failed to get build context {name}: {error.message}") from None
+        except HyperBoxError:
+            reason = f"stat {location}: no such file or directory"
+            raise HyperBoxError(f"failed to get build context {name}: {reason}") from None
     return tuple(found.items())
+
+
+def _check_context_name(name: str) -> None:
+    from hyperbox.image.reference import parse_reference
+
+    try:
+        parse_reference(name)
+    except EngineError as error:
+        raise HyperBoxError(f"ERROR: invalid context name {name}: {error.message}") from None
 
 
 def secrets(words: Sequence[str], environment: Mapping[str, str]) -> tuple[Secret, ...]:
@@ -262,7 +279,20 @@ def agent(identifier: str, paths: Sequence[str], environment: Mapping[str, str])
             reason = (error.strerror or "").lower()
             lead = f'{wrong}failed to convert agent config for ID: "{identifier}": '
             raise HyperBoxError(f"{lead}stat {path}: {reason}") from None
+        if not stat.S_ISSOCK(mode):
+            _check_key(path, f'{wrong}failed to convert agent config for ID: "{identifier}": ')
         (sockets if stat.S_ISSOCK(mode) else keys).append(os.path.abspath(path))
     if len(sockets) > 1 or (sockets and keys):
         raise HyperBoxError(f"{wrong}only single socket allowed")
     return Agent(identifier, sockets[0] if sockets else "", tuple(keys))
+
+
+def _check_key(path: str, lead: str) -> None:
+    """Raise HyperBoxError for a file that holds no private key in PEM."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAXIMUM_SECRET)
+    except OSError as error:
+        raise HyperBoxError(f"{lead}failed to read {path}: {(error.strerror or '').lower()}") from None
+    if b"-----BEGIN " not in data:
+        raise HyperBoxError(f"{lead}failed to parse {path}: ssh: no key found")

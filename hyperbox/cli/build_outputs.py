@@ -148,6 +148,10 @@ def parse_cache(word: str, *, export: bool) -> Cache:
     if kind == "local" and not cache.get("dest" if export else "src"):
         raise HyperBoxError(f"ERROR: failed to build: local cache {direction} requires {'dest' if export else 'src'}")
     place = "dest" if export else "src"
+    if kind == "local" and not export and not os.path.isdir(cache.get("src")):
+        source = cache.get("src")
+        reason = f"could not lock {source}/index.json.lock: open {source}/index.json.lock: no such file or directory"
+        sys.stderr.write(f"WARNING: local cache import at {source} not found due to err: {reason}\n")
     return Cache(
         kind,
         tuple(

@@ -284,16 +284,16 @@ class NoProgress:
 
 def printer(mode: str, stream: TextIO, builder: tuple[str, str] | None, *, quiet: bool, debug: bool = False) -> Printer:
     """Return what shows a build's progress; `builder`: its name and driver, where they are told. Raises HyperBoxError for an unknown mode."""
-    if mode not in MODES:
+    if mode and mode not in MODES:
         raise HyperBoxError(f"ERROR: invalid progress mode {mode}")
-    if quiet and mode in ("plain", "tty", "rawjson"):
+    if quiet and mode in ("", "plain", "tty", "rawjson"):
         raise HyperBoxError(f"ERROR: progress={mode} and quiet cannot be used together")
     if quiet or mode in ("none", "quiet"):
         return NoProgress()
     if mode == "rawjson":
         return RawProgress(stream)
     name, driver = builder or ("", "")
-    if mode == "tty" or (mode == "auto" and stream.isatty()):
+    if mode == "tty" or (mode in ("", "auto") and stream.isatty()):
         from hyperbox.cli.build_progress_tty import TerminalProgress
 
         return TerminalProgress(stream, place=f"{driver}:{name}" if builder else "", debug=debug)

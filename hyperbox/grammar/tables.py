@@ -603,7 +603,6 @@ COMMANDS: dict[str, Command] = {
             ('cpuset-cpus', '', 'string', '', {'hidden': 'yes'}),
             ('cpuset-mems', '', 'string', '', {'hidden': 'yes'}),
             ('debug', 'D', 'bool', False, None),
-            ('disable-content-trust', '', 'bool', True, {'hidden': 'yes'}),
             ('file', 'f', 'string', '', None),
             ('force-rm', '', 'bool', False, {'hidden': 'yes'}),
             ('iidfile', '', 'string', '', None),

@@ -193,8 +193,6 @@ def test_an_interrupted_build_ends_at_once_and_leaves_no_process(
 def test_what_can_not_be_done_is_refused_in_one_sentence(hyperbox: Command, tmp_path: Path) -> None:
     folder = context(tmp_path / "ctx", "FROM scratch\nENV A=1\n")
     for flags, words in (
-        (["--sbom=true"], "HyperBox makes no attestations"),
-        (["--platform", "linux/amd64,linux/arm64"], "one platform at a time"),
         (["--annotation", "a=b"], "no annotations"),
         (["--allow", "security.insecure"], "granting entitlement security.insecure is not allowed"),
         (["--builder", "other"], 'no builder "other" found'),
@@ -203,6 +201,13 @@ def test_what_can_not_be_done_is_refused_in_one_sentence(hyperbox: Command, tmp_
         result = hyperbox("build", *flags, str(folder), code=1)
         assert words in result.err
         assert len(result.err.strip().splitlines()) == 1
+    more = "Switch to a different driver, or turn on the containerd image store, and try again.\nLearn more at https://docs.docker.com/go/"
+    for flags, words, page in (
+        (["--sbom=true"], "Attestation", "attestations"),
+        (["--platform", "linux/amd64,linux/arm64"], "Multi-platform build", "build-multi-platform"),
+    ):
+        expected = f"ERROR: failed to build: {words} is not supported for the docker driver.\n{more}{page}/\n"
+        assert hyperbox("build", *flags, str(folder), code=1).err == expected
     for flags in (["--driver", "kubernetes"], ["--driver", "remote", "tcp://127.0.0.1:1"], ["tcp://127.0.0.1:1"]):
         assert "on this machine" in hyperbox("buildx", "create", "--name", "elsewhere", *flags, code=1).err
     assert "bake files" in hyperbox("buildx", "bake", code=1).err

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hyperbox.cli.compose_progress import StepProgress
+    from hyperbox.cli.compose_pulls import Wanted
     from hyperbox.compose.model import Json
     from hyperbox.grammar.parse import Invocation
     from hyperbox.project.desired import ServiceWish
@@ -131,13 +132,17 @@ def platform_parts(text: str) -> tuple[str, str]:
         raise ComposeError(said) from None
 
 
-def ensure_volume_images(found: Session, services: Sequence[str], progress: StepProgress) -> None:
-    """Pull the images that are mounted as volumes and are not there. Raises EngineError."""
+def volume_images(found: Session, services: Sequence[str]) -> list[Wanted]:
+    """Return the images that are mounted as volumes and are not there."""
+    from hyperbox.cli.compose_pulls import Wanted
+
+    wanted = []
     for name in services:
         rows = found.desired.services[name].definition.get("volumes")
         for index, row in enumerate(rows if isinstance(rows, list) else []):
             if row.get("type") == "image" and not image_id_of(found, str(row["source"])):
-                pull_image(found, f"{name}:volume {index}", str(row["source"]), "", progress)
+                wanted.append(Wanted(f"{name}:volume {index}", str(row["source"])))
+    return wanted
 
 
 def ensure_images(
@@ -166,29 +171,35 @@ def _present_images(
     found: Session, services: Sequence[str], progress: StepProgress, policy: str, *, build: bool, no_build: bool
 ) -> tuple[dict[str, str], list[str]]:
     """Return the ids of the images that are there or could be pulled, and the services whose images are to be built."""
+    from hyperbox.cli.compose_pulls import Wanted, pull_all
+
     by_image: dict[str, str] = {}
-    to_build: list[str] = []
-    pulled: set[str] = set()
+    builders: dict[str, str] = {}
+    wanted: dict[str, Wanted] = {}
     for name in services:
         wish = found.desired.services[name]
-        again = not wish.definition.get("build") and policy_of(wish, policy) == "always"  # one that asks is enough
-        if wish.image in by_image and (not again or wish.image in pulled or not by_image[wish.image]):
-            continue
+        platform, image = str(wish.definition.get("platform") or ""), wish.image
         if wish.definition.get("build"):
-            by_image[wish.image] = image_to_build(found, wish, progress, policy, build=build, no_build=no_build)
-            if not by_image[wish.image]:
-                to_build.append(name)
+            if image not in by_image:
+                builders[image] = name
+                by_image[image], pulled = image_to_build(found, wish, policy, build=build, no_build=no_build)
+                if pulled:
+                    wanted[image] = Wanted(name, image, platform, optional=True)
+            continue
+        if image in builders and not by_image[image]:
             continue
         when = policy_of(wish, policy)
-        image_id = "" if when == "always" else present(found, wish, when)
-        if not image_id and when == "never":
-            raise no_such_image(wish.image)
-        platform = str(wish.definition.get("platform") or "")
-        by_image[wish.image] = image_id or pull_image(found, wish.name, wish.image, platform, progress)
-        if not image_id:
-            pulled.add(wish.image)
-    ensure_volume_images(found, services, progress)
-    return by_image, to_build
+        image_id = "" if when == "always" else by_image.get(image) or present(found, wish, when)
+        if image in wanted and not image_id and when != "never":
+            first = wanted[image]
+            wanted[image] = first._replace(sharing=(*first.sharing, name))
+        elif image not in wanted and not image_id:
+            if when == "never":
+                raise no_such_image(image)
+            wanted[image] = Wanted(name, image, platform)
+        by_image.setdefault(image, image_id)
+    by_image.update(pull_all(found, [*wanted.values(), *volume_images(found, services)], progress))
+    return by_image, [name for image, name in builders.items() if not by_image[image]]
 
 
 def no_such_image(image: str) -> NotFound:
@@ -196,33 +207,20 @@ def no_such_image(image: str) -> NotFound:
     return NotFound(f"No such image: {image if ':' in image.rpartition('/')[2] else image + ':latest'}")
 
 
-def image_to_build(
-    found: Session, wish: ServiceWish, progress: StepProgress, policy: str, *, build: bool, no_build: bool
-) -> str:
-    """Return the id of the image of a service that can be built, or "" where it is to be built now."""
+def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: bool, no_build: bool) -> tuple[str, bool]:
+    """Return the id of the image of a service that can be built, "" where it is not there, and whether to try a pull before it is built."""
     own = str(wish.definition.get("pull_policy") or "")
     if no_build:
         image_id = image_id_of(found, wish.image)
         if not image_id:
             raise no_such_image(wish.image)
-        return image_id
+        return image_id, False
     if build or (own == "build" and not policy) or policy == "build":
-        return ""
+        return "", False
     when = policy_of(wish, policy)
     image_id = image_id_of(found, wish.image)
     named = wish.definition.get("image") == wish.image
-    if named and (when == "always" or (when == "missing" and not image_id)):
-        return pull_or_leave(found, wish, progress) or image_id
-    return image_id
-
-
-def pull_or_leave(found: Session, wish: ServiceWish, progress: StepProgress) -> str:
-    """Try to pull an image that can be built as well; returns its id, or "" (with a warning shown) where it is not to be had."""
-    platform = str(wish.definition.get("platform") or "")
-    try:
-        return pull_image(found, wish.name, wish.image, platform, progress, failed="Warning")
-    except EngineError:
-        return ""
+    return image_id, named and (when == "always" or (when == "missing" and not image_id))
 
 
 def built(found: Session, names: Sequence[str], progress: StepProgress, *, quiet: bool) -> dict[str, str]:
@@ -252,21 +250,26 @@ def pull(invocation: Invocation) -> int:
 
 
 def _pull_all(found: Session, progress: StepProgress) -> None:
+    from hyperbox.cli.compose_pulls import Wanted, pull_all
+
     invocation, by_image = found.invocation, dict[str, str]()
+    tolerant = bool(invocation.flags.get("ignore-pull-failures"))
+    wanted = []
     for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
         reason = reason_to_skip(found, wish, by_image)
         if reason:
             progress.event(StepEvent(wish.name, "", "done", f"Skipped - {reason}"))
             continue
         by_image[wish.image] = wish.name
-        try:
-            if progress.dry_run:
+        if progress.dry_run:
+            try:
                 _pretend_to_pull(found, wish, progress)
-            else:
-                pull_image(found, wish.name, wish.image, str(wish.definition.get("platform") or ""), progress)
-        except (ComposeError, EngineError):
-            if not invocation.flags.get("ignore-pull-failures"):
-                raise
+            except ComposeError:
+                if not tolerant:
+                    raise
+        else:
+            wanted.append(Wanted(wish.name, wish.image, str(wish.definition.get("platform") or "")))
+    pull_all(found, wanted, progress, tolerant=tolerant)
 
 
 def _pretend_to_pull(found: Session, wish: ServiceWish, progress: StepProgress) -> None:

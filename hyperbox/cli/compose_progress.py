@@ -70,6 +70,12 @@ class StepProgress:
         self.tail.clear()
         self.stream.flush()
 
+    def flush(self) -> None:
+        """Have nothing left that a child would write as well; what draws is started now, so that no child keeps it."""
+        self.stream.flush()
+        if self.mode == "tty" and not self.lines and os.getpid() == self.owner:
+            self._display()
+
     def event(self, event: StepEvent) -> None:
         """Show one event."""
         if self.mode == "quiet" and not self.lines:

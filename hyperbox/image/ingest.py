@@ -9,6 +9,7 @@ import time
 
 from hyperbox import files
 from hyperbox.errors import EngineError
+from hyperbox.image.content_lock import ContentLock
 from hyperbox.image.extract import extract_layer
 from hyperbox.image.reference import platform_architecture as platform_architecture
 
@@ -77,8 +78,13 @@ def layer_tasks(digests: Sequence[str], diff_ids: Sequence[str]) -> dict[str, st
 
 def add_layer(store: ImageStore, blob_digest: str, expected_diff_id: str = "") -> str:
     """Unpack the layer blob and return its diff id. Raises EngineError where it is not the expected one; nothing stays then."""
-    if expected_diff_id and store.has_layer(expected_diff_id):
-        return expected_diff_id
+    if not expected_diff_id:
+        return _unpack(store, blob_digest, "")
+    with ContentLock(store.path, f"unpack {expected_diff_id}"):
+        return expected_diff_id if store.has_layer(expected_diff_id) else _unpack(store, blob_digest, expected_diff_id)
+
+
+def _unpack(store: ImageStore, blob_digest: str, expected_diff_id: str) -> str:
     staging = store.staging(f"layer-{blob_digest.removeprefix('sha256:')[:16]}")
     files.remove_tree(staging)
     os.mkdir(staging, 0o755)

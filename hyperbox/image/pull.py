@@ -16,6 +16,7 @@ import urllib.parse
 from hyperbox import files
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.image import ingest
+from hyperbox.image.content_lock import ContentLock
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
 from hyperbox.image.platform import checked_platform
 from hyperbox.image.reference import DEFAULT_DOMAIN, Reference, is_digest, parse_reference
@@ -77,8 +78,19 @@ def fetch_blob(
     stop: threading.Event | None = None,
 ) -> None:
     """Fetch a blob of `size` bytes (-1: unknown) into the store, continuing after a broken connection; raises EngineError."""
-    if store.has_blob(digest):
-        return
+    with ContentLock(store.path, f"fetch {digest}", stop):
+        if not store.has_blob(digest):
+            _fetch(store, connection, digest, size, on_progress, stop)
+
+
+def _fetch(
+    store: ImageStore,
+    connection: Connection,
+    digest: str,
+    size: int,
+    on_progress: Callable[[int], None],
+    stop: threading.Event | None,
+) -> None:
     path = store.staging(f"pull-{digest[7:23]}-{threading.get_ident()}")
     limit = size if size >= 0 else MAXIMUM_BLOB
     hasher = hashlib.sha256()

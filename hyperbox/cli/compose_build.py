@@ -137,14 +137,20 @@ def _check_loops(waits: Mapping[str, set[str]]) -> None:
 
 
 def build_services(
-    found: Session, names: Sequence[str], options: Options, progress: StepProgress | None, *, quiet: bool = False
+    found: Session,
+    names: Sequence[str],
+    options: Options,
+    progress: StepProgress | None,
+    *,
+    quiet: bool = False,
+    mode: str = "",
 ) -> dict[str, str]:
     """Build services, and those that they build on; returns service -> image id. Raises ComposeError with the first failure's words.
 
-    What has been built is told to `progress`, where there is one.
+    What has been built is told to `progress`, where there is one. `mode` is another form of the builds' own progress than the command line asks for.
     """
     waits = with_contexts(found, names)
-    mode = (progress or step_progress(found.invocation)).mode
+    mode = mode or (progress or step_progress(found.invocation)).mode
     silent = quiet or mode == "quiet"
     shown = None if silent else printer(mode)
     lock = threading.Lock()

@@ -80,6 +80,35 @@ class Child:
         os.close(self.reader)
 
 
+class Lines(Child):
+    """What a child prints otherwise: each line is a message of the name `key`."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, reader: int, key: str) -> None:
+        super().__init__(0, reader)
+        self.key = key
+
+    def read(self) -> list[tuple[int, bytes]] | None:
+        """Return the lines that one read completes, as messages, or None at the end."""
+        data = os.read(self.reader, READ)
+        if not data:
+            return None
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        if len(self.rest) > LINE_LIMIT:
+            lines, self.rest = [*lines, self.rest], b""
+        texts = [line.decode("utf-8", "replace") for line in lines]
+        return [(MESSAGE, dumps({self.key: text}).encode()) for text in texts]
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """Read no more."""
+        os.close(self.reader)
+
+    def forget(self) -> None:
+        """Read no more."""
+        os.close(self.reader)
+
+
 def message_of(data: bytes) -> dict[str, object]:
     """Return a message out of a frame."""
     found = loads(data.decode())

@@ -7,14 +7,16 @@ import select
 import signal
 import sys
 import time
+from functools import partial
 
-from hyperbox.cli.compose_children import MESSAGE, Child, Teller, fork_child, message_of, tell_lines
+from hyperbox.cli.compose_children import MESSAGE, Child, Lines, Teller, fork_child, message_of, tell_lines
 from hyperbox.cli.compose_menu import CTRL_C, CTRL_Z, ENTER, NOT_CONFIGURED, Menu, is_wanted
 from hyperbox.cli.compose_printer import Printer
 from hyperbox.cli.compose_progress import step_progress, use_color
 from hyperbox.cli.compose_project import Session, timeout_of, warner
 from hyperbox.cli.compose_up import carry_out
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
+from hyperbox.files import write_all
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.order import selected
 from hyperbox.plan.states import reconcile_states
@@ -68,7 +70,9 @@ class Foreground:
         self.menu: Menu | None = None
         self.rules: list[Rule] = []
         color = not flags.get("no-color") and use_color(found.invocation, sys.stdout)
-        self.printer = Printer(prefix=not flags.get("no-log-prefix"), color=color, signals=self.signals)
+        self.printer = Printer(
+            prefix=not flags.get("no-log-prefix"), color=color, marked=not flags.get("no-color"), signals=self.signals
+        )
         self.shown = self._chosen()
         self.begun = time.time() - 0.001
         self.followers: dict[int, tuple[Child, str, str]] = {}  # by descriptor: process, container's id and name
@@ -80,6 +84,7 @@ class Foreground:
         self.starter: Child | None = None
         self.watcher: Child | None = None
         self.stopper: Child | None = None
+        self.watched = False
         self.failure: dict[str, object] = {}
         self.abort_at = 0.0
         self.aborted = False
@@ -388,18 +393,43 @@ class Foreground:
             self.printer.watch("Watch disabled")
 
     def watch_files(self) -> None:
-        """Begin to do what `develop.watch` says, in a process of its own."""
-        from hyperbox.cli.compose_watch import follow
+        """Begin to do what `develop.watch` says, in a process of its own; returns once it watches."""
+        from hyperbox.cli.compose_watch import Watching
 
-        if self.menu is not None:
-            self.menu.watching = True
+        self.watched = False
+        reader, writer = os.pipe()
 
         def work(teller: Teller) -> None:
-            if self.menu is not None:  # nothing but lines may come between the menu and the others
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            follow(self.found, self.rules, lambda text: teller.message(watch=text))
+            for stream in (1, 2):  # a build's progress
+                os.dup2(writer, stream)
 
-        self.watcher = self._add(fork_child(work, mortal=False), lambda said: self.printer.watch(str(said["watch"])))
+            def say(text: str) -> None:
+                sys.stdout.flush()
+                write_all(1, f"{text}\n".encode("utf-8", "replace"))
+
+            watching = Watching(
+                self.found,
+                self.rules,
+                say,
+                teller.frame,
+                lambda text: teller.message(warning=text),
+            )
+            watching.follow(patient=True)
+
+        self.watcher = self._add(fork_child(work, mortal=False), self._has_watched)
+        os.close(writer)
+        said = self._add(Lines(reader, "watch"), self._has_watched)
+        while not self.watched and said.reader in self.children:
+            self._take(said.reader)
+        if self.menu is not None:
+            self.menu.watching = self.watched
+
+    def _has_watched(self, message: Json) -> None:
+        self.watched = True
+        if "warning" in message:
+            self.printer.aside(partial(warner(self.found.invocation), str(message["warning"])))
+        else:
+            self.printer.watch(str(message["watch"]))
 
     def _end_watcher(self) -> None:
         if self.watcher is not None:
@@ -480,10 +510,13 @@ def foreground(found: Session, *, start: Callable[[OnHook], None]) -> int:
     signal.set_wakeup_fd(shown.writer, warn_on_full_buffer=False)
     try:
         open_menu(shown)
-        shown.begin(start)
         if found.invocation.flags.get("watch"):
             shown.watch_files()
-        return shown.run()
+        shown.begin(start)
+        code = shown.run()
+        if code and found.invocation.globals.get("progress") != "json":
+            sys.stderr.write("\n")  # docker compose's error without words
+        return code
     finally:
         shown.end()
 

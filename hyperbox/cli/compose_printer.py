@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 
 from hyperbox.cli.compose_logs import PALETTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperbox.cli.compose_menu import Menu
 
 WATCH = "#watch"  # stands for a name before the lines of `--watch`
@@ -23,8 +26,11 @@ class Printer:
     reads no more keeps nobody from stopping.
     """
 
-    def __init__(self, *, prefix: bool, color: bool, signals: int) -> None:
+    def __init__(self, *, prefix: bool, color: bool, signals: int, marked: bool = False) -> None:
         self.prefix, self.color, self.signals = prefix, color, signals
+        self.marked = (
+            marked or color
+        )  # the mark of watched files has its color on what is no terminal too, as with docker compose
         self.menu: Menu | None = None
         self.shared = False  # whether both streams are the terminal on which the menu is
         self.colors: dict[str, str] = {}
@@ -40,10 +46,11 @@ class Printer:
         if self.muted:
             return
         color = self._color(name)
-        if self.prefix:
+        if self.prefix and data:
             width = max(map(len, self.colors)) + 1
             mark = f"{' ' * width} ⦿ " if name == WATCH else f"{name:<{width}} | "
-            head = self._painted(color, mark).encode()
+            colored = self.marked if name == WATCH else self.color
+            head = (f"\x1b[{color}m{mark}\x1b[0m" if colored else mark).encode()
             data = head + data[:-1].replace(b"\n", b"\n" + head) + b"\n"
         self.write(stream, data)
 
@@ -67,6 +74,15 @@ class Printer:
         else:
             self._all(1, self.menu.cleared())
             self._all(2, data)
+            self._all(1, self.menu.drawn())
+
+    def aside(self, write: Callable[[], object]) -> None:
+        """Have `write` write on its own to stderr, the menu below it."""
+        if self.menu is not None:
+            self._all(1, self.menu.cleared())
+        write()
+        sys.stderr.flush()
+        if self.menu is not None:
             self._all(1, self.menu.drawn())
 
     def redraw(self) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import tarfile
+import time
 
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import Session, warn
@@ -13,6 +14,8 @@ from hyperbox.cli.compose_up import carry_out, converge
 from hyperbox.cli.watch_files import Watcher
 from hyperbox.cli.watch_rules import Changes, Rule, changes, load_rules, matches, place
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
+from hyperbox.files import write_all
+from hyperbox.plan.hooks import exec_config
 from hyperbox.plan.order import selected
 from hyperbox.plan.reconcile import UpOptions, reconcile_up
 from hyperbox.plan.states import reconcile_states
@@ -25,14 +28,14 @@ if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import ObservedContainer
 
-MARK = "\x1b[92m        ⦿ \x1b[0m"  # what stands before a line of `up --watch`
 LIMIT = 1 << 28  # bytes that one copy may hold
+STARTING = 60.0  # seconds for which containers are waited for that are to get their files at once
+NO_IMAGE = "could not get created time for service's image"  # docker compose's words for a service without a container
 
 
 def watch(invocation: Invocation) -> int:
     """`docker compose watch`."""
-    flags = invocation.flags
-    if flags["no-up"] or invocation.globals.get("dry-run"):
+    if invocation.flags["no-up"]:
         from hyperbox.cli.compose_project import session
 
         found = session(invocation)
@@ -41,77 +44,145 @@ def watch(invocation: Invocation) -> int:
         with step_progress(invocation) as progress:
             found = converge(invocation, progress, start=True)
     rules = load_rules(found.desired, selected(found.desired, invocation.arguments))
-    if invocation.globals.get("dry-run"):
-        for rule in rules:
-            sys.stderr.write(f" DRY-RUN MODE -  {rule.service}: {rule.action} {rule.path}\n")
-        return 0
     try:
-        follow(found, rules, lambda text: print(text, flush=True))
+        Watching(found, rules, lambda text: print(text, flush=True), write_all, warn).follow()
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
     return 0
 
 
-def follow(found: Session, rules: list[Rule], say: Callable[[str], object]) -> None:
-    """Do what the rules say as files change, until interrupted."""
-    watcher = Watcher(rule.path for rule in rules)
-    try:
-        for rule in rules:
-            if rule.initial and rule.action.startswith("sync"):
-                copies = tuple((path, place(rule, path)) for path in files_of(rule))
-                copy(found, rule.service, copies)
-        say("Watch enabled")
-        while (paths := watcher.batch()) is not None:
-            for service, wanted in changes(rules, paths).items():
-                try:
-                    apply(found, rules, service, wanted, say)
-                except HyperBoxError as error:  # the next change may mend it
-                    warn(f'Error handling changed files for service "{service}": {error.message}')
-    finally:
-        watcher.close()
+class Watching:
+    """Does what rules say as files change. `say` gets lines about it, `write` (stream, bytes) what commands in containers print.
+
+    With --dry-run it only tells.
+    """
+
+    def __init__(
+        self,
+        found: Session,
+        rules: list[Rule],
+        say: Callable[[str], object],
+        write: Callable[[int, bytes], object],
+        warning: Callable[[str], object],
+    ) -> None:
+        self.found, self.rules = found, rules
+        self.say, self.write, self.warning = say, write, warning
+        self.pretends = bool(found.invocation.globals.get("dry-run"))
+
+    def follow(self, *, patient: bool = False) -> None:
+        """Watch until interrupted. What is to be copied at once is so before that is told, or, `patient`, once the containers run.
+
+        Raises ComposeError where a service has no container to copy to.
+        """
+        watcher = Watcher(rule.path for rule in self.rules)
+        try:
+            if not patient:
+                self.copy_at_once()
+            self.say("Watch enabled")
+            if patient:
+                self._await_containers()
+                self.copy_at_once()
+            while (paths := watcher.batch()) is not None:
+                for service, wanted in changes(self.rules, paths).items():
+                    try:
+                        self.apply(service, wanted)
+                    except HyperBoxError as error:  # the next change may mend it
+                        self.warning(f"Error handling changed files: {error.message}")
+        finally:
+            watcher.close()
+
+    def _at_once(self) -> list[Rule]:
+        return [rule for rule in self.rules if rule.initial and rule.action.startswith("sync")]
+
+    def _await_containers(self) -> None:
+        deadline = time.monotonic() + STARTING
+        for service in {rule.service for rule in self._at_once()}:
+            while not running(self.found, service) and time.monotonic() < deadline:
+                time.sleep(0.1)
+
+    def copy_at_once(self) -> None:
+        """Copy what the rules want copied before any change. Raises ComposeError."""
+        for rule in self._at_once():
+            if not self.found.containers([rule.service]):
+                raise ComposeError(NO_IMAGE)
+            copy(self.found, rule.service, [(path, place(rule, path)) for path in files_of(rule)])
+
+    def apply(self, service: str, wanted: Changes) -> None:
+        """Do what a batch of changes asks for, of one service. Raises HyperBoxError."""
+        found, say = self.found, self.say
+        if wanted.rebuild:
+            say(f'Rebuilding service(s) ["{service}"] after changes were detected...')
+            if not self.pretends:
+                self._rebuild(service)
+            return
+        if wanted.copies:
+            own = [rule for rule in self.rules if rule.service == service]
+            pairs = dict.fromkeys(pair for source, target in wanted.copies for pair in spread(own, source, target))
+            say(f'Syncing service "{service}" after {len(pairs)} changes were detected')
+            if not self.pretends:
+                copy(found, service, pairs)
+        if wanted.restart:
+            plan = reconcile_states(found.desired, found.observe(), (service,), "restart", None, no_deps=True)
+            if not self.pretends:
+                carry_out(found, plan, show=False)
+            say(f'service(s) ["{service}"] restarted')
+        for command in () if self.pretends else wanted.commands:
+            self._run_command(service, command)
+
+    def _run_command(self, service: str, command: Json) -> None:
+        """Run the command of `sync+exec` in the service's containers. Raises ComposeError where it fails, with docker compose's words: none."""
+        sys.stdout.flush()
+        for row in running(self.found, service):
+            if run_in(self.found, row, exec_config(command), self.write) != 0:
+                raise ComposeError("")
+
+    def _rebuild(self, service: str) -> None:
+        """Build a service's image and make its containers anew from it; with --prune the image that nobody names any more goes."""
+        from hyperbox.cli.compose_build import build_services
+        from hyperbox.cli.compose_build_request import Options
+
+        found, flags = self.found, self.found.invocation.flags
+        before = {row.image_id for row in found.containers([service])}
+        quiet = bool(flags.get("quiet") or flags.get("quiet-build"))
+        try:
+            image_ids = build_services(found, [service], Options(), None, quiet=quiet, mode="plain")
+        except HyperBoxError as error:
+            self.say(f"Build failed. Error: {error.message}")
+            raise
+        self.say(f'service(s) ["{service}"] successfully built')
+        options = UpOptions(services=(service,), no_deps=True, recreate="force", image_ids=image_ids)
+        carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, show=False)
+        if flags.get("prune", True):
+            for image_id in before - set(image_ids.values()):
+                _drop(found, image_id)
 
 
 def files_of(rule: Rule) -> list[str]:
     """Return the files that a rule is about and that are there now."""
     if not os.path.isdir(rule.path):
         return [rule.path] if os.path.lexists(rule.path) and matches(rule, rule.path) else []
-    found = []
-    for folder, folders, names in os.walk(rule.path):
-        folders[:] = sorted(name for name in folders if matches(rule, f"{folder}/{name}") or rule.include)
-        found += [f"{folder}/{name}" for name in sorted(names) if matches(rule, f"{folder}/{name}")]
-    return found
-
-
-def apply(found: Session, rules: list[Rule], service: str, wanted: Changes, say: Callable[[str], object]) -> None:
-    """Do what a batch of changes asks for, of one service. Raises HyperBoxError."""
-    if wanted.rebuild:
-        say(f'Rebuilding service(s) ["{service}"] after changes were detected...')
-        rebuild(found, service)
-        say(f'service(s) ["{service}"] successfully built')
-        return
-    if wanted.copies:
-        say(f'Syncing service "{service}" after {len(wanted.copies)} changes were detected')
-        own = [rule for rule in rules if rule.service == service]
-        copy(found, service, [pair for source, target in wanted.copies for pair in spread(own, source, target)])
-    if wanted.restart:
-        plan = reconcile_states(found.desired, found.observe(), (service,), "restart", None, no_deps=True)
-        carry_out(found, plan, show=False)
-        say(f'service(s) ["{service}"] restarted')
-    for command in wanted.commands:
-        run_command(found, service, command)
+    return [path for path in _inside(rule, rule.path) if os.path.islink(path) or not os.path.isdir(path)]
 
 
 def spread(rules: Iterable[Rule], source: str, target: str) -> list[tuple[str, str]]:
-    """Return a changed path, or for a folder that came the files in it: those made before it was watched are told of by nobody."""
+    """Return a changed path, or for a folder that came all that is in it: what was made before it was watched is told of by nobody."""
     if not os.path.isdir(source) or os.path.islink(source):
         return [(source, target)]
-    pairs = [(source, target)]
     for rule in rules:
         if rule.action.startswith("sync") and matches(rule, source):
-            pairs += [(path, place(rule, path)) for path in files_of(rule._replace(path=source, target=target))]
-            break
-    return pairs
+            return [(path, place(rule, path)) for path in (source, *_inside(rule, source))]
+    return [(source, target)]
+
+
+def _inside(rule: Rule, folder: str) -> list[str]:
+    """Return what a rule is about of what lies in a folder."""
+    found = []
+    for parent, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if matches(rule, f"{parent}/{name}") or rule.include)
+        paths = [f"{parent}/{name}" for name in sorted([*names, *below])]
+        found += [path for path in paths if matches(rule, path)]
+    return found
 
 
 def running(found: Session, service: str) -> list[ObservedContainer]:
@@ -126,7 +197,7 @@ def copy(found: Session, service: str, copies: Iterable[tuple[str, str]]) -> Non
     archive = _archive([(source, target) for source, target in pairs if os.path.lexists(source)])
     for row in running(found, service):
         if gone:
-            _run(found, row, {"Cmd": ["rm", "-rf", "--", *gone], "User": "0"})
+            run_in(found, row, {"Cmd": ["rm", "-rf", "--", *gone], "User": "0"}, write_all)
         if archive is not None:
             archive.seek(0)
             try:
@@ -165,42 +236,19 @@ def _add(archive: tarfile.TarFile, source: str, name: str) -> None:
         return  # gone again: the next batch says so
 
 
-def _run(found: Session, row: ObservedContainer, config: Json) -> None:
+def run_in(found: Session, row: ObservedContainer, config: Json, write: Callable[[int, bytes], object]) -> int:
+    """Run a command in a container and give what it prints to `write`; returns its exit code, 0 where the container is gone."""
     engine = found.engine
     try:
         exec_id = engine.exec_create(row.container_id, {**config, "AttachStdout": True, "AttachStderr": True})
         attachment = engine.exec_start(exec_id)
     except NotFound:
-        return
+        return 0
     assert attachment is not None
     while (chunks := attachment.read()) is not None:
         for stream, data in chunks:
-            os.write(2 if stream == 2 else 1, data)
-    attachment.wait()
-
-
-def run_command(found: Session, service: str, command: Json) -> None:
-    """Run the command of `sync+exec` in the service's containers. Raises ComposeError where it fails."""
-    from hyperbox.plan.hooks import run_hooks
-
-    sys.stdout.flush()
-    for row in running(found, service):
-        run_hooks(found.engine, row.container_id, service, (command,), lambda data: os.write(1, data))
-
-
-def rebuild(found: Session, service: str) -> None:
-    """Build a service's image and make its containers anew from it; with --prune the image that nobody names any more goes."""
-    from hyperbox.cli.compose_build import build_services
-    from hyperbox.cli.compose_build_request import Options
-
-    invocation = found.invocation
-    before = {row.image_id for row in found.containers([service])}
-    image_ids = build_services(found, [service], Options(), None, quiet=bool(invocation.flags.get("quiet")))
-    options = UpOptions(services=(service,), no_deps=True, recreate="force", image_ids=image_ids)
-    carry_out(found, reconcile_up(found.desired, found.observe(), options), image_ids, show=False)
-    if invocation.flags.get("prune", True):
-        for image_id in before - set(image_ids.values()):
-            _drop(found, image_id)
+            write(2 if stream == 2 else 1, data)
+    return attachment.wait()
 
 
 def _drop(found: Session, image_id: str) -> None:

@@ -24,10 +24,11 @@ def run_hooks(engine: Engine, container_id: str, service: str, hooks: Hooks, sho
             raise ComposeError(f"{service} hook exited with status {code}")
 
 
-def _run(engine: Engine, container_id: str, hook: Json, show: Callable[[bytes], object]) -> int:
+def exec_config(hook: Json) -> Json:
+    """Return what a hook is for `exec_create`."""
     environment = hook.get("environment")
     rows = environment if isinstance(environment, dict) else {}
-    config: Json = {
+    return {
         "Cmd": hook.get("command") or [],
         "User": hook.get("user") or "",
         "Privileged": hook.get("privileged") is True,
@@ -36,7 +37,10 @@ def _run(engine: Engine, container_id: str, hook: Json, show: Callable[[bytes], 
         "AttachStdout": True,
         "AttachStderr": True,
     }
-    exec_id = engine.exec_create(container_id, config)
+
+
+def _run(engine: Engine, container_id: str, hook: Json, show: Callable[[bytes], object]) -> int:
+    exec_id = engine.exec_create(container_id, exec_config(hook))
     attachment = engine.exec_start(exec_id)
     assert attachment is not None
     while (chunks := attachment.read()) is not None:

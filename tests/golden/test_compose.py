@@ -59,6 +59,7 @@ BEHAVIOURS = {
     "profiles": (72, 92),
     "refusals": (76, 93),
     "samples": (83,),
+    "services": (93,),
 }
 MARKED = [
     pytest.param(case, id=f"{case.topic}/{case.name}", marks=pytest.mark.behaviour(*BEHAVIOURS.get(case.topic, ())))

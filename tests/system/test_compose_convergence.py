@@ -104,6 +104,7 @@ def test_one_interrupt_stops_what_up_shows(hyperbox: Command, project: Path) -> 
     assert len(ids(hyperbox, project)) == 3
 
 
+@pytest.mark.behaviour(86)
 def test_a_second_interrupt_kills(hyperbox: Command, project: Path) -> None:
     text = (project / "compose.yaml").read_text()
     slow = "command: [sh, -c, 'trap : TERM; while :; do sleep 1; done']\n  stop_grace_period: 5m"

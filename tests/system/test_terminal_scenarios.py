@@ -34,9 +34,13 @@ def registry() -> object:
         yield
 
 
-@pytest.mark.behaviour(84)
+# scenario -> the corners of docs/behaviours.md that it goes through, beside 84
+BEHAVIOURS = {"foreground": (86,), "menu": (86,), "waiting": (85,)}
+MARKED = [pytest.param(name, marks=pytest.mark.behaviour(84, *BEHAVIOURS.get(name, ()))) for name in terminal.names()]
+
+
 @pytest.mark.usefixtures("volumes_tidied")
-@pytest.mark.parametrize("name", terminal.names())
+@pytest.mark.parametrize("name", MARKED)
 def test_a_terminal_shows_what_it_shows_with_docker_compose(name: str, hyperbox: object, busybox: str) -> None:
     argv = hyperbox.argv  # type: ignore[attr-defined]
     docker = [str(Path(argv[0]).with_name("docker")), *argv[1:]]

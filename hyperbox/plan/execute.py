@@ -135,13 +135,19 @@ def execute(plan: op.Plan, context: Context) -> None:
                 told = _tell_end(node, outcome, context)
                 failure = failure or told
     except BaseException:
-        for _, pid in running.values():
-            os.kill(pid, signal.SIGTERM)
+        for node, pid in running.values():
+            if not _is_short(node):
+                os.kill(pid, signal.SIGTERM)
         for _, pid in running.values():
             os.waitpid(pid, 0)
         raise
     if failure is not None:
         raise failure
+
+
+def _is_short(node: op.Node) -> bool:
+    """Return whether a step ends soon by itself: a start that was broken off might come about after who stops the project has looked."""
+    return isinstance(node.operation, op.StartContainer) and not node.operation.hooks
 
 
 def _ready(pending: dict[int, op.Node], done: set[int], room: int) -> list[op.Node]:

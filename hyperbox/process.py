@@ -60,10 +60,12 @@ def spawn(
     stderr: int | None = None,
     given: Sequence[tuple[int, int]] = (),
     setsid: bool = False,
+    preferred: bool = False,
 ) -> int:
     """Start `argv` (its first word an absolute path) and return its pid; the descriptors given become its streams.
 
-    `given` are more of ours with the numbers that it is to have them under.
+    `given` are more of ours with the numbers that it is to have them under. A `preferred` process runs before all others whenever it can, where that
+    is allowed; what it starts is as usual. See SCHED_FIFO and SCHED_RESET_ON_FORK in sched(7).
 
     Raises OSError (FileNotFoundError, PermissionError) when it can't be executed. See posix_spawn(3).
     """
@@ -74,16 +76,23 @@ def spawn(
     ]
     actions += [(os.POSIX_SPAWN_DUP2, source, target) for source, target in given]
     environment = os.environ if env is None else env
-    return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
-
-
-def prefer(pid: int) -> None:
-    """Let a process that was just started run before all others whenever it can; what it starts is as usual. No error where that is not allowed.
-
-    See SCHED_FIFO and SCHED_RESET_ON_FORK in sched(7).
-    """
+    if not preferred:
+        return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
+    own = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    first = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, 1
+    _schedule(0, *first)  # so that the new process has done nothing yet when its turn is changed
     try:
-        os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        pid = os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
+        _schedule(pid, *first)
+    finally:
+        _schedule(0, *own)
+    return pid
+
+
+def _schedule(pid: int, policy: int, priority: int) -> None:
+    """Change a process's scheduling (0: our own), where that is allowed."""
+    try:
+        os.sched_setscheduler(pid, policy, os.sched_param(priority))
     except OSError:
         return
 

@@ -174,12 +174,9 @@ class Adapter:
         if console_socket:
             words += ["--console-socket", console_socket]
         _forget(log, pid_file)
-        pid = self._spawn([*self.command(log=log), *words, container_id], (stdin, stdout, stderr))
-        if console_socket:
-            process.prefer(
-                pid
-            )  # crun sets a terminal's size beside the process that it has begun, which would see none
-        code = process.wait(pid)
+        argv = [*self.command(log=log), *words, container_id]
+        # crun sets a terminal's size beside the process that it has begun, which could look for it too early
+        code = process.wait(self._spawn(argv, (stdin, stdout, stderr), preferred=bool(console_socket)))
         text = _read(log)
         _forget(log)
         if code != 0:
@@ -191,13 +188,17 @@ class Adapter:
     def _spawned(self, argv: list[str], stdin: int | None, stdout: int | None, stderr: int | None) -> int:
         return process.wait(self._spawn(argv, (stdin, stdout, stderr)))
 
-    def _spawn(self, argv: list[str], streams: Streams, given: Sequence[tuple[int, int]] = ()) -> int:
+    def _spawn(
+        self, argv: list[str], streams: Streams, given: Sequence[tuple[int, int]] = (), *, preferred: bool = False
+    ) -> int:
         """Start the runtime's program and return its pid."""
         environment = _environment()
         if os.statvfs(self.path).f_flag & os.ST_RDONLY:
             environment[CLONED] = "1"
         stdin, stdout, stderr = streams
-        pid = process.spawn(argv, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, given=given)
+        pid = process.spawn(
+            argv, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, given=given, preferred=preferred
+        )
         self.reached("runtime-spawned")
         return pid
 

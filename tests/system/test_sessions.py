@@ -55,6 +55,7 @@ def difference(session: sessions.Session, expected: list[sessions.Json], done: l
     return "\n".join(lines)
 
 
+@pytest.mark.behaviour(32, 33)
 @pytest.mark.parametrize("file", sessions.names())
 def test_sessions_at_a_terminal_are_what_they_are_with_docker(file: str, hyperbox: object, busybox: str) -> None:
     argv = hyperbox.argv  # type: ignore[attr-defined]

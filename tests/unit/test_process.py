@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -50,3 +51,17 @@ def test_a_pid_and_its_start_name_a_process() -> None:
     pid = process.spawn(["/bin/true"])
     process.wait(pid)
     assert not process.is_alive(pid)
+
+
+def test_what_a_preferred_process_starts_is_scheduled_as_usual_and_so_are_we() -> None:
+    usual = os.sched_getscheduler(0)
+    out, theirs = os.pipe()
+    words = "print(os.sched_getscheduler(0) & 3, flush=True)"
+    code = f"import os\n{words}\nif os.fork():\n    os.wait()\nelse:\n    {words}"
+    pid = process.spawn([sys.executable, "-c", code], stdout=theirs, preferred=True)
+    os.close(theirs)
+    with open(out) as lines:
+        own, started = map(int, lines.read().split())
+    assert process.wait(pid) == 0
+    assert own in (os.SCHED_FIFO, usual)  # the latter where it is not allowed
+    assert started == usual == os.sched_getscheduler(0)

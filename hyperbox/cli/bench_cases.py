@@ -115,14 +115,14 @@ def logged(name: str, what: str, command: str, megabytes: int) -> Case:
 ONE_RUNNING = ("{cli} run -d --name {name} {image} sleep 10000",)
 
 # bytes in one piece, which no log, pipe or archive may change; what a stream carries is the same for all programs
-STREAMED = 256_000_000
+STREAMED = 100_000_000
 RANDOM = f"head -c {STREAMED} /dev/urandom"
 
 
 def stream(name: str, what: str, timed: str, setup: tuple[str, ...] = (), before: tuple[str, ...] = ()) -> Case:
     """Return the case of random bytes through a pipe to or from a command: a shell's script, with `{cli}` in it."""
     return Case(
-        f"stream-{name}", f"{what}: 256 MB of random bytes", f"sh -c '{timed}'", 2.0,
+        f"stream-{name}", f"{what}: 100 MB of random bytes", f"sh -c '{timed}'", 2.0,
         setup=setup, before=before, teardown=("sh -c '{cli} rm -f {name}; {cli} rmi -f {name}-image; true'",), runs=2,
     )  # fmt: skip
 
@@ -133,9 +133,9 @@ STREAMS = (
     stream("exec", "exec -i CONTAINER cat", f"{RANDOM} | {{cli}} exec -i {{name}} cat >/dev/null", ONE_RUNNING),
     stream(
         "attach",
-        "attach to cat",
+        "attach to a copier",
         f"{RANDOM} | {{cli}} attach {{name}} >/dev/null",
-        before=("sh -c '{cli} rm -f {name}; {cli} run -d -i --name {name} {image} cat'",),
+        before=("sh -c '{cli} rm -f {name}; {cli} run -d -i --name {name} {image} head -c " + f"{STREAMED}'",),
     ),
     stream(
         "logs",

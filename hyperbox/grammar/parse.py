@@ -181,7 +181,7 @@ def _parse_help(parser: Parser, words: list[str]) -> Invocation:
         return parser.invocation(f"hyperbox {words[0]}", words[0], [*words[1:], "--help"])
     place = ""
     for index, word in enumerate(words):
-        step = f"{place} {word}".strip()
+        step = f"{place} {word}" if place else word
         step = tables.ALIASES.get(step, step)
         if step not in tables.PLACES and step not in tables.GROUPS:
             raise UsageError(f"unknown help topic: {' '.join(words[index:])}", exit_code=1)
@@ -205,7 +205,7 @@ def _descend(parser: Parser, table: ModuleType, place: str, words: list[str]) ->
         else:
             if not word:
                 break
-            found = f"{place} {word}".strip()
+            found = f"{place} {word}" if place else word
             found = table.ALIASES.get(found, found)
             command = table.PLACES.get(found)
             if command is None and found not in table.GROUPS:
@@ -246,6 +246,8 @@ def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> I
             "docker checkpoint is only supported on a Docker daemon with experimental features enabled"
         )
     usage = f"docker {place}{GROUP_USAGES.get(place, '')}" if place else "docker [OPTIONS] COMMAND [ARG...]"
+    if not place:
+        return _no_command(parser, words, usage)
     rest = _group_flags(parser, table, place, words, lambda message: docker_error(message, usage, place))
     if parser.help:
         return parser.wanted_help(place)
@@ -253,10 +255,23 @@ def _group(parser: Parser, table: ModuleType, place: str, words: list[str]) -> I
         return parser.wanted_help(place, to_stderr=place != "completion" and not place.startswith("buildx"))
     if place.startswith("buildx"):
         return parser.wanted_help(place, error=f'ERROR: unknown command: "{rest[0]}"')
-    full = f"docker {place}".strip()
-    shown = f"\n\nUsage:  {usage}" if place else ""
+    full = f"docker {place}"
     raise UsageError(
-        f"docker: unknown command: {full} {rest[0]}{shown}\n\nRun '{full} --help' for more information", exit_code=1
+        f"docker: unknown command: {full} {rest[0]}\n\nUsage:  {usage}\n\nRun '{full} --help' for more information",
+        exit_code=1,
+    )
+
+
+def _no_command(parser: Parser, words: list[str], usage: str) -> Invocation:
+    """What docker makes of words of which the first names no command: its own flags count behind it too, --version above all."""
+    flags = FlagSet(tables.GROUPS[""], lambda message: docker_error(message, usage, ""), parser.notices)
+    rest = flags.read(words, interspersed=True)
+    if parser.help or flags.help:
+        return parser.wanted_help("")
+    if flags.values["version"] or parser.globals.get("version"):
+        return parser.invocation("--version", "", ())
+    raise UsageError(
+        f"docker: unknown command: docker {rest[0]}\n\nRun 'docker --help' for more information", exit_code=1
     )
 
 

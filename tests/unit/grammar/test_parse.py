@@ -109,6 +109,24 @@ def test_help_asked_for_goes_to_stdout_and_help_for_nothing_to_stderr() -> None:
     assert parsed("docker compose foo").flags == {"to-stderr": False, "error": 'unknown docker command: "compose foo"'}
 
 
+@pytest.mark.parametrize("line", ["-v foo", "--version ''", "foo --version", "foo -v bar -- x", "'' -v"])
+def test_dockers_version_is_told_whatever_words_stand_beside_it(line: str) -> None:
+    assert parsed(f"docker {line}").path == "--version"
+
+
+@pytest.mark.parametrize("line", ["foo", "foo -D", "foo --log-level bad", "foo -- -v", "--version=false foo"])
+def test_words_that_name_no_command_are_refused_whatever_flags_of_dockers_follow(line: str) -> None:
+    with pytest.raises(UsageError, match="docker: unknown command: docker foo") as refused:
+        parsed(f"docker {line}")
+    assert refused.value.exit_code == 1
+
+
+@pytest.mark.parametrize("words", [["ps "], [" ps"], ["\r"], ["container", "ls\n"]])
+def test_a_word_with_white_space_names_no_command(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="docker: unknown command: docker"):
+        parse(["docker", *words])
+
+
 def test_our_own_verbs_get_their_words_unread() -> None:
     project = parsed("hyperbox -D project ls --all")
     assert (project.path, project.arguments, project.globals["debug"]) == ("hyperbox project", ["ls", "--all"], True)

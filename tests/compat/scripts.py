@@ -3,7 +3,7 @@
 scripts/NAME.sh runs under bash with `docker` in PATH; what it printed and its exit code with the real docker are in
 golden/docker/scripts.json:
 
-    python3 tests/compat/scripts.py FOLDER       records them (FOLDER: where the command `docker` lies)
+    python3 tests/compat/scripts.py FOLDER [NAME…]       records them, or those named (FOLDER: where the command `docker` lies)
 
 The image `busybox` must be there, and GNU make.
 """
@@ -55,11 +55,13 @@ def recorded() -> dict[str, Case]:
     return value
 
 
-def main(folder: str) -> None:
-    found = {name: run(name, folder, os.environ) for name in names()}
-    GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
+def main(folder: str, wanted: list[str]) -> None:
+    found = recorded() if wanted else {}
+    for name in wanted or names():
+        found[name] = run(name, folder, os.environ)
+    GOLDEN.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
     print(len(found))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

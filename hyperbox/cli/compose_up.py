@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from functools import partial
 
@@ -391,7 +392,20 @@ def check_services(found: Session) -> None:
 
 
 def up(invocation: Invocation) -> int:
-    """`docker compose up`."""
+    """`docker compose up`.
+
+    Interrupted or terminated before it is attached it ends with 130 and an empty line: docker compose's error without words.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _up(invocation)
+    except KeyboardInterrupt:
+        if invocation.globals.get("progress") != "json":
+            sys.stderr.write("\n")
+        return 130
+
+
+def _up(invocation: Invocation) -> int:
     check_up_flags(invocation)
     if removes_orphans(invocation) and is_true("COMPOSE_IGNORE_ORPHANS"):
         raise ComposeError("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans")

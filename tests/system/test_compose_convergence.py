@@ -180,3 +180,23 @@ def test_wait_fails_for_what_ends_at_its_start(hyperbox: Command, project: Path)
     told = hyperbox("compose", "up", "--wait", "web").err
     assert "-web-1  Healthy\n" in told
     assert "-job-1  Exited\n" in told
+
+
+@pytest.mark.behaviour(70)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("flags", [["-d"], []])
+def test_a_signal_while_one_service_waits_for_another_ends_up_with_130(
+    hyperbox: Command, project: Path, number: int, flags: list[str]
+) -> None:
+    (project / "compose.yaml").write_text(
+        "name: hb-conv-ended\nservices:\n"
+        "  a: {image: busybox, command: sleep 600, stop_signal: KILL, healthcheck: {test: 'false', start_period: 60s}}\n"
+        "  b: {image: busybox, command: echo late, depends_on: {a: {condition: service_healthy}}}\n"
+    )
+    process = hyperbox.start("compose", "up", *flags)
+    wait_until(lambda: hyperbox("compose", "ps", "--format", "{{.State}}").out == "running\n")
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert told.endswith(b"\n\n")
+    assert hyperbox("compose", "ps", "--format", "{{.State}}").out == ("running\n" if flags else "")

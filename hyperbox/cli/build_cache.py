@@ -91,9 +91,12 @@ def prune(invocation: Invocation) -> int:
 
 def confirmed(question: str) -> bool:
     """Ask on stdin; the end of input means no. Raises HyperBoxError where INT or TERM comes instead of an answer."""
+    from hyperbox.cli.prompt import wait_for_a_line
+
     try:
         sys.stdout.write(f"{question} [y/N] ")
         sys.stdout.flush()
+        wait_for_a_line()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except KeyboardInterrupt:
         raise HyperBoxError("ERROR: got 1 SIGTERM/SIGINTs, forcing shutdown") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from contextlib import contextmanager, suppress
@@ -36,7 +37,22 @@ def answer(question: str, *, hidden: bool = False) -> str:
 def _asked(question: str) -> str:
     sys.stdout.write(question)
     sys.stdout.flush()
+    wait_for_a_line()
     return sys.stdin.readline()
+
+
+def wait_for_a_line() -> None:
+    """Wait until stdin, if it is a terminal, can be read; a signal that came just before is not missed, as it would be by reading."""
+    if not os.isatty(0):
+        return
+    woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        select.select((0, woken), (), ())
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(wake)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from hyperbox.cli.connect import native_engine
 from hyperbox.cli.context_store import check_endpoint
 from hyperbox.cli.output import human_duration, human_size, parse_time, table
 from hyperbox.errors import HyperBoxError
+from hyperbox.grammar.values import to_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,14 +48,19 @@ def roots_of(invocation: Invocation) -> Roots:
 
 
 def filters_of(invocation: Invocation) -> dict[str, list[str]]:
-    """Return --filter as key -> values."""
+    """Return --filter as key -> values. Raises HyperBoxError with buildx's words for a time that is no duration."""
     found: dict[str, list[str]] = {}
     given = invocation.flags["filter"]
     if isinstance(given, dict):
-        return {str(key): [str(value) for value in values] for key, values in given.items()}
+        found = {str(key): [str(value) for value in values] for key, values in given.items()}
     for word in given if isinstance(given, list) else []:
         name, _, value = str(word).partition("=")
         found.setdefault(name, []).append(value)
+    for value in found.get("until", ()):
+        try:
+            to_duration(value)
+        except ValueError as error:
+            raise HyperBoxError(f"ERROR: \"until\" filter expects a duration (e.g., '24h'): {error}") from None
     return found
 
 
@@ -181,7 +187,9 @@ def totals(rows: Sequence[Json]) -> str:
 def _by_template(rows: Sequence[Json], template: str) -> str:
     from hyperbox.cli import templates
     from hyperbox.cli.output import go_json
+    from hyperbox.cli.templates_values import Record
 
+    methods = {name: lambda item, name=name: item[name] for name in FIELDS}
     out = ""
     for row in rows:
         value: Json = {**{name: row.get(name) for name in FIELDS}, "Reclaimable": not row.get("InUse")}
@@ -190,7 +198,7 @@ def _by_template(rows: Sequence[Json], template: str) -> str:
             out += go_json(value) + "\n"
             continue
         try:
-            out += templates.render(template, value) + "\n"
+            out += templates.render(template, Record("*commands.diskusageContext", value, methods, {})) + "\n"
         except templates.ParseError as error:
             raise HyperBoxError(f"ERROR: template parsing error: {error}") from None
         except templates.ExecuteError as error:

@@ -101,6 +101,11 @@ class Counted:
         self.tell = tell
         self.done = 0
 
+    def rewind(self) -> None:
+        """Begin anew: what was sent was refused unread."""
+        self.file.seek(0)
+        self.done = 0
+
     def read(self, size: int = -1) -> bytes:
         chunk = self.file.read(max(size, 1 << 18))
         self.done += len(chunk)

@@ -228,11 +228,14 @@ class Connection:
             connection = self._connect(parts.scheme, parts.netloc)
             fresh = connection.sock is None
             try:
-                connection.request(method, target, body=body, headers=headers)  # type: ignore[arg-type]
+                try:
+                    connection.request(method, target, body=body, headers=headers)  # type: ignore[arg-type]
+                except (BrokenPipeError, ConnectionResetError):
+                    return connection.getresponse()  # it may have answered before it has read everything
                 return connection.getresponse()
             except (http.client.HTTPException, BrokenPipeError, ConnectionResetError) as error:
                 connection.close()
-                if last or fresh or hasattr(body, "read"):
+                if last or fresh or not rewound(body):
                     raise EngineError(f"{method.capitalize()} {json.dumps(address)}: {error or 'EOF'}") from None
             except ssl.SSLError as error:
                 connection.close()
@@ -281,7 +284,7 @@ class Connection:
                 if registry.secure and not address.startswith("https://"):
                     raise EngineError(f"registry {registry.host} redirects to a place that is not secure: {address}")
                 continue
-            if response.status == 401 and not hasattr(body, "read"):
+            if response.status == 401 and rewound(body):
                 challenge = response.headers.get("WWW-Authenticate", "")
                 had_token = sent.get("Authorization", "").startswith("Bearer ")
                 if had_token and not worth_another_token(challenge, answered):
@@ -297,6 +300,17 @@ class Connection:
                 raise Unauthorized(f"{named}: no basic auth credentials")
             return response
         raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")
+
+
+def rewound(body: object) -> bool:
+    """Return whether a request's body can be sent once more, and bring one that is read back to its beginning."""
+    if not hasattr(body, "read"):
+        return True
+    rewind = getattr(body, "rewind", None)
+    if rewind is None:
+        return False
+    rewind()
+    return True
 
 
 def worth_another_token(challenge: str, answered: int) -> bool:

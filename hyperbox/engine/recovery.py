@@ -86,8 +86,6 @@ def forget_making(roots: Roots, entry: str) -> None:
 
 def finish_removal(roots: Roots, container_id: str) -> None:
     """Finish a removal whose process died; one that is under way (its monitor lives, or its lock is held) is left alone."""
-    from hyperbox.engine import removal
-
     folder = f"{roots.data}/removing/{container_id}"
     try:
         descriptor = files.lock_if_free(f"{folder}/lock")
@@ -99,8 +97,10 @@ def finish_removal(roots: Roots, container_id: str) -> None:
     try:
         record, state = read_or_nothing(f"{folder}/container.json"), read_or_nothing(f"{folder}/state.json")
         container = Container(roots, container_id, record, {**new_state(), **state})
-        if monitor_is_alive(container):
+        if monitor_is_alive(container):  # as after most `run --rm`: nothing more is loaded for it
             return
+        from hyperbox.engine import removal
+
         if record:
             end_processes(roots, container)
             release_name(roots, container.name, container_id)

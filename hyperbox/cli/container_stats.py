@@ -139,7 +139,7 @@ class Watch:
     def __init__(self, engine: Engine, names: Sequence[str], *, every: bool, filters: Filters | None = None) -> None:
         self.engine = engine
         self.filters = filters
-        self.names = list(names)
+        self.names = list(dict.fromkeys(names))
         self.every = every
         self.samples: dict[str, Json] = {}
 

@@ -175,6 +175,7 @@ def ensure_image(engine: NativeEngine, invocation: Invocation, spec: ContainerSp
         except InvalidParameter as error:
             raise HyperBoxError(error.message) from None
         except NotFound:
+            engine.container_check(spec)
             if policy == "never":
                 raise
         else:

@@ -41,22 +41,49 @@ GO_KINDS = {
 
 
 # --- the child ----------------------------------------------------------------------------------------------------------------
-def enter_root(roots: Roots, container: Container) -> None:
-    """Make the container's root this process's own. Only for a child that ends soon."""
+def enter_root(roots: Roots, container: Container, *, bare: bool = False) -> None:
+    """Make the container's root this process's own, `bare`: without anything that is mounted in it. Only for a child that ends soon."""
     if container.status in ("running", "paused") and container.pid:
-        root = os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY)
+        root = -1 if not bare else _mounted_root(container)
+        if root < 0:
+            root = os.open(f"/proc/{container.pid}/root", os.O_PATH | os.O_DIRECTORY)
+        elif bare:
+            rootfs.prepare_hidden_points(f"/proc/self/fd/{root}")
     else:
-        syscalls.private_mounts()
-        folder = container.folder()
-        layers = container.record["Layers"]
-        assert isinstance(layers, list)
-        target = f"{folder}/merged"
-        rootfs.mount_rootfs([str(layer) for layer in layers], f"{folder}/upper", f"{folder}/work", target)
-        root = os.open(target, os.O_PATH | os.O_DIRECTORY)
-        _mount_volumes(roots, container, root)
+        root = _mount_again(roots, container, bare=bare)
     os.fchdir(root)
     os.chroot(".")
     os.close(root)
+
+
+def _mounted_root(container: Container) -> int:
+    """Return a descriptor of a running container's root as its monitor has mounted it, -1 where that is not to be had."""
+    try:
+        return os.open(
+            f"/proc/{container.state['Monitor']}/root{container.folder()}/merged", os.O_PATH | os.O_DIRECTORY
+        )
+    except OSError:
+        return -1
+
+
+def _mount_again(roots: Roots, container: Container, *, bare: bool) -> int:
+    """Mount the root of a container that does not run, with what every root has, and return a descriptor of it."""
+    syscalls.private_mounts()
+    folder = container.folder()
+    layers = container.record["Layers"]
+    assert isinstance(layers, list)
+    target = f"{folder}/merged"
+    rootfs.mount_rootfs([str(layer) for layer in layers], f"{folder}/upper", f"{folder}/work", target)
+    rootfs.prepare_mount_points(target)
+    rootfs.prepare_hidden_points(target)
+    try:
+        rootfs.prepare_working_dir(target, str(container.config.get("WorkingDir") or ""))
+    except EngineError:  # it will be told at the start
+        pass
+    root = os.open(target, os.O_PATH | os.O_DIRECTORY)
+    if not bare:
+        _mount_volumes(roots, container, root)
+    return root
 
 
 def _mount_volumes(roots: Roots, container: Container, root: int) -> None:
@@ -94,10 +121,28 @@ class Refused(Exception):
         self.status = status
 
 
-def in_child(roots: Roots, container: Container, action: Callable[[int], None]) -> tuple[int, int]:
-    """Run `action(descriptor to write to)` in a child with the container's root; returns (pid, descriptor to read from).
+class Answer:
+    """What a child tells its parent by `descriptor`: one line of JSON, and what may follow."""
 
-    The child first writes one line of JSON: {} or what `action` writes itself, or {"error", "status"}.
+    __slots__ = ("begun", "descriptor")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.begun = False
+
+    def begin(self, line: Json) -> None:
+        """Write the line."""
+        self.begun = True
+        os.write(self.descriptor, (files.dumps(line) + "\n").encode())
+
+
+def in_child(
+    roots: Roots, container: Container, action: Callable[[Answer], None], *, bare: bool = False
+) -> tuple[int, int]:
+    """Run `action` in a child with the container's root (`bare`: see `enter_root`); returns (pid, descriptor to read from).
+
+    The child first writes one line of JSON: what `action` begins its answer with, or {"error", "status"}. Where it fails after that, its exit
+    code tells.
     """
     import tarfile
 
@@ -108,22 +153,34 @@ def in_child(roots: Roots, container: Container, action: Callable[[int], None]) 
         os.close(writer)
         return pid, reader
     code = 1
+    answer = Answer(writer)
     try:
         os.close(reader)
         tarfile.TarInfo("x").tobuf(tarfile.PAX_FORMAT)  # its codecs are loaded before the root changes
-        enter_root(roots, container)
+        enter_root(roots, container, bare=bare)
         os.umask(0)
-        action(writer)
+        action(answer)
         code = 0
     except BaseException as error:
         status = error.status if isinstance(error, (Refused, EngineError)) else 500
         message = f"{error.filename}: {error.strerror}".lower() if isinstance(error, OSError) else str(error)
         try:
-            os.write(writer, (files.dumps({"error": message, "status": status}) + "\n").encode())
+            if not answer.begun:
+                answer.begin({"error": message, "status": status})
         except OSError:
             pass
     finally:
         os._exit(code)
+
+
+def beginning(pid: int, reader: int) -> tuple[Json, bytes]:
+    """See `first_line`; where that fails the child is waited for."""
+    try:
+        return first_line(reader)
+    except BaseException:
+        os.close(reader)
+        process.wait(pid)
+        raise
 
 
 def first_line(reader: int) -> tuple[Json, bytes]:
@@ -166,6 +223,14 @@ def _read_on(pid: int, reader: int, rest: bytes, owner: int) -> Iterator[bytes]:
         raise EngineError("unexpected EOF: the files changed or could not be read")
 
 
+def prepare_root(roots: Roots, container: Container) -> None:
+    """Have a child make what a start would make in the root of a container that does not run. Raises EngineError."""
+    pid, reader = in_child(roots, container, lambda answer: answer.begin({}), bare=True)
+    beginning(pid, reader)
+    os.close(reader)
+    process.wait(pid)
+
+
 # --- out ----------------------------------------------------------------------------------------------------------------------
 def container_archive_get(roots: Roots, reference: str, path: str) -> tuple[Json, Iterator[bytes]]:
     """See `engine.api.Engine.container_archive_get`."""
@@ -192,7 +257,7 @@ def begin_reading(roots: Roots, reference: str, path: str, *, whole: bool) -> tu
     if not path:
         raise InvalidParameter("bad parameter: pathcannot be empty")
 
-    def action(writer: int) -> None:
+    def action(answer: Answer) -> None:
         clean = os.path.normpath("/" + path.lstrip("/"))
         try:
             real = clean if not path.endswith(("/", "/.")) else os.path.realpath(clean)
@@ -202,16 +267,14 @@ def begin_reading(roots: Roots, reference: str, path: str, *, whole: bool) -> tu
         if path.endswith(("/", "/.")) and not stat.S_ISDIR(status.st_mode):
             raise Refused(400, f"lstat {path}: not a directory")
         name = os.path.basename(clean) or "/"
-        os.write(writer, (files.dumps(path_stat(name, real, status)) + "\n").encode())
+        answer.begin(path_stat(name, real, status))
         if whole:
-            write_tree(writer, real, "." if path.endswith("/.") or name == "/" else name)
+            write_tree(answer.descriptor, real, "." if path.endswith("/.") or name == "/" else name)
 
     pid, reader = in_child(roots, container, action)
     try:
-        described, rest = first_line(reader)
+        described, rest = beginning(pid, reader)
     except BaseException:
-        os.close(reader)
-        process.wait(pid)
         emit_all(roots, life_events.while_mounted(container))
         raise
     return container, described, pid, reader, rest
@@ -243,12 +306,12 @@ def container_export(roots: Roots, reference: str) -> Iterator[bytes]:
     """See `engine.api.Engine.container_export`: the root without what is mounted in it."""
     container = find_container(roots, reference)
 
-    def action(writer: int) -> None:
-        os.write(writer, b"{}\n")
-        write_tree(writer, "/", ".", one_device=True)
+    def action(answer: Answer) -> None:
+        answer.begin({})
+        write_tree(answer.descriptor, "/", ".", one_device=True)
 
-    pid, reader = in_child(roots, container, action)
-    _, rest = first_line(reader)
+    pid, reader = in_child(roots, container, action, bare=True)
+    _, rest = beginning(pid, reader)
     emit(roots, "export", container)
     return stream(pid, reader, rest)
 
@@ -326,14 +389,14 @@ def unpack_into(
         if not copy_owner:
             member.uid = member.gid = 0
 
-    def action(writer: int) -> None:
+    def action(answer: Answer) -> None:
         enter_folder(path, reference)
         nonlocal place
         # the root stays the container's: its links lead where they lead for the container
         place = os.getcwd().rstrip("/")
         check_writable(container, place or "/")
         unpack(stream.chunk, whiteouts=False, adapt=adapt, reach=reach)
-        os.write(writer, b"{}\n")
+        answer.begin({})
 
     pid, reader = in_child(roots, container, action)
     try:

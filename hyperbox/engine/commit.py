@@ -68,10 +68,10 @@ def _is_made(entry: Entry, layers: Sequence[str]) -> bool:
     if path not in MADE and path != "/etc":
         return False
     entries = os.listdir(entry.path) if entry.is_folder() else []
-    if path in MADE:
-        return not entries
-    if not all(f"/etc/{name}" in MADE for name in entries):
+    if not all(f"{path}/{name}" in MADE for name in entries):
         return False
+    if path in MADE:
+        return True
     below = in_image(layers, "etc")
     return below is None or not differs(entry.status, below)
 

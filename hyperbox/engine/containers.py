@@ -12,9 +12,17 @@ import time
 
 from hyperbox import bundle, files, process
 from hyperbox.engine import control
-from hyperbox.engine.events import emit
+from hyperbox.engine.events import emit, emit_all, of_container
 from hyperbox.engine.signals import signal_number
-from hyperbox.engine.state import Container, Roots, find_container, monitor_is_alive, read_container, update_state
+from hyperbox.engine.state import (
+    STOP,
+    Container,
+    Roots,
+    change_state,
+    find_container,
+    monitor_is_alive,
+    read_container,
+)
 from hyperbox.errors import Conflict, EmptyName, EngineError, InvalidParameter, NotFound
 
 TYPE_CHECKING = False
@@ -38,37 +46,38 @@ def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, 
         number = signal_number(signal or str(container.config.get("StopSignal") or "SIGTERM"))
     except InvalidParameter as error:
         raise InvalidParameter(f"cannot stop container: {reference}: {error.message}") from None
-    want_stopped(container)
+    told = want_stopped(container, STOP)
     if container.status == "restarting":
         container = stop_restarting(container)
-    elif container.status == "paused":
-        container_unpause(roots, container.id)
+    if container.running:
+        end_by_signal(container, number, timeout, reference)
+    if not told:
+        emit(roots, "stop", container)
+
+
+def end_by_signal(container: Container, number: int, timeout: int | None, reference: str) -> None:
+    """Send a running container a signal, and SIGKILL when it has not ended after `timeout` seconds. Raises EngineError."""
     if timeout is None:
         own = container.config.get("StopTimeout")
         timeout = own if isinstance(own, int) else STOP_TIMEOUT
-
-    def send(number: int) -> None:
-        send_signal(container, number)
-        emit(roots, "kill", container, {"signal": str(number)})
-
     if 0 < number <= LAST_SIGNAL:
-        ended = end_by(container, lambda: send(number), None if timeout < 0 else float(timeout))
+        ended = end_by(container, lambda: tell_and_send(container, number), None if timeout < 0 else float(timeout))
     else:  # it can't be sent: docker gives up sooner then
         ended = wait_for_end(container, float(min(timeout, UNSENT_TIMEOUT) if timeout >= 0 else UNSENT_TIMEOUT))
-    if not ended and not end_by(container, lambda: send(SIGKILL), 10.0):
+    if not ended and not end_by(container, lambda: tell_and_send(container, SIGKILL), 10.0):
         raise EngineError(
             f"cannot stop container: {reference}: tried to kill container, but did not receive an exit event"
         )
-    emit(roots, "stop", container)
 
 
-def want_stopped(container: Container) -> None:
-    """Let nobody restart it."""
+def want_stopped(container: Container, how: str = "stopped") -> bool:
+    """Let nobody restart it; returns whether whoever records its end knows that this is `how` it came."""
     try:
-        files.claim(f"{container.folder()}/wanted", "stopped")  # a link: it needs no room on a full disk
+        first = files.claim(f"{container.folder()}/wanted", how) is None  # a link: it needs no room on a full disk
     except FileNotFoundError:
         raise NotFound(f"No such container: {container.id}") from None
     container.roots.reached("stop-wanted")
+    return first
 
 
 def send_signal(container: Container, number: int) -> bool:
@@ -103,7 +112,7 @@ def is_asleep(container: Container) -> bool:
         return False
 
 
-def end_by(container: Container, send: Callable[[], None], seconds: float | None) -> bool:
+def end_by(container: Container, send: Callable[[], object], seconds: float | None) -> bool:
     """Call `send`, which sends a signal, and wait until the end of the container is recorded; returns whether it is after `seconds` (None: for ever).
 
     Nobody may want the container to be started again. Where its monitor sleeps and the end comes soon, this process records it.
@@ -120,6 +129,32 @@ def end_by(container: Container, send: Callable[[], None], seconds: float | None
     else:
         send()
     return wait_for_end(container, seconds)
+
+
+def tell_and_send(container: Container, number: int) -> bool:
+    """Send a signal to a container, with its event first, for the monitor tells of the end at once; returns whether its process was there.
+
+    A paused container goes on where the signal is to end it: docker tells of that too, but for SIGKILL.
+    """
+    told = [of_container("kill", container, {"signal": str(number)})]
+    if container.status == "paused" and is_to_end(container, number) and thaw(container) and number != SIGKILL:
+        told.append(of_container("unpause", container))
+    emit_all(container.roots, told)
+    return send_signal(container, number)
+
+
+def is_to_end(container: Container, number: int) -> bool:
+    """Return whether a signal counts as one that ends a container: its stop signal or SIGKILL; any, where it has no stop signal of its own."""
+    own = container.config.get("StopSignal")
+    return number == SIGKILL or not own or number == signal_number(str(own))
+
+
+def thaw(container: Container) -> bool:
+    """Let a paused container go on; returns whether it was paused and had not ended before this was recorded."""
+    from hyperbox.engine.freezing import freeze
+
+    freeze(container.roots, container, frozen=False)
+    return change_state(container, lambda present: {"Status": "running"} if present.get("Status") == "paused" else None)
 
 
 def wait_for_end(container: Container, seconds: float | None) -> bool:
@@ -232,14 +267,7 @@ def end_now(container: Container) -> None:
     want_stopped(container)
     if container.status == "restarting":
         container = stop_restarting(container)
-    elif container.status == "paused":
-        container_unpause(container.roots, container.id)
-
-    def send() -> None:
-        if send_signal(container, SIGKILL):
-            emit(container.roots, "kill", container, {"signal": str(SIGKILL)})
-
-    if not end_by(container, send, 30.0):
+    if not end_by(container, lambda: container.running and tell_and_send(container, SIGKILL), 30.0):
         raise EngineError(f"could not kill container {container.id}")
 
 
@@ -247,24 +275,25 @@ def container_kill(roots: Roots, reference: str, signal: str = "SIGKILL") -> Non
     """See `engine.api.Engine.container_kill`."""
     lead = f"cannot kill container: {reference}: "
     try:
-        container = find_container(roots, reference)
         number = signal_number(signal)
+        container = find_container(roots, reference)
     except EmptyName:
         raise
     except EngineError as error:
         raise type(error)(lead + error.message) from None
     if not 0 < number <= LAST_SIGNAL:
         raise InvalidParameter(f"{lead}the linux daemon does not support signal {number}")
-    if not container.running or container.status == "restarting":
+    if not container.running:
         raise Conflict(f"{lead}container {container.id} is not running")
-    if number in (SIGKILL, signal_number(str(container.config.get("StopSignal") or "SIGTERM"))):
+    if is_to_end(container, number):
         want_stopped(container)
-    if number == SIGKILL and container.status == "paused":
-        container_unpause(roots, container.id)
+        if container.status == "restarting":
+            container = stop_restarting(container)
+    if container.status == "restarting" or not container.running:  # nothing is there to get it: docker says no word
+        return
 
     def send() -> None:
-        emit(roots, "kill", container, {"signal": str(number)})  # first: its monitor tells of its end at once
-        if not send_signal(container, number):
+        if not tell_and_send(container, number):
             raise Conflict(f"{lead}container {container.id} is not running")
 
     if number == SIGKILL:
@@ -292,31 +321,36 @@ def container_pause(roots: Roots, reference: str) -> None:
     from hyperbox.engine.freezing import freeze
 
     container = find_container(roots, reference)
-    if container.status == "paused":
-        raise Conflict(f"Container {container.id} is already paused")
-    if container.status != "running":
-        raise Conflict(f"container {container.id} is not running")
     # first: a container that is frozen and not known to be could not be thawed
-    update_state(container, {"Status": "paused"})
+    if not change_state(container, paused):
+        if container.status == "paused":
+            raise Conflict(f"Container {container.id} is already paused")
+        if container.status == "restarting":
+            raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
+        raise Conflict(f"container {container.id} is not running")
     roots.reached("pause-recorded")
     try:
         freeze(roots, container, frozen=True)
     except EngineError:
-        update_state(container, {"Status": "running"})
+        change_state(container, lambda present: {"Status": "running"} if present.get("Status") == "paused" else None)
         raise
     roots.reached("paused")
     emit(roots, "pause", container)
 
 
+def paused(present: Json) -> Json | None:
+    """Return the changes of a running container's state that pausing makes; None where it does not run. Whom nobody probes is unhealthy."""
+    if present.get("Status") != "running":
+        return None
+    health = present.get("Health")
+    return {"Status": "paused", **({"Health": {**health, "Status": "unhealthy"}} if isinstance(health, dict) else {})}
+
+
 def container_unpause(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.container_unpause`."""
-    from hyperbox.engine.freezing import freeze
-
     container = find_container(roots, reference)
-    if container.status != "paused":
+    if container.status != "paused" or not thaw(container):
         raise Conflict(f"Container {container.id} is not paused")
-    freeze(roots, container, frozen=False)
-    update_state(container, {"Status": "running"})
     emit(roots, "unpause", container)
 
 

@@ -40,6 +40,7 @@ def settle(roots: Roots, config: Json, given: Json) -> tuple[Json, list[str]]:
     check_cpusets(host)
     check_block_io(host, warnings)
     check_other(host)
+    check_runtime(host)
     join_others(roots, host)
     settle_security(host)
     if host.get("Mounts"):
@@ -117,26 +118,35 @@ def check_modes(config: Json, host: Json, warnings: list[str]) -> None:
 
 
 def check_names(host: Json) -> None:
-    """Raise InvalidParameter for a capability, a runtime or a tmpfs path that can't be."""
+    """Raise InvalidParameter for a capability or a tmpfs path that can't be."""
     from hyperbox.engine.spec import capability_name
     from hyperbox.engine.spec_host import CAPABILITIES
-    from hyperbox.runtime.adapters import API_NAMES, KINDS
 
     known = {f"CAP_{name}" for name in CAPABILITIES.split()} | {"ALL"}
     for key in ("CapAdd", "CapDrop"):
         for name in map(capability_name, texts(host.get(key))):
             if name not in known:
                 raise InvalidParameter(f'invalid {key}: unknown capability: "{name}"')
-    driver = str(host.get("VolumeDriver") or "local")
-    if driver != "local":
-        raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
-    runtime = str(host.get("Runtime") or "")
-    if API_NAMES.get(runtime, runtime) not in ("", *KINDS):
-        raise InvalidParameter(f"unknown or invalid runtime name: {runtime}")
     tmpfs = host.get("Tmpfs")
     for path in tmpfs if isinstance(tmpfs, dict) else ():
         if not str(path).startswith("/"):
             raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
+
+
+def check_runtime(host: Json) -> None:
+    """Raise InvalidParameter for a runtime that there is not."""
+    from hyperbox.runtime.adapters import API_NAMES, KINDS
+
+    runtime = str(host.get("Runtime") or "")
+    if API_NAMES.get(runtime, runtime) not in ("", *KINDS):
+        raise InvalidParameter(f"unknown or invalid runtime name: {runtime}")
+
+
+def check_drivers(host: Json) -> None:
+    """Raise InvalidParameter or NotFound for what docker refuses once it knows what the container is to run."""
+    driver = str(host.get("VolumeDriver") or "local")
+    if driver != "local":
+        raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
     if host.get("StorageOpt"):
         raise InvalidParameter("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 

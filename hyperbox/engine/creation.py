@@ -11,6 +11,8 @@ from hyperbox.errors import Conflict, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperbox.engine.api import ContainerSpec
     from hyperbox.engine.state import Roots
 
@@ -32,11 +34,12 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
     `starts`: the caller starts it at once; where it is killed before, the container is as if it had never been (`state.settled`).
     Returns the container and docker's warnings.
     """
-    from hyperbox.engine.create_checks import settle
+    from hyperbox.engine.create_checks import check_drivers
     from hyperbox.engine.recovery import sweep
     from hyperbox.image.store import ImageStore
 
     sweep(roots)
+    host_config, warnings = settled(roots, spec)
     store = ImageStore(f"{roots.data}/images")
     launch = store.launch(store.resolve(str(spec.config.get("Image") or "")))
     if spec.platform:
@@ -44,10 +47,10 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
 
         require(store.record(launch.image_id), str(spec.config["Image"]), spec.platform)
     container_id = new_id()
-    merge_config.check_first(spec.config, spec.host_config)
     config = merge_config.merged_config(spec.config, launch.config, container_id)
     merge_config.check(config, spec.host_config, spec.name)
-    host_config, warnings = settle(roots, spec.config, spec.host_config)
+    check_drivers(host_config)
+    check_working_dir(config, launch.lowerdirs)
     host_config = network_mode_settled(roots, host_config)
     networking = networks_settled(roots, host_config, spec.networking_config, config)
     if host_config["NetworkMode"] == "host" and not spec.config.get("Hostname"):
@@ -68,13 +71,34 @@ def create(roots: Roots, spec: ContainerSpec, *, starts: bool = False) -> tuple[
         "HostConfig": host_config,
         "NetworkingConfig": networking,
     }
-    if any(
-        isinstance(mount, dict) and mount.get("Type") == "image"
-        for mount in merge_config.list_at(host_config, "Mounts")
-    ):
+    mounts = merge_config.list_at(host_config, "Mounts")
+    if any(isinstance(mount, dict) and mount.get("Type") == "image" for mount in mounts):
         warnings.append("Image mount is an experimental feature")
     container = Container(roots, container_id, record, new_state())
     return record_container(roots, container, spec.archive, starts=starts), warnings
+
+
+def settled(roots: Roots, spec: ContainerSpec) -> tuple[Json, list[str]]:
+    """Check what docker checks before it looks for the image; returns HostConfig as it keeps it, and warnings. Raises EngineError."""
+    from hyperbox.engine.create_checks import settle
+
+    if spec.host_config.get("Mounts"):
+        from hyperbox.engine.mounts import mount_point
+
+        for mount in merge_config.list_at(spec.host_config, "Mounts"):
+            if isinstance(mount, dict):
+                mount_point(mount)
+    merge_config.check_first(spec.config, spec.host_config)
+    return settle(roots, spec.config, spec.host_config)
+
+
+def check_working_dir(config: Json, lowerdirs: Sequence[str]) -> None:
+    """See `rootfs.check_working_dir`, for containers that have one."""
+    path = str(config.get("WorkingDir") or "/")
+    if path != "/":
+        from hyperbox.engine import rootfs
+
+        rootfs.check_working_dir(lowerdirs, path)
 
 
 def uses_mounts(config: Json, host_config: Json) -> bool:

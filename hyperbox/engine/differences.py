@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from hyperbox.engine.state import find_container
+from hyperbox.engine.state import NEVER, find_container
 from hyperbox.errors import disk_error
 from hyperbox.image.deep import Descent, Tree
 from hyperbox.image.layer import is_opaque, is_whiteout
@@ -40,6 +40,10 @@ MADE = frozenset(
 def container_changes(roots: Roots, reference: str) -> list[Json]:
     """See `engine.api.Engine.container_changes`."""
     container = find_container(roots, reference)
+    if container.state["StartedAt"] == NEVER and str(container.config.get("WorkingDir") or "/") != "/":
+        from hyperbox.engine.archive import prepare_root
+
+        prepare_root(roots, container)  # docker makes the working directory as it makes the container
     layers = container.record["Layers"]
     assert isinstance(layers, list)
     found: dict[str, int] = {}

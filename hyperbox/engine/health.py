@@ -51,9 +51,10 @@ def health_check(config: Json) -> HealthCheck | None:
     return HealthCheck([*prefix, *(str(word) for word in test[1:])], found)
 
 
-def starting() -> Json:
-    """Return the health of a container that was just started."""
-    return {"Status": "starting", "FailingStreak": 0, "Log": []}
+def starting(before: object = None) -> Json:
+    """Return the health of a container that was just started; `before` is its health of the last time, whose results stay in the log."""
+    log = before.get("Log") if isinstance(before, dict) else None
+    return {"Status": "starting", "FailingStreak": 0, "Log": log or []}
 
 
 def probe_result(begun: str, ended: str, exit_code: int, output: bytes) -> Json:

@@ -17,10 +17,18 @@ def begun(container: Container) -> list[Happening]:
     return [*volumes(container, mounted=True), *networks(container, "connect"), of_container("start", container)]
 
 
-def ended(container: Container, attributes: Mapping[str, str], *, leaves: bool) -> list[Happening]:
-    """Return the events of a container whose process has ended; `leaves`: it gives back networks and volumes."""
+def ended(container: Container, attributes: Mapping[str, str]) -> list[Happening]:
+    """Return the events of a container whose process has ended: networks and volumes given back, and how it ended.
+
+    That it was stopped comes before that it died: docker tells of the end once it has written it down, and of the stop meanwhile.
+    """
     died = of_container("die", container, attributes)
-    return [*networks(container, "disconnect"), *volumes(container, mounted=False), died] if leaves else [died]
+    return [*networks(container, "disconnect"), *volumes(container, mounted=False), *stopped(container), died]
+
+
+def stopped(container: Container) -> list[Happening]:
+    """Return the event of a stop, if it is one that ended the container."""
+    return [of_container("stop", container)] if container.stopped_by_stop() else []
 
 
 def networks(container: Container, action: str) -> list[Happening]:

@@ -91,6 +91,12 @@ def merged_health(user: object, image: object) -> Json | None:
     if not isinstance(user, dict):
         return image if isinstance(image, dict) and image.get("Test") else None
     result = {**image, **{key: value for key, value in user.items() if value}} if isinstance(image, dict) else {**user}
+    check_health(result)
+    return result if result.get("Test") else None
+
+
+def check_health(result: Json) -> None:
+    """Raise InvalidParameter for a health check that docker refuses."""
     for key in ("Interval", "Timeout", "StartPeriod", "StartInterval"):
         value = result.get(key) or 0
         assert isinstance(value, (int, float))
@@ -103,7 +109,6 @@ def merged_health(user: object, image: object) -> Json | None:
     test = result.get("Test")
     if isinstance(test, list) and test and test[0] not in ("NONE", "CMD", "CMD-SHELL"):
         raise InvalidParameter(f"Unknown type '{test[0]}' in HEALTHCHECK (try CMD)")
-    return result if result.get("Test") else None
 
 
 def check_first(config: Json, host_config: Json) -> None:
@@ -113,6 +118,7 @@ def check_first(config: Json, host_config: Json) -> None:
         raise InvalidParameter(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
     if config.get("StopSignal"):
         signal_number(str(config["StopSignal"]))
+    check_health(object_at(config, "Healthcheck"))
     check_policy(object_at(host_config, "RestartPolicy"), bool(host_config.get("AutoRemove")))
     check_memory(host_config)
 

@@ -13,8 +13,8 @@ import time
 
 from hyperbox import files, process
 from hyperbox.engine import control, monitor_sleep, restart
-from hyperbox.engine.events import emit, emit_all, of_container
-from hyperbox.engine.life_events import begun
+from hyperbox.engine.events import emit, emit_all
+from hyperbox.engine.life_events import begun, ended
 from hyperbox.engine.log_options import log_options
 from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import READ, Loop, Timer
@@ -190,7 +190,7 @@ class Monitor:
 
     # --- the process ---
 
-    def _begin(self, started: tuple[int, Stdio], more: Json, *, first: bool = True) -> None:
+    def _begin(self, started: tuple[int, Stdio], more: Json) -> None:
         """Serve a process (pid, streams) that was started the first time or again, and record it with `more` changes of the state."""
         container = self._container
         pid, stdio = started
@@ -211,7 +211,7 @@ class Monitor:
         changes["Health"] = None if self._prober is None else self._prober.health
         update_state(container, changes)
         self._roots.reached("running")
-        emit_all(self._roots, begun(container) if first else [of_container("start", container)])
+        emit_all(self._roots, begun(container))
         self._loop.on_exit(pid, self._process_ended)
         if self._prober is not None:
             self._prober.begin()
@@ -298,7 +298,7 @@ class Monitor:
             elif operation == "stop" and self._again is not None:
                 self._again.cancel()
                 self._again = None
-                self._finish(dict(self._container.state))
+                self._finish(dict(self._container.state), again=True)
 
     def _hurry(self, hurrying: list[control.Channel]) -> None:
         """Let health be checked as those want who wait for it now."""
@@ -353,7 +353,7 @@ class Monitor:
         count = container.state["RestartCount"]
         assert isinstance(count, int)
         update_state(container, {**changes, "Status": "restarting", "RestartCount": count + 1})
-        emit(self._roots, "die", container, {"exitCode": str(code), "execDuration": str(int(ran))})
+        emit_all(self._roots, ended(container, {"exitCode": str(code), "execDuration": str(int(ran))}))
         self._tell(code)
         self._streams.when_delivered(lambda: None)
         self._again = self._loop.after(self._wait, self._restart)
@@ -380,22 +380,22 @@ class Monitor:
         from hyperbox.kernel import cgroups
 
         if self._is_wanted_stopped():
-            self._finish(dict(self._container.state))
+            self._finish(dict(self._container.state), again=True)
             return
         forget_runtime_state(self._roots, self._container)
         cgroups.remove_group(cgroup_path(self._roots, self._container))
         try:
-            self._begin(start_process(self._roots, self._container), {}, first=False)
+            self._begin(start_process(self._roots, self._container), {})
         except (HyperBoxError, OSError) as error:
             message = error.message if isinstance(error, HyperBoxError) else str(error)
             self._finish({"Pid": 0, "ExitCode": 128, "FinishedAt": now(), "Error": message})
 
-    def _finish(self, changes: Json) -> None:
-        """Record the end, tell everybody, and give back what the container held."""
+    def _finish(self, changes: Json, *, again: bool = False) -> None:
+        """Record the end, tell everybody, and give back what the container held; `again`: that its process died was told before."""
         from hyperbox.engine import removal
 
         container = self._container
-        removed = removal.record_end(container, changes, self._started)
+        removed = removal.record_end(container, changes, self._started, again=again)
         code = container.state["ExitCode"]
         assert isinstance(code, int)
         self._tell(code)

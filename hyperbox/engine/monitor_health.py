@@ -69,7 +69,7 @@ class Prober:
         self._early: Timer | None = None
         self._early_failed = 0
         self._unofficial = False
-        self.health = health.starting()
+        self.health = health.starting(container.state.get("Health"))
 
     @staticmethod
     def for_container(roots: Roots, container: Container, loop: Loop) -> Prober | None:
@@ -143,7 +143,7 @@ class Prober:
 
     def _start_probe(self, *, unofficial: bool) -> None:
         """Start one probe; its output and its end come through the loop."""
-        if is_paused(self._container):
+        if self._is_paused():
             self._plan()
             return
         take_name(self._container)
@@ -245,7 +245,7 @@ class Prober:
             return
         if self._next is not None:
             self._next.cancel()
-        if code and is_paused(self._container):  # frozen with its container: that says nothing
+        if self._is_paused():  # a probe that is frozen with its container says nothing
             self._plan()
             return
         before = self.health["Status"]
@@ -260,6 +260,18 @@ class Prober:
         self._plan()
         self._plan_early()
 
+    def _is_paused(self) -> bool:
+        """Return whether the container is paused now, and learn whether pausing has made it unhealthy meanwhile."""
+        try:
+            state = files.read_json(f"{self._container.folder()}/state.json")
+        except (OSError, ValueError):
+            return False
+        assert isinstance(state, dict)
+        recorded = state.get("Health")
+        if isinstance(recorded, dict):
+            self.health = {**self.health, "Status": recorded["Status"]}
+        return state.get("Status") == "paused"
+
 
 def take_name(container: Container) -> None:
     """Learn of a new name that `rename` has given the container."""
@@ -269,15 +281,6 @@ def take_name(container: Container) -> None:
         return
     if isinstance(record, dict):
         container.record["Name"] = record["Name"]
-
-
-def is_paused(container: Container) -> bool:
-    """Return whether a container is paused now."""
-    try:
-        state = files.read_json(f"{container.folder()}/state.json")
-    except (OSError, ValueError):
-        return False
-    return isinstance(state, dict) and state.get("Status") == "paused"
 
 
 def duration(seconds: float) -> str:

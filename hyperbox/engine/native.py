@@ -79,6 +79,12 @@ class NativeEngine:
         return events(self.roots, since, until, filters)
 
     # --- containers ------------------------------------------------------------------------------------------------------
+    def container_check(self, spec: ContainerSpec) -> None:
+        """Raise what `container_create` raises before it looks for the image."""
+        from hyperbox.engine.creation import settled
+
+        settled(self.roots, spec)
+
     def container_create(self, spec: ContainerSpec, *, starts: bool = False) -> Json:
         from hyperbox.engine.creation import container_create
 

@@ -57,13 +57,14 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
             ):
                 answer_names(roots, target)
         record_endpoints(target, {**wanted, name: config})
-    emit_any(
-        roots,
-        "network",
-        "connect",
-        str(record["Id"]),
-        {"container": target.id, "name": name, "type": str(record["Driver"])},
-    )
+    tell(target, record, "connect")
+
+
+def tell(target: Container, record: Json, action: str) -> None:
+    """Record that a container that runs was plugged into a network or out of it; one that does not run is on none."""
+    if target.running:
+        attributes = {"container": target.id, "name": str(record["Name"]), "type": str(record["Driver"])}
+        emit_any(target.roots, "network", action, str(record["Id"]), attributes)
 
 
 def change_later(target: Container, name: str, config: Json | None) -> None:
@@ -188,13 +189,7 @@ def network_disconnect(roots: Roots, reference: str, container: str, *, force: b
         if target.running and target.pid:
             _unplug(roots, target, record)
         record_endpoints(target, {key: value for key, value in wanted.items() if key != name})
-    emit_any(
-        roots,
-        "network",
-        "disconnect",
-        str(record["Id"]),
-        {"container": target.id, "name": name, "type": str(record["Driver"])},
-    )
+    tell(target, record, "disconnect")
 
 
 def _unplug(roots: Roots, target: Container, record: Json) -> None:

@@ -132,8 +132,8 @@ def read_or_nothing(path: str) -> Json:
 
 def recover(container: Container) -> Container:
     """Bring a container whose monitor died to its end, and return it as it is then. Raises NotFound where it is gone then."""
-    from hyperbox.engine import removal
-    from hyperbox.engine.events import emit
+    from hyperbox.engine import life_events, removal
+    from hyperbox.engine.events import emit_all
 
     roots = container.roots
     try:
@@ -148,7 +148,7 @@ def recover(container: Container) -> Container:
             if not ended:
                 update_state(container, STOPPED if not ran else {**STOPPED, **ENDED, "FinishedAt": now()})
             if ran:
-                emit(roots, "die", container, {"exitCode": str(KILLED)})
+                emit_all(roots, life_events.ended(container, {"exitCode": str(KILLED)}))
             if never_was(container) or container.host_config.get("AutoRemove"):
                 removal.set_aside(roots, container)
                 removal.remove_rest(roots, container)

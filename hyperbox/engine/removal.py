@@ -62,10 +62,10 @@ def container_remove(
         raise Conflict(f"removal of container {container.id} is already in progress") from None
 
 
-def record_end(container: Container, changes: Json, started: float) -> bool:
+def record_end(container: Container, changes: Json, started: float, *, again: bool = False) -> bool:
     """Record `changes` of the state of a container that has ended for good; returns whether it goes by itself (`--rm`), and is set aside.
 
-    `started` is when its process was started (time.monotonic), 0.0 where it was not.
+    `started` is when its process was started (time.monotonic), 0.0 where it was not; `again`: that its process died was told before.
     """
     roots = container.roots
     try:
@@ -74,7 +74,8 @@ def record_end(container: Container, changes: Json, started: float) -> bool:
         pass
     code = container.state["ExitCode"]
     duration = str(int(time.monotonic() - started)) if started else "0"
-    emit_all(roots, life_events.ended(container, {"exitCode": str(code), "execDuration": duration}, leaves=True))
+    told = life_events.ended(container, {"exitCode": str(code), "execDuration": duration})
+    emit_all(roots, life_events.stopped(container) if again else told)
     roots.reached("ended")
     removed = goes_by_itself(container)
     roots.reached("recorded")

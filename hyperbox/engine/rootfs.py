@@ -6,6 +6,7 @@ Paths inside a container are the container's own doing, so each is opened with o
 from __future__ import annotations
 
 import os
+import stat
 
 from hyperbox.errors import EngineError, InvalidParameter
 from hyperbox.kernel import syscalls
@@ -150,6 +151,23 @@ def prepare_mount_points(rootfs: str) -> None:
         os.close(root)
 
 
+def prepare_hidden_points(rootfs: str) -> None:
+    """Make what docker puts into each root and nobody in the container sees, for other things are mounted there. Raises OSError."""
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for path in ("/dev/pts", "/dev/shm", "/proc", "/sys"):
+            os.close(make_folder(root, path))
+        device = make_folder(root, "/dev")
+        try:
+            _make_file(device, "console")
+        finally:
+            os.close(device)
+    except NotADirectoryError:
+        return
+    finally:
+        os.close(root)
+
+
 def _make_file(folder: int, name: str) -> bool:
     """Make an empty file; returns False where something has that name."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -158,6 +176,41 @@ def _make_file(folder: int, name: str) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def check_working_dir(lowerdirs: Sequence[str], path: str) -> None:
+    """Raise EngineError with docker's words where a file of the image's (layers, top first) is where a working directory is to be."""
+    walked = ""
+    for name in os.path.normpath(path).split("/"):
+        if not name:
+            continue
+        walked += "/" + name
+        for layer in lowerdirs:
+            try:
+                mode = os.lstat(layer + walked).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if stat.S_ISREG(mode) and _is_shown(lowerdirs, walked):
+                raise EngineError(f"Cannot mkdir: {path} is not a directory")
+            if not stat.S_ISDIR(mode):  # where a link leads is seen at the start
+                return
+            break
+        else:
+            return
+
+
+def _is_shown(lowerdirs: Sequence[str], path: str) -> bool:
+    """Return whether what a layer has at a path is not hidden by one above, whose folder was made anew."""
+    from hyperbox.engine.differences import Below
+
+    below = Below(lowerdirs)
+    try:
+        names = path.strip("/").split("/")
+        for name in names[:-1]:
+            below.down(name)
+        return below.look(names[-1]) is not None
+    finally:
+        below.close()
 
 
 def prepare_working_dir(rootfs: str, path: str) -> None:

@@ -7,7 +7,8 @@
                                         changed by rename and update alone
       containers/ID/state.json          what it is now: {"Status", "Pid", "PidStart", "Monitor", "MonitorStart", "ExitCode", …}; not there
                                         before the first start
-      containers/ID/wanted              symbolic link to "stopped": nobody is to restart it; made by stop, kill and rm, removed by start
+      containers/ID/wanted              symbolic link to "stopped" (by kill and rm) or "stop" (by stop, whose event whoever records the
+                                        end tells): nobody is to restart it; removed by start
       containers/ID/{upper,work}/       its overlay; merged/ is where the monitor mounts it, in its own mount namespace
       containers/ID/ID-json.log         its output
       removing/ID/                      a container that is no more for anybody; its monitor, or the next command, removes the rest
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Json = dict[str, object]
+
+STOP = "stop"
 
 
 class Roots:
@@ -145,6 +148,10 @@ class Container:
     def running(self) -> bool:
         """Whether it counts as running: also while paused or waiting for its next start."""
         return self.status in ("running", "paused", "restarting")
+
+    def stopped_by_stop(self) -> bool:
+        """Whether `stop` is what ends it, or has."""
+        return files.claim_owner(f"{self.folder()}/wanted") == STOP
 
     def lock(self) -> files.Lock:
         """Return the lock of this container's start, stop and removal."""
@@ -256,6 +263,14 @@ def find_container(roots: Roots, reference: str) -> Container:
 
 def update_state(container: Container, changes: Json) -> None:
     """Change some fields of the state, as it is on disk now, and write it. Raises NotFound where the container is gone."""
+    change_state(container, lambda _present: changes)
+
+
+def change_state(container: Container, change: Callable[[Json], Json | None]) -> bool:
+    """Change the state by what `change` makes of it as it is on disk now, nothing where that is None; returns whether it was changed.
+
+    Raises NotFound where the container is gone.
+    """
     path = f"{container.folder()}/state.json"
     try:
         with files.Lock(f"{container.folder()}/state.lock"):
@@ -264,7 +279,10 @@ def update_state(container: Container, changes: Json) -> None:
             except (FileNotFoundError, ValueError):
                 present = container.state
             assert isinstance(present, dict)
-            container.state = {**present, **changes}
+            changes = change(present)
+            container.state = {**present, **(changes or {})}
+            if changes is None:
+                return False
             try:
                 files.write_json(path, container.state)
             except OSError as error:
@@ -273,6 +291,7 @@ def update_state(container: Container, changes: Json) -> None:
                 files.overwrite_json(path, container.state)  # the end of a container must be told, and stop must work
     except FileNotFoundError:
         raise NotFound(f"No such container: {container.id}") from None
+    return True
 
 
 def monitor_is_alive(container: Container) -> bool:

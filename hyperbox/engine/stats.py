@@ -32,18 +32,22 @@ def container_top(roots: Roots, reference: str, ps_args: str = "-ef") -> Json:
         raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
     if container.status not in ("running", "paused"):
         raise Conflict(f"container {container.id} is not running")
-    words = ps_args.split()
-    for word in words:
-        if "=" in word and "pid" in word.lower():
-            raise InvalidParameter(f'specifying "{word}" is not allowed')
+    import re
+
+    for name, value in re.findall(r"\s+(\S*)=\s*(PID\S*)", ps_args):
+        if name != "pid":  # the column of pids could not be found then
+            raise InvalidParameter(f'specifying "{name}={value}" is not allowed')
+    words, pids = ps_args.split(), container_pids(roots, container)
     try:
-        finished = process.run(["ps", *words], timeout=20)
+        finished = process.run(["ps", *words, "-q" + ",".join(map(str, pids))], timeout=20)
+        if finished.code != 0:  # some options don't go with -q
+            finished = process.run(["ps", *words], timeout=20)
     except FileNotFoundError:
         raise EngineError("ps: executable file not found in $PATH") from None
     if finished.code != 0:
-        reason = (finished.err or finished.out).decode(errors="replace").strip()
-        raise EngineError(f"ps: {reason.partition(chr(10))[0]}")
-    processes = of_processes(finished.out.decode(errors="replace"), set(container_pids(roots, container)))
+        reason = finished.err.decode(errors="replace").partition("\n")[0]
+        raise EngineError(f"ps: {reason or f'exit status {finished.code}'}")
+    processes = of_processes(finished.out.decode(errors="replace"), set(pids))
     emit(roots, "top", container)
     return processes
 

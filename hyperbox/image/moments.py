@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from hyperbox.image.timestamps import days_from_epoch
@@ -12,12 +13,13 @@ UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "
 def to_moment(text: str, present: float) -> float:
     """Return what a user means by `text`: a timestamp, seconds of the epoch, or a Go duration before `present`; in seconds of the epoch.
 
+    A duration leads to a whole second, as in docker's client.
     A timestamp without a zone is of this machine's. Raises ValueError in docker's words: 'failed to parse value as time or duration: "TEXT"',
     or, where it has a dash, what Go's time.Parse says.
     """
     if text != "0":
         try:
-            return present - duration_seconds(text)
+            return float(math.floor(present - duration_seconds(text)))
         except ValueError:
             pass
     local = not any(sign in text for sign in "zZ+") and text.count("-") != 3

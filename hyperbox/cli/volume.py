@@ -10,26 +10,13 @@ from hyperbox.cli.container_manage import ask, deleted, fail_with, prune_filters
 from hyperbox.cli.disk_usage import volume_listing
 from hyperbox.cli.output import natural_key
 from hyperbox.cli.output_list import configured_format, show
-from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
+from hyperbox.errors import EngineError, HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.grammar.parse import Invocation
 
     Json = dict[str, object]
-
-SWARM_FLAGS = (
-    "availability",
-    "group",
-    "limit-bytes",
-    "required-bytes",
-    "scope",
-    "secret",
-    "sharing",
-    "topology-preferred",
-    "topology-required",
-    "type",
-)
 
 
 def pairs(words: object) -> dict[str, str]:
@@ -60,9 +47,7 @@ def list_volumes(invocation: Invocation) -> int:
 def create(invocation: Invocation) -> int:
     """docker volume create [VOLUME]"""
     flags = invocation.flags
-    for flag in SWARM_FLAGS:
-        if flag in invocation.given:
-            raise UnsupportedError(f"docker volume create --{flag}: HyperBox has no cluster volumes")
+    # without one of the flags that ask for a cluster volume, docker makes nothing of --secret and --topology-*
     name = str(flags.get("name") or "")
     if invocation.arguments:
         if name:

@@ -117,7 +117,15 @@ def test_who_ends_a_container_records_the_end_in_place_of_its_sleeping_monitor(
     assert logged.err == ("err\n" if code == 7 and "-t" not in options else "")
     wait_until(lambda: not os.path.exists(f"/proc/{pid}/exe"))
     happened = hyperbox(
-        "events", "--since", str(int(since)), "--until", "0s", "-f", f"container={name}", "--format", "{{.Action}}"
+        "events",
+        "--since",
+        str(int(since)),
+        "--until",
+        str(time.time()),
+        "-f",
+        f"container={name}",
+        "--format",
+        "{{.Action}}",
     ).out.split("\n")
     assert happened.count("die") == 1
     assert happened.count("kill") == 1 or "KILL" in words  # which may be sent once more: its time is over at once

@@ -50,26 +50,36 @@ def equal(first: object, *others: object) -> object:
     if not others:
         raise CallError("missing argument for comparison")
     kind = kind_of(first)
-    if kind in ("map", "list") and first is not MISSING:
-        raise CallError(f"non-comparable type {text_of(first)}: {type_name(first)}")
     for other in others:
         other_kind = kind_of(other)
-        if kind == other_kind and kind in BASIC:
+        if kind in BASIC and other_kind in BASIC:
+            if kind != other_kind:
+                raise _incompatible(first, other)
             if first == other:
                 return True
-        elif kind == "nil" or other_kind == "nil":
-            if kind == other_kind:
+        elif _is_nil(first) or _is_nil(other):
+            if _is_nil(first) and _is_nil(other):
                 return True
-        elif kind in BASIC and other_kind in BASIC:
+        elif other_kind in ("map", "list") or kind in ("map", "list"):
+            odd = other if other_kind in ("map", "list") else first
+            raise CallError(f"non-comparable type {text_of(odd)}: {type_name(odd)}")
+        elif kind != other_kind:
             raise _incompatible(first, other)
-        elif other_kind in ("map", "list"):
-            raise CallError(f"non-comparable type {text_of(other)}: {type_name(other)}")
-        elif kind == other_kind:
-            if first is other:
-                return True
-        else:
-            raise _incompatible(first, other)
+        elif _same(first, other):
+            return True
     return False
+
+
+def _is_nil(value: object) -> bool:
+    """Return whether a value is nil, of whatever type."""
+    return value is None or value is MISSING or isinstance(value, NilPointer) or bool(getattr(value, "is_nil", False))
+
+
+def _same(first: object, other: object) -> bool:
+    """Return whether two objects are one: records are made anew each time that they are looked at."""
+    if isinstance(first, Struct) and isinstance(other, Struct):
+        return first.raw is other.raw and first.type == other.type
+    return first is other
 
 
 def not_equal(first: object, second: object) -> object:
@@ -132,7 +142,7 @@ def index(item: object, *keys: object) -> object:
             item = item[_position(key, len(item))]
         elif isinstance(item, str):
             data = item.encode("utf-8", "surrogateescape")
-            if isinstance(key, int) and not 0 <= key < len(data):
+            if key == len(data) and isinstance(key, int):
                 raise CallError("reflect: string index out of range")
             item = data[_position(key, len(data))]
         else:
@@ -174,7 +184,9 @@ def slice_of(item: object, *positions: object) -> object:
 
 def length(item: object) -> object:
     """len"""
-    if item is None or item is MISSING or isinstance(item, NilPointer):
+    if item is None:
+        raise CallError("reflect: call of reflect.Value.Type on zero Value")
+    if item is MISSING or isinstance(item, NilPointer):
         raise CallError("len of nil pointer")
     if isinstance(item, str):
         return len(item.encode("utf-8", "surrogateescape"))
@@ -197,19 +209,24 @@ def _joined(values: tuple[object, ...]) -> str:
     return sprint(values)
 
 
+def _shown(values: tuple[object, ...]) -> str:
+    """Return the text that the escaping functions work on: there nil is no value."""
+    return _joined(tuple("<no value>" if value is None else value for value in values))
+
+
 HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&#34;", "'": "&#39;", "\0": "\ufffd"}
 SCRIPT = {"\\": "\\\\", "'": "\\'", '"': '\\"', "<": "\\u003C", ">": "\\u003E", "&": "\\u0026", "=": "\\u003D"}
 
 
 def html(*values: object) -> object:
     """html"""
-    return "".join(HTML.get(character, character) for character in _joined(values))
+    return "".join(HTML.get(character, character) for character in _shown(values))
 
 
 def javascript(*values: object) -> object:
     """js"""
     output = []
-    for character in _joined(values):
+    for character in _shown(values):
         if character in SCRIPT:
             output.append(SCRIPT[character])
         elif character < " " or not character.isprintable():
@@ -222,7 +239,7 @@ def javascript(*values: object) -> object:
 def urlquery(*values: object) -> object:
     """urlquery"""
     output = []
-    for byte in _joined(values).encode("utf-8", "surrogateescape"):
+    for byte in _shown(values).encode("utf-8", "surrogateescape"):
         character = chr(byte)
         if character.isascii() and (character.isalnum() or character in "-_.~"):
             output.append(character)

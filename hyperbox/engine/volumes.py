@@ -221,6 +221,9 @@ def volume_list(roots: Roots, filters: Filters | None = None) -> Json:
     """See `engine.api.Engine.volume_list`."""
     wanted = filters or {}
     check_filters(wanted, ("dangling", "driver", "label", "name"))
+    dangling = wanted.get("dangling") or ["true"]
+    if dangling[0].lower() not in ("true", "false", "1", "0"):
+        raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(dangling)}]'")
     used = users(roots) if "dangling" in wanted else {}
     volumes = []
     for name in names(roots):
@@ -252,10 +255,7 @@ def matches(record: Json, filters: Filters, *, in_use: bool) -> bool:
     if not all(has_label(record, label) for label in filters.get("label", ())):
         return False
     if "dangling" in filters:
-        text = filters["dangling"][0].lower()
-        if text not in ("true", "false", "1", "0"):
-            raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(filters['dangling'])}]'")
-        return (text in ("true", "1")) != in_use
+        return (filters["dangling"][0].lower() in ("true", "1")) != in_use
     return True
 
 

@@ -112,7 +112,7 @@ VERBS: dict[str, str] = {
     "compose stats": "compose_ps:stats",
     "compose version": "compose_ps:version",
     "compose exec": "compose_exec:execute",
-    "compose run": "compose_exec:run",
+    "compose run": "compose_run:run",
     "compose attach": "compose_exec:attach",
     "compose cp": "compose_exec:copy",
     "compose wait": "compose_wait:wait",
@@ -231,4 +231,8 @@ def dispatch(arguments: list[str]) -> int:
         from hyperbox.cli.endpoint import tell
 
         return tell(invocation, error)
+    except KeyboardInterrupt:
+        if invocation.path.startswith("compose "):
+            sys.stderr.write("\n")  # docker compose tells its own end here, in no words
+        raise
     return code

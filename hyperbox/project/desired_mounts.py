@@ -72,13 +72,11 @@ def _volume(
         binds.append(f"{source}:{target}:{','.join([mode, *labels])}")
         return
     if kind == "volume" and source:
-        wish = desired.volumes.get(source)
-        if wish is None:
-            raise ComposeError(f'service "{service.name}" refers to undefined volume {source}: invalid compose project')
-        if not extra or not (extra.get("labels") or extra.get("nocopy") or extra.get("subpath")):
+        wish = desired.volumes.get(source)  # none of what `run --volume` names: it is the engine's own then
+        if wish is not None and not (extra and (extra.get("labels") or extra.get("nocopy") or extra.get("subpath"))):
             binds.append(f"{wish.name}:{target}:{mode}")
             return
-        mount["Source"] = wish.name
+        mount["Source"] = source if wish is None else wish.name
     elif kind == "volume" and target in inherited:
         mount["Source"] = inherited[target]
     if mode == "ro":

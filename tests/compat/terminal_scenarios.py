@@ -3,7 +3,7 @@
 A scenario is a file in terminal/, written like those of compose_scenarios; a step may have marks of its own:
 
     $ (40x120) up -d            a terminal of 40 lines and 120 columns (24x80 where nothing is said)
-    $ (off=1) stop              stdout is no terminal; (off=2): stderr
+    $ (off=1) stop              stdout is no terminal; (off=2): stderr; (off=0): stdin, it has nothing but its end
     $ (keys=Attaching:^C) up    when the screen has the words "Attaching", Ctrl-C is typed; several with commas between
     $ (keys=one:?w,two:=6x20,three:!touch it) up    ?: the screen of that moment is kept as well; =: the terminal's size changes;
                                 !: a command is run in the scenario's folder
@@ -76,11 +76,11 @@ class Terminal:
 
         def controlling() -> None:
             os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            fcntl.ioctl(0 if off != "0" else 2, termios.TIOCSCTTY, 0)
 
         nowhere: int = subprocess.DEVNULL
         self.process = subprocess.Popen(
-            argv, stdin=slave, cwd=folder, preexec_fn=controlling,
+            argv, stdin=nowhere if off == "0" else slave, cwd=folder, preexec_fn=controlling,
             stdout=nowhere if off == "1" else slave, stderr=nowhere if off == "2" else slave,
         )  # fmt: skip
         os.close(slave)

@@ -14,6 +14,12 @@ pytestmark = pytest.mark.system
 VERSION = "docker's own is a Debian build"
 BEFORE = "what can't be had is told before anything is made"
 KNOWN = {
+    (
+        "left",
+        "--profile off down -t 0 --remove-orphans",
+    ): "docker stops what has ended twice, and shows that the second time fails",
+    ("left", "run --no-TTY --name hb-left-bad bad"): "the words are the runtime's",
+    ("left", "run --rm --name hb-left-bad2 bad"): "the words are the runtime's",
     ("resources", "-f lost.yaml up -d"): BEFORE,
     ("resources", "-f lost.yaml down"): BEFORE,
     (
@@ -61,6 +67,7 @@ BEHAVIOURS = {
     "corners": (77, 84),
     "flags": (70, 72, 76, 84, 85, 86, 89, 93),
     "foreground": (86,),
+    "left": (87, 89),
     "resources": (89,),
     "run": (77, 78, 87),
     "show": (78, 80, 81, 82, 88, 91),

@@ -28,7 +28,7 @@ def down(invocation: Invocation) -> int:
     images = str(invocation.flags.get("rmi") or "")
     if images not in ("", "all", "local"):
         raise ComposeError(f'invalid value for --rmi: "{images}"')
-    found = session_by_name(invocation)
+    found = session_by_name(invocation, invocation.arguments)
     found.check_known(invocation.arguments)
     services = [name for name in invocation.arguments if name in found.desired.known_services]
     if invocation.arguments and not services:

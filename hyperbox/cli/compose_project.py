@@ -111,12 +111,11 @@ def warn(text: str, level: str = "warning") -> None:
 
 def _running() -> int:
     """Return the seconds since this process began, 0 where the system doesn't say."""
-    import time
-
     try:
         with open("/proc/self/stat") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])  # see proc_pid_stat(5): starttime
-        return int(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
+        with open("/proc/uptime") as file:
+            return int(float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK"))
     except OSError:
         return 0
 

@@ -45,7 +45,8 @@ def wait_for_a_line() -> None:
     """Wait until stdin, if it is a terminal, can be read; a signal that came just before is not missed, as it would be by reading."""
     if not os.isatty(0):
         return
-    woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
     before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     try:
         select.select((0, woken), (), ())

@@ -127,10 +127,19 @@ def list_builders(invocation: Invocation) -> int:
     def field(name: str) -> Callable[..., object]:
         return lambda row: row.get(name, "")
 
-    listing = Listing("*commands.lsContext", {name: field(name) for name in HEADERS}, HEADERS, COLUMNS)
     rows: list[object] = []
+    builders: dict[int, Builder] = {}  # of each row, which `{{json .}}` shows whole
     for builder in _builders(invocation):
-        rows.extend(_rows(invocation, builder, current, own, is_table=template.startswith("table")))
+        for row in _rows(invocation, builder, current, own, is_table=template.startswith("table")):
+            builders[id(row)] = builder
+            rows.append(row)
+    listing = Listing(
+        "*commands.lsContext",
+        {name: field(name) for name in HEADERS},
+        HEADERS,
+        COLUMNS,
+        whole=lambda row: _builder_json(invocation, builders[id(row)], current, own),
+    )
     try:
         show(listing, rows, template)
     except HyperBoxError as error:

@@ -34,6 +34,25 @@ RECORDS = {
     "volume": "Volume",
     "typed volume": "Volume",
 }
+MAPS = frozenset(
+    (
+        "Annotations",
+        "AuxiliaryAddresses",
+        "Containers",
+        "DriverOpts",
+        "ExposedPorts",
+        "Labels",
+        "Networks",
+        "Options",
+        "PortBindings",
+        "Ports",
+        "StorageOpt",
+        "Sysctls",
+        "Tmpfs",
+        "Volumes",
+    )
+)
+MAPS_BELOW = frozenset({("LogConfig", "Config"), ("GraphDriver", "Data")})
 
 
 class Failed(Exception):
@@ -69,8 +88,18 @@ class Collector:
         if not isinstance(self.template, str):
             return "".join(self.lines) or "\n"
         if self.template == "json":
-            return go_json(self.found, escape_html=False) + "\n"
-        return indented_json(self.found) + "\n"
+            return go_json(sorted_maps(self.found), escape_html=False) + "\n"
+        return indented_json(sorted_maps(self.found)) + "\n"
+
+
+def sorted_maps(value: object, key: str = "", above: str = "") -> object:
+    """Return JSON data with the maps in it, known by their keys, sorted as docker writes them; records keep the order of their fields."""
+    if isinstance(value, list):
+        return [sorted_maps(item, "", key) for item in value]
+    if not isinstance(value, dict):
+        return value
+    names = sorted(value) if key in MAPS or (above, key) in MAPS_BELOW else value
+    return {name: sorted_maps(value[name], name, key) for name in names}
 
 
 def templated(template: Template, kind: str, value: Json) -> str:

@@ -30,9 +30,10 @@ class Listing:
     raw       the `raw` format: (label, field name); empty where there is none
     identity  the field that --quiet prints
     quiet_first  whether --quiet wins over a template
+    whole     what `{{json .}}` shows of an object in place of all methods
     """
 
-    __slots__ = ("calls", "columns", "headers", "identity", "methods", "quiet_first", "raw", "type")
+    __slots__ = ("calls", "columns", "headers", "identity", "methods", "quiet_first", "raw", "type", "whole")
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class Listing:
         raw: Sequence[tuple[str, str]] = (),
         identity: str = "ID",
         quiet_first: bool = False,
+        whole: Callable[[object], dict[str, object]] | None = None,
     ) -> None:
+        self.whole = whole
         self.type = type_name
         self.methods = methods
         self.calls = calls if calls is not None else {}
@@ -111,7 +114,7 @@ def record(listing: Listing, item: object) -> Record:
     """Return an object as the value that a template works on."""
     from hyperbox.cli.templates_values import Record
 
-    return Record(listing.type, item, listing.methods, listing.calls)
+    return Record(listing.type, item, listing.methods, listing.calls, listing.whole)
 
 
 def _label_header(_headers: object, name: str) -> str:

@@ -151,10 +151,11 @@ class Struct:
 class Record:
     """An object whose fields are methods: each computes its text from `item` when it is asked for.
 
-    `methods` take no argument, `calls` take one string (`.Label "x"`). `json` of it is an object of all methods, keys sorted.
+    `methods` take no argument, `calls` take one string (`.Label "x"`). `json` of it is an object of all methods, keys sorted, or what
+    `whole` makes of the item.
     """
 
-    __slots__ = ("calls", "item", "methods", "type")
+    __slots__ = ("calls", "item", "methods", "type", "whole")
 
     def __init__(
         self,
@@ -162,13 +163,17 @@ class Record:
         item: object,
         methods: Mapping[str, Callable[..., object]],
         calls: Mapping[str, Callable[..., object]],
+        whole: Callable[[object], dict[str, object]] | None = None,
     ) -> None:
+        self.whole = whole
         self.type = type_name
         self.item = item
         self.methods = methods
         self.calls = calls
 
     def to_json(self) -> dict[str, object]:
+        if self.whole is not None:
+            return self.whole(self.item)
         return {name: self.methods[name](self.item) for name in sorted(self.methods)}
 
 

@@ -81,3 +81,22 @@ def test_networks_and_volumes_are_made_listed_and_removed(docker: object) -> Non
 def test_streams_stay_apart(docker: object) -> None:
     chunks = list(docker.run("busybox", ["sh", "-c", "echo a; echo b >&2"], stream=True, remove=True))  # type: ignore[attr-defined]
     assert sorted(chunks) == [("stderr", b"b\n"), ("stdout", b"a\n")]
+
+
+def test_builders_are_told_as_objects(docker: object) -> None:
+    builders = docker.buildx.list()  # type: ignore[attr-defined]
+    own = next(builder for builder in builders if builder.name == "default")
+    assert own.driver == "docker"
+    assert docker.buildx.inspect().name in {builder.name for builder in builders}  # type: ignore[attr-defined]
+
+
+def test_files_go_to_a_volume_and_back(docker: object, tmp_path: Path) -> None:
+    volume = docker.volume.create("whales-copy", options={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"})  # type: ignore[attr-defined]
+    assert list(volume.options) == ["device", "o", "type"]
+    docker.volume.remove(volume)  # type: ignore[attr-defined]
+    (tmp_path / "file").write_text("content")
+    volume = docker.volume.create("whales-copy")  # type: ignore[attr-defined]
+    docker.volume.copy(tmp_path / "file", (volume, "file"))  # type: ignore[attr-defined]
+    docker.volume.copy((volume, "file"), tmp_path / "back")  # type: ignore[attr-defined]
+    docker.volume.remove(volume)  # type: ignore[attr-defined]
+    assert (tmp_path / "back").read_text() == "content"

@@ -15,6 +15,7 @@ from hyperbox.cli.build_progress import PlainProgress, RawProgress
 from hyperbox.cli.compose_build_request import Options, build_of, request_of, services_in_contexts
 from hyperbox.cli.compose_progress import MODES, step_progress
 from hyperbox.cli.compose_project import Session, session, warn
+from hyperbox.compose.paths import join_path
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, UnsupportedError
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import StepEvent
@@ -295,7 +296,11 @@ def _target(found: Session, wish: ServiceWish, options: Options) -> Json:
     facts: Json = {
         "context": context,
         "contexts": {**texts_of(build.get("additional_contexts")), **services},
-        "dockerfile": "" if inline is not None else os.path.join(context, file) if os.path.isabs(context) else file,
+        "dockerfile": ""
+        if inline is not None
+        else file
+        if os.path.isabs(file) or not os.path.isabs(context)
+        else join_path(context, file),
         "dockerfile-inline": inline or "",
         "args": {**texts_of(build.get("args")), **dict(options.arguments)},
         "labels": labels(found, wish),

@@ -111,6 +111,8 @@ def warn(text: str, level: str = "warning") -> None:
 
 def _running() -> int:
     """Return the seconds since this process began, 0 where the system doesn't say."""
+    if sys.platform != "linux":
+        return 0
     try:
         with open("/proc/self/stat") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])  # see proc_pid_stat(5): starttime

@@ -28,6 +28,10 @@ def answer(question: str, *, hidden: bool = False) -> str:
     with interruptible():
         if not hidden:
             return _asked(question)
+        if sys.platform == "win32":
+            import getpass
+
+            return getpass.getpass(question)
         with _without_echo():
             line = _asked(question)
         sys.stdout.write("\n")
@@ -43,7 +47,7 @@ def _asked(question: str) -> str:
 
 def wait_for_a_line() -> None:
     """Wait until stdin, if it is a terminal, can be read; a signal that came just before is not missed, as it would be by reading."""
-    if not os.isatty(0):
+    if sys.platform == "win32" or not os.isatty(0):  # where select(2) is for sockets alone
         return
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -77,7 +81,7 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def _without_echo() -> Iterator[None]:
     """Have the terminal that is stdin not show what is typed inside. See ECHO in termios(3)."""
-    if not os.isatty(0):
+    if sys.platform == "win32" or not os.isatty(0):
         yield
         return
     import termios

@@ -116,7 +116,10 @@ def test_a_failing_build_shows_the_line_and_starts_nothing(project: Command, tmp
         ("{context: one, privileged: true}", "services.one.build.privileged"),
         ("{context: one, entitlements: [security.insecure]}", "services.one.build.entitlements"),
         ("{context: one, isolation: hyperv}", "services.one.build.isolation"),
-        ("{context: one, platforms: [linux/arm64, linux/amd64]}", "Multi-platform build is not supported for the docker driver."),
+        (
+            "{context: one, platforms: [linux/arm64, linux/amd64]}",
+            "Multi-platform build is not supported for the docker driver.",
+        ),
         ("{context: nosuch}", "unable to prepare context"),
         ('{context: one, additional_contexts: {x: "service:one"}}', "infinite loop from one to one"),
     ],

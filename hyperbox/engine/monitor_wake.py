@@ -10,6 +10,7 @@ from hyperbox import bundle, files
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from hyperbox.engine.monitor_sleep import Left
     from hyperbox.engine.state import Container, Roots
@@ -40,8 +41,8 @@ def wake(memory: int) -> Callable[[], None]:
     let_ender_go(roots.container_run(left["Monitor"]["Container"]))
     try:
         container = read_container(roots, left["Monitor"]["Container"])
-    except NotFound:  # removed meanwhile, by force
-        return lambda: os._exit(0)
+    except NotFound:  # removed meanwhile, by force; or set aside in our place, by a command that was killed then
+        return lambda: finish(roots, left["Monitor"]["Container"])
     patience = next_patience(left)
     for descriptor in process.open_descriptors():
         os.set_inheritable(descriptor, False)
@@ -55,6 +56,20 @@ def let_ender_go(folder: str) -> None:
             return
     except FileNotFoundError:  # the folder has gone
         return
+
+
+def finish(roots: Roots, container_id: str) -> NoReturn:
+    """Remove the rest of a container that was set aside in our place, if there is any, and end. Others leave it to its monitor."""
+    from hyperbox.engine import recovery
+
+    container = recovery.read_set_aside(roots, container_id)
+    if container is not None:
+        from hyperbox.engine import removal
+        from hyperbox.engine.monitor_setup import unmount_root
+
+        unmount_root(roots, container)
+        removal.remove_rest(roots, container)
+    os._exit(0)
 
 
 def next_patience(left: Left) -> float:

@@ -95,13 +95,12 @@ def finish_removal(roots: Roots, container_id: str) -> None:
     if descriptor < 0:
         return
     try:
-        record, state = read_or_nothing(f"{folder}/container.json"), read_or_nothing(f"{folder}/state.json")
-        container = Container(roots, container_id, record, {**new_state(), **state})
-        if monitor_is_alive(container):  # as after most `run --rm`: nothing more is loaded for it
-            return
+        container = read_set_aside(roots, container_id)
+        if container is not None and monitor_is_alive(container):
+            return  # as after most `run --rm`: nothing more is loaded for it
         from hyperbox.engine import removal
 
-        if record:
+        if container is not None:
             end_processes(roots, container)
             release_name(roots, container.name, container_id)
             with_volumes = bool(container.host_config.get("AutoRemove")) or removal.wants_volumes_removed(folder)
@@ -111,6 +110,17 @@ def finish_removal(roots: Roots, container_id: str) -> None:
         sweep_temporaries(roots)
     finally:
         os.close(descriptor)
+
+
+def read_set_aside(roots: Roots, container_id: str) -> Container | None:
+    """Return a container that was set aside; None where nothing but files of its folder is left to remove."""
+    folder = f"{roots.data}/removing/{container_id}"
+    # in the order in which these go: without a state, all that the record is needed for was done
+    state = read_or_nothing(f"{folder}/state.json")
+    if not state and not os.path.lexists(f"{folder}/state.json"):
+        return None
+    record = read_or_nothing(f"{folder}/container.json")
+    return Container(roots, container_id, record, {**new_state(), **state}) if record else None
 
 
 def forget_empty(folder: str) -> None:

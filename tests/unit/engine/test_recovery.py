@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from hyperbox.engine.recovery import forget_making
+from hyperbox.engine.recovery import finish_removal, forget_making
 from hyperbox.engine.state import Roots, claim_name
 
 
@@ -23,3 +23,16 @@ def test_a_container_whose_maker_finished_it_and_ended_keeps_its_name(tmp_path: 
     claim_name(roots, "web", "a" * 64)
     forget_making(roots, "a" * 64 + "-1-1")  # listed in making/ a moment ago
     assert os.listdir(f"{roots.data}/names") == ["web"]
+
+
+def test_a_removal_that_was_told_of_is_not_told_of_again(tmp_path: Path) -> None:
+    roots = Roots(str(tmp_path), str(tmp_path / "run"), "group")
+    roots.prepare()
+    folder = tmp_path / "removing" / ("a" * 64)
+    folder.mkdir()
+    (folder / "lock").touch()
+    # the state goes first: another process is at the last files
+    (folder / "container.json").write_text('{"Id": "%s", "Name": "/web", "Config": {}, "HostConfig": {}}' % ("a" * 64))
+    finish_removal(roots, "a" * 64)
+    assert not folder.exists()
+    assert not os.path.exists(f"{roots.run}/events")

@@ -62,6 +62,15 @@ class Unreachable(HyperBoxError):
         super().__init__(f"Cannot connect to the Docker daemon at {address}. Is the docker daemon running?")
 
 
+class Unresolved(Unreachable):
+    """An engine's host can't be looked up: docker tells which request of which command that kept it from. `host` is name and port."""
+
+    def __init__(self, host: str, reason: str, request: str) -> None:
+        HyperBoxError.__init__(self, f"error during connect: {request}: dial tcp: {reason}")
+        self.host = host
+        self.reason = reason
+
+
 class UnsupportedError(HyperBoxError):
     """A command, flag or compose key that HyperBox knows and does not honour; never ignored silently."""
 

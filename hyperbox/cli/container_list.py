@@ -144,9 +144,9 @@ def platform(item: Json) -> object:
     descriptor = item.get("ImageManifestDescriptor")
     found = descriptor.get("platform") if isinstance(descriptor, dict) else None
     if not isinstance(found, dict):
-        return NilPointer("v1.Platform")
+        return NilPointer("formatter.Platform")
     text = "/".join(str(found[key]) for key in ("os", "architecture", "variant") if found.get(key))
-    return Struct("v1.Platform", "", found, convert, text=text)
+    return Struct("formatter.Platform", "", found, convert, text=text)
 
 
 def listing(*, short: bool, now: float) -> Listing:

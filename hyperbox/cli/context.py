@@ -8,7 +8,7 @@ import sys
 from hyperbox.cli import context_store as store
 from hyperbox.cli.configuration_file import folder, load
 from hyperbox.cli.output import truncate
-from hyperbox.cli.output_list import Listing, warn_of_format
+from hyperbox.cli.output_list import Listing
 from hyperbox.cli.output_list import show as show_list
 from hyperbox.errors import HyperBoxError
 
@@ -63,7 +63,7 @@ def list_contexts(invocation: Invocation) -> int:
     is_table = not template or template.startswith("table")
 
     def name_of(row: Json) -> str:
-        return f"{row['Name']} *" if is_table and not quiet and row["Current"] else str(row["Name"])
+        return f"{row['Name']} *" if template in ("", "table") and not quiet and row["Current"] else str(row["Name"])
 
     methods: dict[str, Callable[..., object]] = {key: (lambda row, key=key: row[key]) for key in HEADERS}
     methods["Name"] = name_of
@@ -72,13 +72,12 @@ def list_contexts(invocation: Invocation) -> int:
     listing = Listing(
         "*formatter.clientContextContext",
         methods,
-        HEADERS,
+        {key: text for key, text in HEADERS.items() if text},
         ("Name", "Description", "DockerEndpoint", "Error"),
         identity="Name",
         quiet_first=True,
     )
     rows = [_row(invocation, name, current) for name in known]
-    warn_of_format(template, quiet)
     show_list(listing, rows, template, quiet=quiet)
     if os.environ.get("DOCKER_HOST") and is_table and not quiet and current == store.DEFAULT:
         _warn_of_host(invocation, "Warning: DOCKER_HOST environment variable overrides the active context. ")

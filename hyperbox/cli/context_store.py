@@ -51,7 +51,7 @@ def check_endpoint(invocation: Invocation) -> None:
     if address.strip() not in LOCAL_HOSTS:
         from hyperbox.cli.endpoint import refuse
 
-        raise refuse(address.strip())
+        raise refuse(address.strip(), invocation)
     if "DOCKER_CUSTOM_HEADERS" in os.environ or "DOCKER_API_VERSION" in os.environ:
         from hyperbox.cli.client_environment import check_engine
 
@@ -63,7 +63,7 @@ def check_tls(invocation: Invocation) -> None:
     flags = invocation.globals
     if not (
         flags.get("tls")
-        or flags.get("tlsverify")
+        or "tlsverify" in invocation.globals_given  # whatever it says
         or os.environ.get("DOCKER_TLS_VERIFY")
         or os.environ.get("DOCKER_TLS")
     ):

@@ -216,7 +216,7 @@ def _first_row(image: Json) -> image_list.Row:
 
 def _verbose(usage: Json, template: str) -> int:
     now = time.time()
-    short = not template
+    short = template in ("", "table")
     images = [_first_row(image) for image in objects(usage, "Images")]
     parts: list[tuple[str, Listing, list[object], Sequence[str]]] = [
         ("Images", image_list.listing(short=short, now=now), list(images), IMAGE_COLUMNS),
@@ -229,7 +229,7 @@ def _verbose(usage: Json, template: str) -> int:
         ("Volumes", volume_listing(), list(objects(usage, "Volumes")), VOLUME_COLUMNS),
         ("BuildCache", cache_listing(now), list(objects(usage, "BuildCache")), tuple(CACHE_HEADERS)),
     ]
-    if template:
+    if template not in ("", "table"):
         sys.stdout.write(_by_template(parts, template.removeprefix("table").lstrip()))
         return 0
     titles = {

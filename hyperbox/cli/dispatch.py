@@ -198,7 +198,7 @@ def dispatch(arguments: list[str]) -> int:
 
     Raises UnsupportedError for a command of docker's grammar that has no function.
     """
-    from hyperbox.grammar.parse import parse
+    from hyperbox.grammar.parse import EarlyNotice, parse
 
     notices: list[str] = []
     try:
@@ -210,7 +210,7 @@ def dispatch(arguments: list[str]) -> int:
         raise
     finally:
         for notice in notices:
-            sys.stdout.write(notice + "\n")
+            (sys.stderr if isinstance(notice, EarlyNotice) else sys.stdout).write(notice + "\n")
     module_name, _, function_name = VERBS.get(invocation.path, "").partition(":")
     if not module_name:
         program = "" if invocation.path.startswith("hyperbox ") else "docker "

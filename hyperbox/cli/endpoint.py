@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket
 import sys
 
-from hyperbox.errors import ExitStatus, HyperBoxError, Unreachable, UnsupportedError
+from hyperbox.errors import ExitStatus, HyperBoxError, Unreachable, Unresolved, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ EACH = frozenset(
 )
 
 
-def refuse(address: str) -> HyperBoxError:
-    """Return what a command ends with that is meant for the engine at `address`: docker's words where that is no address or nobody
+def refuse(address: str, invocation: Invocation | None = None) -> HyperBoxError:
+    """Return what a command (`invocation`) ends with that is meant for the engine at `address`: docker's words where that is no address or nobody
     answers there, our own refusal where another engine does."""
     kind, separator, rest = address.partition("://")
     if not separator:
@@ -47,10 +47,12 @@ def refuse(address: str) -> HyperBoxError:
     if kind not in ("tcp", "unix", "ssh", "fd"):
         return HyperBoxError(f"{UNRESOLVED}invalid bind address format: {address}")
     try:
+        if kind in ("unix", "fd") and "://" in rest:
+            return HyperBoxError(f"{UNRESOLVED}invalid proto, expected {kind}: {rest}")
         if kind == "unix":
             return _unix(rest)
         if kind == "tcp":
-            return _tcp(rest)
+            return _tcp(rest, invocation)
     except OSError:
         pass
     return other_engine(address)
@@ -71,7 +73,7 @@ def _unix(path: str) -> HyperBoxError:
     return other_engine(address) if answers_on_unix(path) else Unreachable(address)
 
 
-def _tcp(rest: str) -> HyperBoxError:
+def _tcp(rest: str, invocation: Invocation | None) -> HyperBoxError:
     place, slash, path = rest.partition("/")
     if place.startswith("["):
         host, bracket, port = place[1:].partition("]")
@@ -84,15 +86,14 @@ def _tcp(rest: str) -> HyperBoxError:
     if port and not (port.isascii() and port.isdigit()):
         return HyperBoxError(f'{UNRESOLVED}parse "tcp://{rest}": invalid port ":{port}" after host')
     number = int(port or DEFAULT_PORT)
-    lead = f'error during connect: Get "http://{shown}:{number}/_ping": dial tcp'
     if number > 65535:
-        return HyperBoxError(f"{lead}: address {number}: invalid port")
+        return _unresolved(f"{shown}:{number}", f"address {number}: invalid port", invocation)
     from hyperbox.kernel.lookups import addresses, lookup_words
 
     try:
         found = addresses(host, number)
     except OSError as error:
-        return HyperBoxError(f"{lead}: {lookup_words(host, error)}")
+        return _unresolved(f"{shown}:{number}", lookup_words(host, error), invocation)
     for family, target in found:
         socket = _socket.socket(family, _socket.SOCK_STREAM)
         socket.settimeout(PATIENCE)
@@ -106,6 +107,22 @@ def _tcp(rest: str) -> HyperBoxError:
     return Unreachable(f"tcp://{shown}:{number}{slash}{path}")
 
 
+def _unresolved(place: str, reason: str, invocation: Invocation | None) -> Unresolved:
+    from hyperbox.cli.endpoint_requests import PING, first_request
+
+    request = PING.format(host=place) if invocation is None else first_request(invocation, place)
+    return Unresolved(place, reason, request)
+
+
+def _told(invocation: Invocation, error: Unreachable, argument: str) -> str:
+    """Return how a failure is told for one of a command's arguments."""
+    if not isinstance(error, Unresolved):
+        return error.message
+    from hyperbox.cli.endpoint_requests import first_request
+
+    return Unresolved(error.host, error.reason, first_request(invocation, error.host, argument)).message
+
+
 def tell(invocation: Invocation, error: Unreachable) -> int:
     """Tell that the engine can't be reached as docker tells it for a command, and return the exit code."""
     path, flags, message = invocation.path, invocation.flags, error.message
@@ -116,7 +133,8 @@ def tell(invocation: Invocation, error: Unreachable) -> int:
     if path.endswith("inspect") and path in EACH:
         sys.stdout.write("\n" if flags.get("format") else "[]\n")
         sys.stdout.flush()
-    lines = [message] * (max(len(invocation.arguments), 1) if path in EACH else 1)
+    each = invocation.arguments if path in EACH else ()
+    lines = [_told(invocation, error, argument) for argument in each] or [message]
     if path == "container start":
         lines.append(f"Error: failed to start containers: {', '.join(invocation.arguments)}")
     elif path == "container rename":

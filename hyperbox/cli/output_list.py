@@ -79,12 +79,13 @@ def text_of(
     if template == "json" and not (quiet and listing.quiet_first):
         return "".join(go_json(_sorted(listing, item)) + "\n" for item in items)
     is_table = template.startswith("table") or not template
-    pattern = template[5:].strip() if is_table else template.strip()
+    is_default = template in ("", "table")
+    pattern = template[5:].strip(" ") if is_table else template.strip(" ")
     if template == "raw" and listing.raw:
         return _raw(listing, items, quiet)
-    if quiet and (listing.quiet_first or (is_table and not pattern)):
+    if quiet and (listing.quiet_first or is_default):
         return "".join(f"{listing.methods[listing.identity](item)}\n" for item in items)
-    if is_table and not pattern:
+    if is_default:
         names = columns or listing.columns
         rows = [[listing.headers[name] for name in names]]
         rows.extend([str(listing.methods[name](item)) for name in names] for item in items)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hyperbox.cli.templates_functions import CallError, fits
 from hyperbox.cli.templates_lexer import quote
+from hyperbox.cli.templates_methods import method
 from hyperbox.cli.templates_nodes import (
     Action,
     Branch,
@@ -22,8 +23,10 @@ from hyperbox.cli.templates_nodes import (
 )
 from hyperbox.cli.templates_values import (
     MISSING,
+    GoMap,
     JsonNumber,
     NilPointer,
+    Pointer,
     Record,
     Struct,
     is_true,
@@ -158,6 +161,8 @@ class Evaluator:
         del self.variables[mark:]
 
     def _pairs(self, value: object, node: Branch) -> Iterator[tuple[object, object]]:
+        if isinstance(value, Pointer):
+            value = value.value
         if isinstance(value, dict):
             yield from ((key, value[key]) for key in sorted(value))
         elif isinstance(value, (list, tuple)):
@@ -301,6 +306,10 @@ class Evaluator:
             raise self.error(f"nil pointer evaluating interface {{}}.{name}")
         if isinstance(receiver, Record):
             return self._method(dot, receiver, node, name, arguments, final)
+        found = method(receiver, name)
+        if found is not None:
+            function, wanted = found
+            return function(receiver, *self._arguments(dot, name, wanted, arguments[1:], final))
         has_arguments = len(arguments) > 1 or final is not NO_FINAL
         if isinstance(receiver, Struct):
             field = receiver.field(name)
@@ -308,7 +317,7 @@ class Evaluator:
                 if has_arguments:
                     raise self.error(f"{name} has arguments but cannot be invoked as function")
                 return field
-        elif isinstance(receiver, dict):
+        elif isinstance(receiver, dict) and not (isinstance(receiver, GoMap) and receiver.key != "string"):
             if has_arguments:
                 raise self.error(f"{name} is not a method but has arguments")
             if name not in receiver:
@@ -324,15 +333,15 @@ class Evaluator:
     def _method(
         self, dot: object, receiver: Record, node: Node, name: str, arguments: list[Node], final: object
     ) -> object:
-        method = receiver.methods.get(name)
+        found = receiver.methods.get(name)
         wanted: tuple[str, ...] = ()
-        if method is None:
-            method = receiver.calls.get(name)
+        if found is None:
+            found = receiver.calls.get(name)
             wanted = ("string",)
-        if method is None:
+        if found is None:
             raise self.error(f"can't evaluate field {name} in type {receiver.type}")
         values = self._arguments(dot, name, wanted, arguments[1:], final)
-        return method(receiver.item, *values)
+        return found(receiver.item, *values)
 
     # --- functions ------------------------------------------------------------------------------------------------------------
     def _function(self, dot: object, node: Identifier, command: Command, final: object) -> object:
@@ -381,8 +390,10 @@ class Evaluator:
     def _validated(self, value: object, wanted: str) -> object:
         """Return `value` where a parameter of that type takes it."""
         if wanted == "any" or fits(value, wanted):
-            return value
-        if value is MISSING or value is None:
+            return MISSING if value is None else value
+        if value is None:
+            raise self.error(f"wrong type for value; expected {wanted}; got interface {{}}")
+        if value is MISSING:
             if wanted == "[]string":
                 return []
             raise self.error(f"invalid value; expected {wanted}")

@@ -9,10 +9,14 @@ from __future__ import annotations
 from hyperbox.cli.output import go_json
 from hyperbox.cli.templates_values import (
     MISSING,
+    Duration,
     GoList,
     GoMap,
     JsonNumber,
+    Named,
     NilPointer,
+    Number,
+    Pointer,
     Record,
     Struct,
     kind_of,
@@ -60,6 +64,8 @@ def equal(first: object, *others: object) -> object:
         elif _is_nil(first) or _is_nil(other):
             if _is_nil(first) and _is_nil(other):
                 return True
+        elif kind in BASIC or other_kind in BASIC:
+            raise _incompatible(first, other)
         elif other_kind in ("map", "list") or kind in ("map", "list"):
             odd = other if other_kind in ("map", "list") else first
             raise CallError(f"non-comparable type {text_of(odd)}: {type_name(odd)}")
@@ -133,10 +139,11 @@ def index(item: object, *keys: object) -> object:
         if item is None or item is MISSING or isinstance(item, NilPointer):
             raise CallError("index of nil pointer")
         if isinstance(item, dict):
-            if not isinstance(key, str):
+            wanted = item.key if isinstance(item, GoMap) else "string"
+            if not isinstance(key, str) or type_name(key) != wanted:
                 if key is None or key is MISSING:
-                    raise CallError("value is nil; should be string")
-                raise CallError(f"value has type {type_name(key)}; should be string")
+                    raise CallError(f"value is nil; should be {wanted}")
+                raise CallError(f"value has type {type_name(key)}; should be {wanted}")
             item = item.get(key, item.zero if isinstance(item, GoMap) else MISSING)
         elif isinstance(item, (list, tuple)):
             item = item[_position(key, len(item))]
@@ -146,7 +153,7 @@ def index(item: object, *keys: object) -> object:
                 raise CallError("reflect: string index out of range")
             item = data[_position(key, len(data))]
         else:
-            raise CallError(f"can't index item of type {type_name(item)}")
+            raise CallError(f"can't index item of type {type_name(item).removeprefix('*')}")
     return item
 
 
@@ -166,6 +173,8 @@ def slice_of(item: object, *positions: object) -> object:
         raise CallError(f"can't slice item of type {type_name(item)}")
     bounds = [0, len(data), len(data)]
     for place, position in enumerate(positions):
+        if isinstance(position, JsonNumber):
+            raise CallError("cannot index slice/array with type interface {}")
         if not isinstance(position, int) or isinstance(position, bool):
             _position(position, 0)
         assert isinstance(position, int)
@@ -192,7 +201,7 @@ def length(item: object) -> object:
         return len(item.encode("utf-8", "surrogateescape"))
     if isinstance(item, (list, tuple, dict)):
         return len(item)
-    raise CallError(f"len of type {type_name(item)}")
+    raise CallError(f"len of type {type_name(item).removeprefix('*')}")
 
 
 def call(spelled: str, function: object = MISSING, *arguments: object) -> object:
@@ -210,8 +219,12 @@ def _joined(values: tuple[object, ...]) -> str:
 
 
 def _shown(values: tuple[object, ...]) -> str:
-    """Return the text that the escaping functions work on: there nil is no value."""
-    return _joined(tuple("<no value>" if value is None else value for value in values))
+    """Return the text that the escaping functions work on: there nil is no value, and a pointer what it points to."""
+    return _joined(tuple("<no value>" if value is None or value is MISSING else _pointed(value) for value in values))
+
+
+def _pointed(value: object) -> object:
+    return text_of(value) if isinstance(value, Pointer) or (isinstance(value, Struct) and value.pointer) else value
 
 
 HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&#34;", "'": "&#39;", "\0": "\ufffd"}
@@ -378,9 +391,9 @@ def fits(value: object, wanted: str) -> bool:
     if wanted == "any":
         return True
     if wanted == "string":
-        return isinstance(value, str) and not isinstance(value, JsonNumber)
+        return isinstance(value, str) and not isinstance(value, (JsonNumber, Named))
     if wanted == "int":
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, (bool, Number, Duration))
     return isinstance(value, GoList) and (
         value.type == wanted or (wanted, value.type) == ("[]string", "strslice.StrSlice")
     )

@@ -8,10 +8,13 @@ from hyperbox.cli.templates_values import (
     Duration,
     GoList,
     GoMap,
-    JsonNumber,
     NilPointer,
+    Number,
+    Pointer,
     Record,
+    Spoken,
     Struct,
+    address,
     float_text,
     text_of,
     type_name,
@@ -25,15 +28,19 @@ WIDTH_LIMIT = 1_000_000
 
 
 class Verb:
-    """One directive of a format: its flags, width, precision and letter."""
+    """One directive of a format: its flags, width, precision and letter.
 
-    __slots__ = ("flags", "letter", "precision", "width")
+    `go` is %#v, Go's syntax; `named` %+v, with the names of fields; `erring` inside of %!…, where nothing prints itself.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("erring", "flags", "go", "letter", "named", "precision", "width")
+
+    def __init__(self, letter: str = "") -> None:
         self.flags = ""
+        self.go = self.named = self.erring = False
         self.width: int | None = None
         self.precision: int | None = None
-        self.letter = ""
+        self.letter = letter
 
     def has(self, flag: str) -> bool:
         return flag in self.flags
@@ -64,14 +71,19 @@ def sprint(values: Sequence[object]) -> str:
         is_string = isinstance(value, str)
         if index and not is_string and not previous_string:
             output.append(" ")
-        output.append(text_of(_nil(value)))
+        output.append(_plainly(_nil(value)))
         previous_string = is_string
     return "".join(output)
 
 
 def sprintln(values: Sequence[object]) -> str:
     """fmt.Sprintln: spaces between all, a newline after."""
-    return " ".join(text_of(_nil(value)) for value in values) + "\n"
+    return " ".join(_plainly(_nil(value)) for value in values) + "\n"
+
+
+def _plainly(value: object) -> str:
+    """Return an operand as %v prints it."""
+    return render(Verb("v"), value)
 
 
 def _nil(value: object) -> object:
@@ -103,7 +115,7 @@ class Printer:
             output.append(self._directive())
         if not self.reordered and self.index < len(self.operands):
             extra = ", ".join(
-                "<nil>" if one is None else f"{type_name(one)}={text_of(one)}" for one in self.operands[self.index :]
+                "<nil>" if one is None else f"{type_name(one)}={_plainly(one)}" for one in self.operands[self.index :]
             )
             output.append(f"%!(EXTRA {extra})")
         return "".join(output)
@@ -162,6 +174,9 @@ class Printer:
             return f"%!{verb.letter}(MISSING)"
         value = self.operands[self.index]
         self.index += 1
+        if verb.letter == "v":
+            verb.go, verb.named = verb.has("#"), verb.has("+") and not verb.has("#")
+            verb.flags = verb.flags.replace("#", "").replace("+", "")
         return render(verb, value)
 
     def _digits(self) -> int | None:
@@ -208,58 +223,91 @@ def bad_verb(verb: Verb, value: object) -> str:
     """Return what fmt writes for a verb that does not fit: %!d(string=hi)."""
     if value is None:
         return f"%!{verb.letter}(<nil>)"
-    return f"%!{verb.letter}({type_name(value)}={text_of(value)})"
+    plainly = Verb("v")
+    plainly.flags, plainly.width, plainly.precision, plainly.erring = verb.flags, verb.width, verb.precision, True
+    return f"%!{verb.letter}({type_name(value)}={render(plainly, value)})"
 
 
 def render(verb: Verb, value: object, depth: int = 0) -> str:
     """Return one operand as a directive asks."""
     letter = verb.letter
     if letter == "T":
-        return verb.pad(type_name(value))
-    if value is None or isinstance(value, NilPointer):
+        return verb.pad(type_name(value)[: verb.precision])
+    if value is None:
+        if depth:
+            return "interface {}(nil)" if verb.go else "<nil>"
         return verb.pad("<nil>") if letter == "v" else bad_verb(verb, None)
+    if isinstance(value, (NilPointer, Pointer)):
+        return render_pointer(verb, value)
+    own = own_text(value)
+    if own is not None and letter in "vsxXq" and not verb.go and not verb.erring:
+        return render_string(verb, own, value)
     if isinstance(value, bool):
         return verb.pad(text_of(value)) if letter in "tv" else bad_verb(verb, value)
-    if isinstance(value, Duration) and letter in "sv":
-        return verb.pad(value.text())
     if isinstance(value, int):
         return render_int(verb, value)
     if isinstance(value, float):
         return render_float(verb, value)
     if isinstance(value, str):
-        return render_string(verb, value)
+        return render_string(verb, value, value)
     if isinstance(value, complex):
         return text_of(value) if letter in "vgGfFeE" else bad_verb(verb, value)
     if letter == "p":
-        return text_of(object()) if isinstance(value, (list, dict)) else bad_verb(verb, value)
+        return render_pointer(verb, value) if isinstance(value, (list, dict)) else bad_verb(verb, value)
     return render_compound(verb, value, depth)
+
+
+def own_text(value: object) -> str | None:
+    """Return how a value prints itself, None where it doesn't."""
+    if isinstance(value, (Duration, Spoken)):
+        return value.text()
+    return value.text if isinstance(value, Struct) else None
+
+
+def render_pointer(verb: Verb, value: object) -> str:
+    """Pointers: v p b o d x X, where there is no more to show than the place."""
+    place = 0 if isinstance(value, NilPointer) else address(value)
+    letter = verb.letter
+    if letter == "v" and verb.go:
+        return f"({type_name(value)})({f'{place:#x}' if place else 'nil'})"
+    if letter == "v":
+        return verb.pad(f"{place:#x}" if place else "<nil>")
+    if letter == "p":
+        return verb.pad(f"{place:#x}")
+    return render_int(verb, place) if letter in "bodxX" else bad_verb(verb, value)
 
 
 def render_compound(verb: Verb, value: object, depth: int) -> str:
     """Lists, maps and records: the verb is applied to each thing in them."""
-    sharp = verb.letter == "v" and verb.has("#")
     if isinstance(value, dict):
+        if verb.go and getattr(value, "is_nil", False):
+            return f"{type_name(value)}(nil)"
         pairs = [f"{render(verb, key, depth + 1)}:{render(verb, value[key], depth + 1)}" for key in sorted(value)]
-        return f"{type_name(value)}{{{', '.join(pairs)}}}" if sharp else "map[" + " ".join(pairs) + "]"
+        return f"{type_name(value)}{{{', '.join(pairs)}}}" if verb.go else "map[" + " ".join(pairs) + "]"
     if isinstance(value, (list, tuple)):
         if verb.letter in "sqxX" and isinstance(value, GoList) and value.type == "[]uint8":
-            return render_string(verb, bytes(int(str(one)) for one in value).decode("utf-8", "replace"))
+            return render_string(verb, bytes(int(str(one)) for one in value).decode("utf-8", "replace"), value)
+        if verb.go and getattr(value, "is_nil", False):
+            return f"{type_name(value)}(nil)"
         items = [render(verb, item, depth + 1) for item in value]
-        return f"{type_name(value)}{{{', '.join(items)}}}" if sharp else "[" + " ".join(items) + "]"
+        return f"{type_name(value)}{{{', '.join(items)}}}" if verb.go else "[" + " ".join(items) + "]"
     if isinstance(value, Struct):
-        if value.text is not None:
-            return render_string(verb, value.text)
-        if value.pointer and depth:
-            return text_of(value, depth=depth)
-        amp = "&" if value.pointer else ""
-        named = sharp or (verb.letter == "v" and verb.has("+"))
-        fields = [
-            (f"{name}:" if named else "") + render(verb, field, depth + 1) for name, field in value.fields().items()
-        ]
-        return f"{amp}{value.type}{{{', '.join(fields)}}}" if sharp else amp + "{" + " ".join(fields) + "}"
+        return render_struct(verb, value, depth)
     if isinstance(value, Record):
         return text_of(value)
     return bad_verb(verb, value)
+
+
+def render_struct(verb: Verb, value: Struct, depth: int) -> str:
+    """Records, with & before one that is held by pointer; inside of others those are only where they are."""
+    if value.pointer and depth:
+        return render_pointer(verb, value)
+    if value.text is not None and not value.names():  # its fields are its own: what of them is seen is its text
+        return value.text
+    head = ("&" if value.pointer else "") + (value.type if verb.go else "")
+    names = verb.go or verb.named
+    fields = [(f"{name}:" if names else "") + render(verb, field, depth + 1) for name, field in value.fields().items()]
+    return f"{head}{{{(', ' if verb.go else ' ').join(fields)}}}"
 
 
 def render_int(verb: Verb, value: int) -> str:
@@ -275,6 +323,8 @@ def render_int(verb: Verb, value: int) -> str:
     forms = {"d": "d", "v": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
     if letter not in forms:
         return bad_verb(verb, value)
+    if verb.go and isinstance(value, Number) and value.type.startswith("u"):
+        return f"{value:#x}"
     digits = format(abs(value), forms[letter])
     if verb.precision is not None:
         digits = digits.rjust(verb.precision, "0") if value or verb.precision else ""
@@ -288,15 +338,13 @@ def render_int(verb: Verb, value: int) -> str:
 
 
 def plus_or_space(verb: Verb) -> str:
-    """Return the sign of a number that is not negative; the + of %+v means field names and no sign."""
-    if verb.has("+"):
-        return "" if verb.letter == "v" else "+"
-    return " " if verb.has(" ") else ""
+    """Return the sign of a number that is not negative."""
+    return "+" if verb.has("+") else " " if verb.has(" ") else ""
 
 
 def _without_zero(verb: Verb) -> Verb:
-    other = Verb()
-    other.flags, other.width, other.letter = verb.flags.replace("0", ""), verb.width, verb.letter
+    other = Verb(verb.letter)
+    other.flags, other.width = verb.flags.replace("0", ""), verb.width
     return other
 
 
@@ -333,28 +381,25 @@ def shortest_exponent(value: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{'-' if power < 0 else '+'}{abs(power):02d}"
 
 
-def render_string(verb: Verb, value: str) -> str:
-    """Strings: s v q x X, cut to the precision."""
+def render_string(verb: Verb, value: str, whole: object) -> str:
+    """Strings: s v q x X, cut to the precision. `whole` is what has this text."""
     letter = verb.letter
-    if letter == "v" and verb.has("#"):
+    if verb.go:
         return verb.pad(quote(value))
     if letter in "sv":
-        return verb.pad(value if verb.precision is None else value[: verb.precision])
+        return verb.pad(value[: verb.precision])
     if letter == "q":
-        cut = value if verb.precision is None else value[: verb.precision]
+        cut = value[: verb.precision]
         if verb.has("#") and "`" not in cut and cut.isprintable():
             return verb.pad(f"`{cut}`")
         return verb.pad(quote(cut))
     if letter in "xX":
-        data = value.encode("utf-8", "surrogateescape")
-        data = data if verb.precision is None else data[: verb.precision]
+        data = value.encode("utf-8", "surrogateescape")[: verb.precision]
         pairs = [f"{byte:02x}" for byte in data]
         prefix = "0x" if verb.has("#") and pairs else ""
         joined = prefix + (f" {prefix}" if verb.has(" ") else "").join(pairs)
         return verb.pad(joined.upper() if letter == "X" else joined)
-    if isinstance(value, JsonNumber):
-        return f"%!{letter}(json.Number={value})"
-    return bad_verb(verb, value)
+    return bad_verb(verb, whole)
 
 
 __all__ = ["GoMap", "render", "sprint", "sprintf", "sprintln"]

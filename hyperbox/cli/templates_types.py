@@ -1,14 +1,25 @@
 """The typed records of docker's inspect, info and version: for each, its Go name, its fields in Go's order, their JSON names and types.
 
-A field is GoName[=JsonName][:type]; without a type it is a string. Types: i int, b bool, f float, t time.Time, any, []T, {}T (a map from
-strings), e an empty struct, *T a pointer, Name another record of this table, name!T the type T under a Go name of its own. "+" before
-a field embeds it: its fields are the outer record's too, and stand in the same JSON object. Recorded from docker 28.5
-with {{printf "%#v" .}}.
+A field is GoName[=JsonName][:type]; without a type it is a string. Types: i int, i64 int64, u16 uint16 …, b bool, f float, t time.Time,
+d time.Duration, any, []T, {}T (a map from strings), {K}T (from strings of the type K), e an empty struct, *T a pointer, Name another
+record of this table, name!T the type T under a Go name of its own. "+" before a field embeds it: its fields are the outer record's too,
+and stand in the same JSON object. Recorded from docker 28.5 with {{printf "%#v" .}}.
 """
 
 from __future__ import annotations
 
-from hyperbox.cli.templates_values import MISSING, Duration, GoList, GoMap, NilPointer, Struct
+from hyperbox.cli.templates_values import (
+    MISSING,
+    Duration,
+    GoList,
+    GoMap,
+    Named,
+    NilPointer,
+    Number,
+    Pointer,
+    Spoken,
+    Struct,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,51 +44,57 @@ STRUCTS: dict[str, tuple[str, str]] = {
     "Health": ("container.Health", "Status FailingStreak:i Log:[]*HealthcheckResult"),
     "HealthcheckResult": ("container.HealthcheckResult", "Start:t End:t ExitCode:i Output"),
     "DriverData": ("storage.DriverData", "Data:{}s Name"),
-    "MountPoint": ("container.MountPoint", "Type Name Source Destination Driver Mode RW:b Propagation"),
+    "MountPoint": (
+        "container.MountPoint",
+        "Type:mount.Type!s Name Source Destination Driver Mode RW:b Propagation:mount.Propagation!s",
+    ),
     "LogConfig": ("container.LogConfig", "Type Config:{}s"),
-    "RestartPolicy": ("container.RestartPolicy", "Name MaximumRetryCount:i"),
+    "RestartPolicy": ("container.RestartPolicy", "Name:container.RestartPolicyMode!s MaximumRetryCount:i"),
     "PortBinding": ("nat.PortBinding", "HostIP=HostIp HostPort"),
     "HostConfig": (
         "container.HostConfig",
-        "Binds:[]s ContainerIDFile LogConfig:LogConfig NetworkMode PortBindings:nat.PortMap!{}[]PortBinding"
-        " RestartPolicy:RestartPolicy AutoRemove:b VolumeDriver VolumesFrom:[]s ConsoleSize:[2]uint![]i Annotations:{}s"
-        " CapAdd:strslice.StrSlice![]s CapDrop:strslice.StrSlice![]s CgroupnsMode DNS=Dns:[]s DNSOptions=DnsOptions:[]s"
-        " DNSSearch=DnsSearch:[]s ExtraHosts:[]s GroupAdd:[]s IpcMode Cgroup Links:[]s OomScoreAdj:i PidMode Privileged:b"
-        " PublishAllPorts:b ReadonlyRootfs:b SecurityOpt:[]s StorageOpt:{}s Tmpfs:{}s UTSMode UsernsMode ShmSize:i Sysctls:{}s"
-        " Runtime Isolation +Resources:Resources Mounts:[]Mount MaskedPaths:[]s ReadonlyPaths:[]s Init:*bool",
+        "Binds:[]s ContainerIDFile LogConfig:LogConfig NetworkMode:container.NetworkMode!s"
+        " PortBindings:nat.PortMap!{nat.Port}[]PortBinding"
+        " RestartPolicy:RestartPolicy AutoRemove:b VolumeDriver VolumesFrom:[]s ConsoleSize:[2]uint![]u Annotations:{}s"
+        " CapAdd:strslice.StrSlice![]s CapDrop:strslice.StrSlice![]s CgroupnsMode:container.CgroupnsMode!s DNS=Dns:[]s DNSOptions=DnsOptions:[]s"
+        " DNSSearch=DnsSearch:[]s ExtraHosts:[]s GroupAdd:[]s IpcMode:container.IpcMode!s"
+        " Cgroup:container.CgroupSpec!s Links:[]s OomScoreAdj:i PidMode:container.PidMode!s Privileged:b"
+        " PublishAllPorts:b ReadonlyRootfs:b SecurityOpt:[]s StorageOpt:{}s Tmpfs:{}s UTSMode:container.UTSMode!s"
+        " UsernsMode:container.UsernsMode!s ShmSize:i64 Sysctls:{}s"
+        " Runtime Isolation:container.Isolation!s +Resources:Resources Mounts:[]Mount MaskedPaths:[]s ReadonlyPaths:[]s Init:*bool",
     ),
     "Resources": (
         "container.Resources",
-        "CPUShares=CpuShares:i Memory:i NanoCPUs=NanoCpus:i CgroupParent BlkioWeight:i BlkioWeightDevice:[]*WeightDevice"
+        "CPUShares=CpuShares:i64 Memory:i64 NanoCPUs=NanoCpus:i64 CgroupParent BlkioWeight:u16 BlkioWeightDevice:[]*WeightDevice"
         " BlkioDeviceReadBps:[]*ThrottleDevice BlkioDeviceWriteBps:[]*ThrottleDevice BlkioDeviceReadIOps:[]*ThrottleDevice"
-        " BlkioDeviceWriteIOps:[]*ThrottleDevice CPUPeriod=CpuPeriod:i CPUQuota=CpuQuota:i"
-        " CPURealtimePeriod=CpuRealtimePeriod:i CPURealtimeRuntime=CpuRealtimeRuntime:i CpusetCpus CpusetMems"
-        " Devices:[]DeviceMapping DeviceCgroupRules:[]s DeviceRequests:[]DeviceRequest KernelMemory:i KernelMemoryTCP:i"
-        " MemoryReservation:i MemorySwap:i MemorySwappiness:*int64 OomKillDisable:*bool PidsLimit:*int64 Ulimits:[]*Ulimit"
-        " CPUCount=CpuCount:i CPUPercent=CpuPercent:i IOMaximumIOps:i IOMaximumBandwidth:i",
+        " BlkioDeviceWriteIOps:[]*ThrottleDevice CPUPeriod=CpuPeriod:i64 CPUQuota=CpuQuota:i64"
+        " CPURealtimePeriod=CpuRealtimePeriod:i64 CPURealtimeRuntime=CpuRealtimeRuntime:i64 CpusetCpus CpusetMems"
+        " Devices:[]DeviceMapping DeviceCgroupRules:[]s DeviceRequests:[]DeviceRequest KernelMemory:i64 KernelMemoryTCP:i64"
+        " MemoryReservation:i64 MemorySwap:i64 MemorySwappiness:*int64 OomKillDisable:*bool PidsLimit:*int64 Ulimits:[]*Ulimit"
+        " CPUCount=CpuCount:i64 CPUPercent=CpuPercent:i64 IOMaximumIOps:u64 IOMaximumBandwidth:u64",
     ),
-    "WeightDevice": ("blkiodev.WeightDevice", "Path Weight:i"),
-    "ThrottleDevice": ("blkiodev.ThrottleDevice", "Path Rate:i"),
-    "Ulimit": ("units.Ulimit", "Name Hard:i Soft:i"),
+    "WeightDevice": ("blkiodev.WeightDevice", "Path Weight:u16"),
+    "ThrottleDevice": ("blkiodev.ThrottleDevice", "Path Rate:u64"),
+    "Ulimit": ("units.Ulimit", "Name Hard:i64 Soft:i64"),
     "DeviceMapping": ("container.DeviceMapping", "PathOnHost PathInContainer CgroupPermissions"),
     "DeviceRequest": ("container.DeviceRequest", "Driver Count:i DeviceIDs:[]s Capabilities:[][]s Options:{}s"),
     "Mount": (
         "mount.Mount",
-        "Type Source Target ReadOnly:b Consistency BindOptions:*BindOptions VolumeOptions:*VolumeOptions"
+        "Type:mount.Type!s Source Target ReadOnly:b Consistency:mount.Consistency!s BindOptions:*BindOptions VolumeOptions:*VolumeOptions"
         " ImageOptions:*ImageOptions TmpfsOptions:*TmpfsOptions ClusterOptions:*ClusterOptions",
     ),
     "BindOptions": (
         "mount.BindOptions",
-        "Propagation NonRecursive:b CreateMountpoint:b ReadOnlyNonRecursive:b ReadOnlyForceRecursive:b",
+        "Propagation:mount.Propagation!s NonRecursive:b CreateMountpoint:b ReadOnlyNonRecursive:b ReadOnlyForceRecursive:b",
     ),
     "VolumeOptions": ("mount.VolumeOptions", "NoCopy:b Labels:{}s Subpath DriverConfig:*MountDriver"),
     "MountDriver": ("mount.Driver", "Name Options:{}s"),
     "ImageOptions": ("mount.ImageOptions", "Subpath"),
-    "TmpfsOptions": ("mount.TmpfsOptions", "SizeBytes:i Mode:i Options:[][]s"),
+    "TmpfsOptions": ("mount.TmpfsOptions", "SizeBytes:i64 Mode:fs.FileMode!u32 Options:[][]s"),
     "ClusterOptions": ("mount.ClusterOptions", ""),
     "Config": (
         "container.Config",
-        "Hostname Domainname User AttachStdin:b AttachStdout:b AttachStderr:b ExposedPorts:nat.PortSet!{}e Tty:b OpenStdin:b"
+        "Hostname Domainname User AttachStdin:b AttachStdout:b AttachStderr:b ExposedPorts:nat.PortSet!{nat.Port}e Tty:b OpenStdin:b"
         " StdinOnce:b Env:[]s Cmd:strslice.StrSlice![]s Healthcheck:*HealthcheckConfig ArgsEscaped:b Image Volumes:{}e WorkingDir"
         " Entrypoint:strslice.StrSlice![]s NetworkDisabled:b MacAddress OnBuild:[]s Labels:{}s StopSignal StopTimeout:*int"
         " Shell:strslice.StrSlice![]s",
@@ -92,7 +109,7 @@ STRUCTS: dict[str, tuple[str, str]] = {
     ),
     "NetworkSettingsBase": (
         "container.NetworkSettingsBase",
-        "Bridge SandboxID SandboxKey Ports:nat.PortMap!{}[]PortBinding HairpinMode:b LinkLocalIPv6Address"
+        "Bridge SandboxID SandboxKey Ports:nat.PortMap!{nat.Port}[]PortBinding HairpinMode:b LinkLocalIPv6Address"
         " LinkLocalIPv6PrefixLen:i SecondaryIPAddresses:[]Address SecondaryIPv6Addresses:[]Address",
     ),
     "DefaultNetworkSettings": (
@@ -108,7 +125,7 @@ STRUCTS: dict[str, tuple[str, str]] = {
     "EndpointIPAMConfig": ("network.EndpointIPAMConfig", "IPv4Address IPv6Address LinkLocalIPs:[]s"),
     "Descriptor": (
         "v1.Descriptor",
-        "MediaType=mediaType Digest=digest Size=size:i URLs=urls:[]s Annotations=annotations:{}s Data=data"
+        "MediaType=mediaType Digest=digest:digest.Digest!s Size=size:i64 URLs=urls:[]s Annotations=annotations:{}s Data=data"
         " Platform=platform:*Platform ArtifactType=artifactType",
     ),
     "Platform": (
@@ -118,7 +135,7 @@ STRUCTS: dict[str, tuple[str, str]] = {
     "Image": (
         "image.InspectResponse",
         "ID=Id RepoTags:[]s RepoDigests:[]s Parent Comment Created Container ContainerConfig:*Config DockerVersion Author"
-        " Config:*ImageConfigExtended Architecture Variant Os OsVersion Size:i VirtualSize:i GraphDriver:DriverData RootFS:RootFS"
+        " Config:*ImageConfigExtended Architecture Variant Os OsVersion Size:i64 VirtualSize:i64 GraphDriver:DriverData RootFS:RootFS"
         " Metadata:Metadata Descriptor:*Descriptor Manifests:[]any",
     ),
     "ImageConfigExtended": (
@@ -150,7 +167,7 @@ STRUCTS: dict[str, tuple[str, str]] = {
         " UsageData:*UsageData",
     ),
     "ClusterVolume": ("volume.ClusterVolume", "ID"),
-    "UsageData": ("volume.UsageData", "RefCount:i Size:i"),
+    "UsageData": ("volume.UsageData", "RefCount:i64 Size:i64"),
     "Context": ("context.contextWithTLSListing", "+Metadata:ContextMetadata TLSMaterial:{}any Storage:ContextStorage"),
     "ContextMetadata": ("store.Metadata", "Name Metadata:any Endpoints:{}any"),
     "ContextDetails": ("context.DockerContext", "Description AdditionalFields:{}any"),
@@ -159,12 +176,17 @@ STRUCTS: dict[str, tuple[str, str]] = {
 }
 
 
+# records that print themselves
+STRINGERS = {"units.Ulimit": lambda raw: f"{raw.get('Name')}={raw.get('Soft')}:{raw.get('Hard')}"}
+
+
 def typed(name: str, raw: object, *, pointer: bool = False, types: Types | None = None) -> Struct:
     """Return a JSON object as the record `name` of a table (`STRUCTS`); its fields are made when they are asked for."""
     table = STRUCTS if types is None else types
     go_name, fields = table[name]
     value = raw if isinstance(raw, dict) else {}
-    return Struct(go_name, fields, value, lambda item, kind: convert(item, kind, table), pointer=pointer)
+    text = STRINGERS[go_name](value) if go_name in STRINGERS else None
+    return Struct(go_name, fields, value, lambda item, kind: convert(item, kind, table), pointer=pointer, text=text)
 
 
 def typed_context(raw: dict[str, object]) -> Struct:
@@ -193,6 +215,8 @@ def convert(value: object, kind: str, types: Types = STRUCTS) -> object:
         return Struct("struct {}", "", {}, convert)
     if kind == "any":
         return value
+    if kind in NUMBERS:
+        return Number(int(value) if isinstance(value, (int, float)) else 0, NUMBERS[kind])
     return _composed(value, kind, types)
 
 
@@ -204,17 +228,25 @@ def _composed(value: object, kind: str, types: Types) -> object:
     if kind.startswith("[]"):
         items = value if isinstance(value, list) else []
         return GoList((convert(item, kind[2:], types) for item in items), go_name, is_nil=value is None)
-    if kind.startswith("{}"):
+    if kind == "s":
+        return Named(value if isinstance(value, str) else "", go_name)
+    if kind in NUMBERS:
+        number = int(value) if isinstance(value, (int, float)) else 0
+        return Spoken(number, go_name, mode_text(number)) if go_name == "fs.FileMode" else Number(number, go_name)
+    if kind.startswith("{"):
+        key_type, _, inner = kind[1:].partition("}")
         entries = value if isinstance(value, dict) else {}
-        converted = {str(key): convert(item, kind[2:], types) for key, item in entries.items()}
-        return GoMap(converted, go_name, zero(kind[2:], types), is_nil=value is None)
+        converted = {
+            Named(key, key_type) if key_type else str(key): convert(item, inner, types) for key, item in entries.items()
+        }
+        return GoMap(converted, go_name, zero(inner, types), is_nil=value is None, key=key_type or "string")
     if kind.startswith("*"):
         inner = kind[1:]
         if inner in types:
             if not isinstance(value, dict):
                 return NilPointer(types[inner][0], _names(types[inner][1]))
             return typed(inner, value, pointer=True, types=types)
-        return NilPointer(inner) if value is None else value
+        return Pointer(value, inner) if isinstance(value, (bool, int)) else NilPointer(inner)
     return typed(kind, value, types=types)
 
 
@@ -227,7 +259,16 @@ def _names(fields: str) -> list[str]:
     return [field.partition(":")[0].partition("=")[0].lstrip("+") for field in fields.split()]
 
 
+NUMBERS = {
+    "i32": "int32",
+    "i64": "int64",
+    "u": "uint",
+    "u16": "uint16",
+    "u32": "uint32",
+    "u64": "uint64",
+}
 PLAIN = {
+    **NUMBERS,
     "s": "string",
     "i": "int",
     "b": "bool",
@@ -249,6 +290,13 @@ def type_text(kind: str, types: Types) -> str:
     if "!" in kind:
         return kind.partition("!")[0]
     return types[kind][0] if kind in types else PLAIN.get(kind, kind)
+
+
+def mode_text(mode: int) -> str:
+    """Return a mode as fs.FileMode prints itself: "-rwxr-x---"."""
+    kinds = "".join(letter for place, letter in enumerate("dalTLDpSugct?") if mode >> (31 - place) & 1)
+    bits = "".join(letter if mode >> (8 - place) & 1 else "-" for place, letter in enumerate("rwxrwxrwx"))
+    return (kinds or "-") + bits
 
 
 def time_text(value: str) -> str:

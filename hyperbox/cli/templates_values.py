@@ -6,7 +6,9 @@ What Go knows more about is one of these:
     Struct    a typed record made from JSON by a table of its fields (`templates_types`)
     Record    an object with methods: what a list command formats (`*formatter.ContainerContext`)
     GoMap     a map whose element type is known;  GoList  a slice whose type is known
+    Named     a string of a type of its own;  Number  an integer of another type than int;  Spoken  one that prints as a word
     JsonNumber  a number of untyped JSON: a string that prints as it was written
+    Pointer   a pointer to a bool or an integer
     NIL_POINTER(type), MISSING  a nil pointer; no value at all (`<no value>`)
 """
 
@@ -35,6 +37,44 @@ class JsonNumber(str):
     __slots__ = ()
 
 
+class Named(str):
+    """A string whose type has a name of its own: container.NetworkMode."""
+
+    __slots__ = ("type",)
+    type: str
+
+    def __new__(cls, value: str, type_name: str) -> Named:
+        made = super().__new__(cls, value)
+        made.type = type_name
+        return made
+
+
+class Number(int):
+    """An integer of another type than int: int64, uint16."""
+
+    type: str
+
+    def __new__(cls, value: int, type_name: str) -> Number:
+        made = super().__new__(cls, value)
+        made.type = type_name
+        return made
+
+
+class Spoken(Number):
+    """An integer that prints itself as a word: time.Month."""
+
+    spoken: str
+
+    def __new__(cls, value: int, type_name: str, spoken: str = "") -> Spoken:
+        made = super().__new__(cls, value, type_name)
+        assert isinstance(made, Spoken)
+        made.spoken = spoken
+        return made
+
+    def text(self) -> str:
+        return self.spoken
+
+
 class Duration(int):
     """A time.Duration in nanoseconds: a number that prints itself as 1m30s."""
 
@@ -44,6 +84,16 @@ class Duration(int):
         from hyperbox.compose.quantities import format_duration
 
         return format_duration(int(self))
+
+
+class Pointer:
+    """A pointer to a bool or an integer: it prints as what it points to, and is true even where that is false."""
+
+    __slots__ = ("type", "value")
+
+    def __init__(self, value: bool | int, type_name: str) -> None:
+        self.value = value
+        self.type = type_name
 
 
 class NilPointer:
@@ -68,12 +118,15 @@ class GoList(list[object]):
 
 
 class GoMap(dict[str, object]):
-    """A map of a known type; `zero` is what `index` gives for an absent key."""
+    """A map of a known type; `zero` is what `index` gives for an absent key, `key` the type of its keys."""
 
-    __slots__ = ("is_nil", "type", "zero")
+    __slots__ = ("is_nil", "key", "type", "zero")
 
-    def __init__(self, items: Mapping[str, object], type_name: str, zero: object, *, is_nil: bool = False) -> None:
+    def __init__(
+        self, items: Mapping[str, object], type_name: str, zero: object, *, is_nil: bool = False, key: str = "string"
+    ) -> None:
         super().__init__(items)
+        self.key = key
         self.type = type_name
         self.zero = zero
         self.is_nil = is_nil
@@ -183,9 +236,9 @@ def type_name(value: object) -> str:
         return "<nil>"
     if isinstance(value, Struct):
         return f"*{value.type}" if value.pointer else value.type
-    if isinstance(value, (Record, GoList, GoMap)):
+    if isinstance(value, (Record, GoList, GoMap, Named, Number)):
         return value.type
-    if isinstance(value, NilPointer):
+    if isinstance(value, (NilPointer, Pointer)):
         return f"*{value.type}"
     names: tuple[tuple[type, str], ...] = (
         (bool, "bool"),
@@ -225,13 +278,13 @@ _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((list, tuple, bytes), "list"),
     ((dict,), "map"),
     ((Struct, Record), "struct"),
-    ((NilPointer,), "pointer"),
+    ((NilPointer, Pointer), "pointer"),
 )
 
 
 def is_true(value: object) -> bool:
     """Return Go's truth: not the zero value, not empty. A struct is always true."""
-    if isinstance(value, (Struct, Record)):
+    if isinstance(value, (Struct, Record, Pointer)):
         return True
     if isinstance(value, (NilPointer, Missing)):
         return False
@@ -265,7 +318,7 @@ def text_of(value: object, *, depth: int = 0) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return value.text() if isinstance(value, Duration) else str(value)
+        return value.text() if isinstance(value, (Duration, Spoken)) else str(int(value))
     if isinstance(value, float):
         return float_text(value)
     if isinstance(value, complex):
@@ -283,13 +336,20 @@ def _object_text(value: object, depth: int) -> str:
         if value.text is not None:
             return value.text
         if value.pointer and depth:
-            return f"{0xC000000000 + (id(value) & 0xFFFFFF0):#x}"
+            return f"{address(value):#x}"
         return "{" + " ".join(text_of(field, depth=depth + 1) for field in value.fields().values()) + "}"
     if isinstance(value, Record):
         return "{" + " ".join(f"{name}:{text_of(field)}" for name, field in value.to_json().items()) + "}"
     if isinstance(value, Missing):
         return "<no value>"
-    return f"{0xC000000000 + (id(value) & 0xFFFFFF0):#x}"
+    if isinstance(value, Pointer) and not depth:
+        return text_of(value.value)
+    return f"{address(value):#x}"
+
+
+def address(value: object) -> int:
+    """Return where a thing might be in Go's memory."""
+    return 0xC000000000 + (id(value) & 0xFFFFFF0)
 
 
 # records that write their JSON themselves, in Go's order and without their empty fields; the others pass on what they came from
@@ -306,6 +366,8 @@ def plain(value: object) -> object:
         return {name: plain(field) for name, field in value.to_json().items()}
     if isinstance(value, Struct):
         return plain_struct(value)
+    if isinstance(value, Pointer):
+        return value.value
     if isinstance(value, dict):
         if isinstance(value, GoMap) and value.is_nil:
             return None

@@ -31,6 +31,7 @@ CONFIG_DEFAULTS: Json = {
     "WorkingDir": "",
     "Entrypoint": None,
     "NetworkDisabled": None,
+    "MacAddress": None,
     "OnBuild": None,
     "Labels": {},
     "StopSignal": None,
@@ -39,8 +40,19 @@ CONFIG_DEFAULTS: Json = {
 }
 # left out where they have no value, as Go's "omitempty" does
 CONFIG_OPTIONAL = frozenset(
-    {"ExposedPorts", "Healthcheck", "ArgsEscaped", "NetworkDisabled", "StopSignal", "StopTimeout", "Shell"}
+    {
+        "ExposedPorts",
+        "Healthcheck",
+        "ArgsEscaped",
+        "NetworkDisabled",
+        "MacAddress",
+        "StopSignal",
+        "StopTimeout",
+        "Shell",
+    }
 )
+NEVER = "0001-01-01T00:00:00Z"
+HEALTH_KEYS = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
 # of those that are optional: what is shown though it is empty
 POINTERS = frozenset({"Healthcheck"})
 HOST_DEFAULTS: Json = {
@@ -174,7 +186,7 @@ def container_json(roots: Roots, container: Container, *, size: bool = False) ->
     from hyperbox.engine.volumes import mount_points
 
     record, folder = container.record, container.folder()
-    started = container.state["StartedAt"] != "0001-01-01T00:00:00Z"
+    started = container.state["StartedAt"] != NEVER
     result: Json = {
         "Id": container.id,
         "Created": record["Created"],
@@ -203,7 +215,11 @@ def container_json(roots: Roots, container: Container, *, size: bool = False) ->
         result["SizeRw"] = written = written_size(f"{folder}/upper")
         result["SizeRootFs"] = written + image_size(roots, container)
     result["Mounts"] = mount_points(roots, container)
-    result["Config"] = with_defaults(container.config, CONFIG_DEFAULTS, CONFIG_OPTIONAL)
+    config = with_defaults(container.config, CONFIG_DEFAULTS, CONFIG_OPTIONAL)
+    health = config.get("Healthcheck")
+    if isinstance(health, dict):
+        config["Healthcheck"] = {key: health[key] for key in HEALTH_KEYS if key in health}
+    result["Config"] = config
     result["NetworkSettings"] = network_settings(container)
     return result
 
@@ -373,4 +389,13 @@ def network_settings(container: Container) -> Json:
         bridge = networks.get("bridge")
         if bridge is not None:
             given.update({key: bridge[key] for key in ENDPOINT_LIVE if key in bridge})
+    if "host" in networks and container.state["StartedAt"] != NEVER:
+        from hyperbox.engine import network_store
+
+        networks["host"]["NetworkID"] = network_store.find(container.roots, "host")["Id"]
+        if container.running:
+            given["SandboxID"] = container.id
+            networks["host"]["EndpointID"] = container.id[::-1]
+    if container.running and given.get("SandboxID"):
+        given["SandboxKey"] = f"/proc/{container.pid}/ns/net"
     return {**NETWORK_DEFAULTS, **given, "Networks": networks}

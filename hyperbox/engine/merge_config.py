@@ -52,7 +52,7 @@ def merged_config(user: Json, image: Json, container_id: str) -> Json:
         if image.get(key):
             config[key] = {**object_at(image, key), **object_at(config, key)}
     environment = merged_environment(list_at(config, "Env"), list_at(image, "Env"))
-    config["Env"] = environment or config.get("Env", [])
+    config["Env"] = environment or image.get("Env")
     merge_command(config, image)
     health = merged_health(config.get("Healthcheck"), image.get("Healthcheck"))
     if health is not None:

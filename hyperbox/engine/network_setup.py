@@ -97,6 +97,7 @@ def setup(roots: Roots, container: Container, netns: int) -> Json:
         if wanted[0][1]["Driver"] == "null" and not wanted[0][1].get("ConfigOnly"):
             name, record, config = wanted[0]
             return {
+                "SandboxID": container.id,
                 "Ports": {},
                 "Networks": {name: {**config, "NetworkID": record["Id"], "EndpointID": os.urandom(32).hex()}},
             }
@@ -427,7 +428,7 @@ def note_published(published: list[Published], held: Json, endpoint: Json, recor
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
     relays: list[list[object]] = []
-    for each in sorted(published, key=lambda each: (each.container_port, ":" in each.address)):
+    for each in sorted(published, key=lambda each: (each.container_port, each.host_port, ":" in each.address)):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
         if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)
             if each.protocol == "sctp" or not endpoint["IPAddress"]:

@@ -83,11 +83,18 @@ class Parser:
         return made
 
 
+class EarlyNotice(str):
+    """A remark about a flag that stands before the command."""
+
+    __slots__ = ()
+
+
 def parse(argv: Sequence[str], notices: list[str] | None = None) -> Invocation:
     """Parse a whole command line (the program's name first). Help becomes the path "help".
 
-    docker's remarks about deprecated flags, which it prints on stdout before anything else, are appended to `notices`, also when the
-    command line is wrong. Raises UsageError with docker's words and code, or UnsupportedError for what HyperBox refuses.
+    docker's remarks about deprecated flags, which it prints before anything else, on stderr those that are an EarlyNotice and on stdout
+    the others, are appended to `notices`, also when the command line is wrong. Raises UsageError with docker's words and code, or
+    UnsupportedError for what HyperBox refuses.
     """
     name = argv[0].rpartition("/")[2].removesuffix(".exe")
     words = list(argv[1:])
@@ -121,7 +128,10 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
         lambda message: docker_error(message, "docker [OPTIONS] COMMAND [ARG...]", ""),
         parser.notices,
     )
-    rest = root.read(words, interspersed=False)
+    try:
+        rest = root.read(words, interspersed=False)
+    finally:
+        parser.notices[:] = map(EarlyNotice, parser.notices)
     parser.keep_globals(root)
     parser.help = root.help
     _check_globals(root)
@@ -133,6 +143,8 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
     if parser.program == "hyperbox" and _is_own(rest):
         return parser.invocation(f"hyperbox {first}", first, [*rest[1:], "--help"] if parser.help else rest[1:])
     if first == "compose":
+        if root.values["version"] and not root.help:  # which the plugin does not know
+            raise docker_error("unknown flag: --version", "docker [OPTIONS] compose [ARG...]", "")
         return _parse_compose(parser, rest[1:])
     if first == "help":
         return _parse_help(parser, rest[1:])
@@ -181,9 +193,9 @@ def _parse_help(parser: Parser, words: list[str]) -> Invocation:
         return parser.invocation(f"hyperbox {words[0]}", words[0], [*words[1:], "--help"])
     place = ""
     for index, word in enumerate(words):
-        step = f"{place} {word}" if place else word
+        step = f"{place} {word}" if place and word else word
         step = tables.ALIASES.get(step, step)
-        if step not in tables.PLACES and step not in tables.GROUPS:
+        if not word or (step not in tables.PLACES and step not in tables.GROUPS):
             raise UsageError(f"unknown help topic: {' '.join(words[index:])}", exit_code=1)
         place = step
     return parser.wanted_help(place)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hyperbox.cli import endpoint
-from hyperbox.errors import Unreachable, UnsupportedError
+from hyperbox.errors import Unreachable, Unresolved, UnsupportedError
+from hyperbox.grammar.parse import parse
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,10 @@ from hyperbox.errors import Unreachable, UnsupportedError
             "Cannot connect to the Docker daemon at unix:///nonexistent.sock. Is the docker daemon running?",
         ),
         ("127.0.0.1:1", "Cannot connect to the Docker daemon at tcp://127.0.0.1:1. Is the docker daemon running?"),
+        (
+            "unix:///a.sock,tcp://x:1",
+            "Failed to initialize: unable to resolve docker endpoint: invalid proto, expected unix: /a.sock,tcp://x:1",
+        ),
         (":1", "Cannot connect to the Docker daemon at tcp://localhost:1. Is the docker daemon running?"),
         (
             "tcp://127.0.0.1:1/path",
@@ -61,3 +66,24 @@ def test_an_engine_that_answers_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = endpoint.refuse(f"tcp://127.0.0.1:{server.getsockname()[1]}")
     assert isinstance(found, UnsupportedError)
+
+
+@pytest.mark.parametrize(
+    ("words", "request_line"),
+    [
+        ("ps", 'Get "http://h:99999/v1.51/containers/json"'),
+        ("ps -a -f name=x -f name=y", "all=1&filters=%7B%22name%22%3A%7B%22x%22%3Atrue%2C%22y%22%3Atrue%7D%7D"),
+        ("images", 'Head "http://h:99999/_ping"'),
+        ("rm -fv x y", 'Delete "http://h:99999/v1.51/containers/x?force=1&v=1"'),
+        ("rename a b", 'Post "http://h:99999/v1.51/containers/a/rename?name=b"'),
+        ("exec c true", 'Get "http://h:99999/v1.51/containers/c/json"'),
+        ("pull x", ""),
+    ],
+)
+def test_a_host_that_is_none_is_told_with_the_command_s_first_request(words: str, request_line: str) -> None:
+    invocation = parse(["docker", *words.split()])
+    found = endpoint.refuse("tcp://h:99999", invocation)
+    assert isinstance(found, Unresolved)
+    assert found.message.startswith("error during connect: ")
+    assert request_line in found.message
+    assert found.message.endswith(": dial tcp: address 99999: invalid port")

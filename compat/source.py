@@ -7,7 +7,7 @@ places       the places where docker has it: "container run", "run"
 aliases      other last words of the first place: "list"
 usage        what follows the path in the usage line; further lines are whole
 help         one line in our own words
-arguments    {"min", "max", "words"}: how many words it takes; `words` "cobra" where docker uses cobra's own sentences
+arguments    {"min", "max", "words"}: how many words it takes; `words` "cobra" where docker uses cobra's own sentences, "exact" where it counts to 0
 interspersed false: the first word ends the flags
 status       native | engine | refused, and `why`: the sentence that a user of a refused command reads | absent: answered as docker
              does where the feature is switched off, and `why`: what is not there

@@ -155,6 +155,8 @@ def handler_of(registry: FakeRegistry) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.flush()
+            if self.command == "HEAD":
+                return
             if answer.stall:
                 time.sleep(answer.stall)
             self.wfile.write(body if answer.cut < 0 else body[: answer.cut])

@@ -227,7 +227,7 @@ def _before(text: str) -> float:
 
 
 def _matcher(name: str, text: str) -> Callable[[Record], bool]:
-    """Return the test of one filter. Raises InvalidParameter for one that is not known."""
+    """Return the test of one filter; one that is not known lets nothing through, as with BuildKit. Raises InvalidParameter for a bad value."""
     if name in ("until", "unused-for"):
         limit = _before(text) if name == "until" else time.time() - seconds(text)
         return lambda record: record.used < limit
@@ -246,11 +246,11 @@ def _matcher(name: str, text: str) -> Callable[[Record], bool]:
             return text in str(value) if field == "Description" else str(value).startswith(text)
 
         return matches
-    raise InvalidParameter(f"invalid filter '{name}'")
+    return lambda record: False
 
 
 def chosen(records: Sequence[Record], filters: Filters) -> list[Record]:
-    """Return the records that all filters let through; of several values of one any. Raises InvalidParameter."""
+    """Return the records that all filters let through; of several values of one any. Raises InvalidParameter for a bad value."""
     tests: list[list[Callable[[Record], bool]]] = []
     for name, values in filters.items():
         plain, negated = name.removesuffix("!").removesuffix("~"), name.endswith("!")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from hyperbox.build.api import BuildFailed, Finding
-from hyperbox.build.checks import check_settings, problems
+from hyperbox.build.checks import NOTHING_KNOWN, check_settings, known_of, problems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from hyperbox.build.api import BuildRequest, Event
-    from hyperbox.build.checks import Problem
+    from hyperbox.build.checks import Known, Problem
     from hyperbox.build.dockerfile import Dockerfile
     from hyperbox.build.stages import Base, Resolve
     from hyperbox.build.variables import Platform
@@ -22,18 +22,15 @@ class Checks:
     def __init__(self, request: BuildRequest, on_event: Callable[[Event], None]) -> None:
         self.request = request
         self.on_event = on_event
-        self.environments: dict[str, Mapping[str, str]] = {}
+        self.bases: dict[str, Known] = {}
         self.found: list[Problem] | None = None
 
     def remembering(self, resolve: Resolve) -> Resolve:
-        """Return a resolver of base images that keeps what variables each has."""
+        """Return a resolver of base images that keeps what each says to the checks."""
 
         async def remembered(reference: str, platform: Platform) -> Base:
             base = await resolve(reference, platform)
-            config = base.document.get("config")
-            words = config.get("Env") if isinstance(config, dict) else None
-            pairs = (str(word).partition("=") for word in words or ())
-            self.environments[reference] = {name: value for name, _, value in pairs}
+            self.bases[reference] = known_of(base.document)
             return base
 
         return remembered
@@ -47,7 +44,7 @@ class Checks:
             document,
             dict(self.request.build_args),
             target=self.request.target,
-            base=lambda name: self.environments.get(name, {}),
+            base=lambda name: self.bases.get(name, NOTHING_KNOWN),
         )
         self.found = found
         for problem in found:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hyperbox.build.dockerfile import Dockerfile, DockerfileError, Instruction, nearest
+from hyperbox.build.dockerfile import Dockerfile, DockerfileError, Instruction, nearest, parse
 from hyperbox.build.instructions import (
     Arg,
     Command,
     Copy,
     From,
     Healthcheck,
+    Onbuild,
     Pairs,
     Run,
     Step,
@@ -112,6 +113,16 @@ def settings_of(text: str) -> Settings:
     return Settings(frozenset(skip), error)
 
 
+class Known(NamedTuple):
+    """What is known of a base image: its environment, its ONBUILD triggers."""
+
+    environment: Mapping[str, str]
+    triggers: tuple[str, ...] = ()
+
+
+NOTHING_KNOWN = Known({})
+
+
 class Stage:
     """A stage while it is looked at: what its variables are, what it has set."""
 
@@ -124,15 +135,14 @@ class Stage:
         self.shell = False
         self.workdir = False
         self.once: dict[str, Instruction] = {}
+        self.legacy: set[int] = set()  # lines of ENV and LABEL that are written NAME VALUE
         self.told: dict[int, set[str]] = {}  # line -> the undefined variables that it was told of
 
 
 class Inspection:
     """One pass over a Dockerfile; `problems` fills up in BuildKit's order."""
 
-    def __init__(
-        self, dockerfile: Dockerfile, arguments: Mapping[str, str], base: Callable[[str], Mapping[str, str]]
-    ) -> None:
+    def __init__(self, dockerfile: Dockerfile, arguments: Mapping[str, str], base: Callable[[str], Known]) -> None:
         self.dockerfile = dockerfile
         self.arguments = arguments
         self.base = base
@@ -176,9 +186,6 @@ class Inspection:
                 self.add(
                     "MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", instruction
                 )
-            elif instruction.name in ("ENV", "LABEL") and _is_legacy(instruction, self.dockerfile.escape):
-                message = f'"{instruction.name} key=value" should be used instead of legacy "{instruction.name} key value" format'
-                self.add("LegacyKeyValueFormat", message, instruction)
 
     def _from_words(self, instruction: Instruction) -> None:
         words = instruction.rest.split()
@@ -250,7 +257,7 @@ class Inspection:
         known = {**self.globals, **dict.fromkeys(PREDEFINED, "x")}
         unset: set[str] = set()
         defaults = {**self._defaults(), **dict.fromkeys(PREDEFINED, "x")}
-        if not plausible(self.expanded(head.base, defaults)):
+        if self._expands(head.base) and not plausible(self.expanded(head.base, defaults)):
             message = f"Default value for ARG {head.base} results in empty or invalid base image name"
             self.add("InvalidDefaultArgInFrom", message, instruction)
         self.expanded(head.base, known, unset)
@@ -266,6 +273,14 @@ class Inspection:
         if platform and "$" not in platform and not any(part in head.name for part in platform.split("/") if head.name):
             message = f'FROM --platform flag should not use constant value "{platform}"'
             self.add("FromPlatformFlagConstDisallowed", message, instruction)
+
+    def _expands(self, text: str) -> bool:
+        """Return whether a text can be expanded; where it can't, the build says so."""
+        try:
+            expand(text, {}, escape=self.dockerfile.escape)
+        except WordError:
+            return False
+        return True
 
     def _defaults(self) -> dict[str, str]:
         """Return the global arguments with their defaults alone, whatever the command line gives."""
@@ -288,12 +303,29 @@ class Inspection:
             stage.environment = dict(parent.environment)
             stage.declared = set(parent.declared)
             stage.shell, stage.workdir = parent.shell, parent.workdir
+            triggers = tuple(step.text for _, step in parent.steps if isinstance(step, Onbuild))
         else:
             base = self.expanded(stage.head.base, {**self.globals, **dict.fromkeys(PREDEFINED, "x")})
-            found = {} if base == "scratch" else dict(self.base(base))
-            stage.environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **found}
+            found = NOTHING_KNOWN if base == "scratch" else self.base(base)
+            path = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+            stage.environment = {**path, **found.environment}
+            triggers = found.triggers
+        for text in triggers:
+            self._trigger(stage, text)
         for instruction, step in stage.steps:
+            if isinstance(step, Pairs) and _is_legacy(instruction, self.dockerfile.escape):
+                stage.legacy.add(instruction.first)
             self._step(stage, instruction, step)
+
+    def _trigger(self, stage: Stage, text: str) -> None:
+        """Find what an ONBUILD of the base shows; it is told of the FROM."""
+        document = parse(text.encode())
+        for instruction in document.instructions:
+            step = read(instruction, document)
+            if isinstance(step, Pairs) and _is_legacy(instruction, document.escape):
+                stage.legacy.add(stage.instruction.first)
+            self._step(stage, stage.instruction, step)
+            stage.legacy.discard(stage.instruction.first)
 
     def _step(self, stage: Stage, instruction: Instruction, step: Step) -> None:
         if isinstance(step, Command) and step.kind == "SHELL":
@@ -359,9 +391,8 @@ class Inspection:
         pairs: Sequence[tuple[str, str | None]] = step.names if isinstance(step, Arg) else step.pairs
         new: dict[str, str] = {}
         for name, text in pairs:
-            if kind != "LABEL" and _SECRET.search(name) and not _PUBLIC.search(name):
-                message = f'Do not use ARG or ENV instructions for sensitive data ({kind} "{name}")'
-                self.add("SecretsUsedInArgOrEnv", message, instruction)
+            if kind == "ARG":
+                self._secret(kind, name, instruction)
             if kind == "LABEL":
                 self._known(stage, instruction, name)
             value = None if text is None else self._known(stage, instruction, text)
@@ -372,8 +403,19 @@ class Inspection:
                 new[name] = value
                 if kind == "ARG":
                     stage.environment[name] = value
+        if instruction.first in stage.legacy:
+            message = f'"{kind} key=value" should be used instead of legacy "{kind} key value" format'
+            self.add("LegacyKeyValueFormat", message, instruction)
         if kind == "ENV":
+            for name, _ in pairs:
+                self._secret(kind, name, instruction)
             stage.environment.update(new)
+
+    def _secret(self, kind: str, name: str, instruction: Instruction) -> None:
+        name = self.expanded(name, {})
+        if _SECRET.search(name) and not _PUBLIC.search(name):
+            message = f'Do not use ARG or ENV instructions for sensitive data ({kind} "{name}")'
+            self.add("SecretsUsedInArgOrEnv", message, instruction)
 
     def _words(self, stage: Stage, instruction: Instruction, step: Words) -> None:
         if step.kind != "EXPOSE":
@@ -436,10 +478,18 @@ def needed(stages: Sequence[Stage], target: Stage) -> Iterator[Stage]:
     return (stage for stage in stages if stage in wanted)
 
 
-def no_environment(base: str) -> Mapping[str, str]:
+def nothing_known(base: str) -> Known:
     """Answer that nothing is known of a base image."""
     del base
-    return {}
+    return NOTHING_KNOWN
+
+
+def known_of(document: Mapping[str, object]) -> Known:
+    """Return what a base image's configuration document tells."""
+    config = document.get("config") or document.get("Config")
+    words, triggers = (config.get("Env"), config.get("OnBuild")) if isinstance(config, dict) else (None, None)
+    pairs = (str(word).partition("=") for word in words or ())
+    return Known({name: value for name, _, value in pairs}, tuple(map(str, triggers or ())))
 
 
 def problems(
@@ -448,12 +498,12 @@ def problems(
     *,
     target: str = "",
     everything: bool = False,
-    base: Callable[[str], Mapping[str, str]] = no_environment,
+    base: Callable[[str], Known] = nothing_known,
 ) -> tuple[list[Problem], DockerfileError | None]:
     """Return the findings for a target (the last stage by default), and what ended the search: an error that ends a build too.
 
     everything   without a target look at all stages, as --check does, not only at those that the last one comes from
-    base         gives the environment of a base image
+    base         tells what is known of a base image
 
     The `check` directive and BUILDKIT_DOCKERFILE_CHECK are obeyed.
     """

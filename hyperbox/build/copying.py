@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from hyperbox.build.tree import Match, Rules
 
 
+def made_mode(mode: str) -> int:
+    """Return the mode of folders that are made for what is copied: of an octal --chmod what a umask of 022 leaves."""
+    return int(mode, 8) & 0o755 if mode.isdigit() else 0o755
+
+
 class Copier:
     """Copies into one root. `owner` replaces the owners, `mode` (as of --chmod) the modes, `created` (seconds) all times."""
 
@@ -34,6 +39,7 @@ class Copier:
         self.mode = mode
         self.created = created
         self.owned = owned
+        self.made = made_mode(mode)
         self.links: dict[tuple[int, int], str] = {}
         self.times: list[tuple[str, tuple[int, int]]] = []
 
@@ -54,7 +60,7 @@ class Copier:
                 following = self.open(walked)
             except FileNotFoundError:
                 self._replace_dangling(current, name)
-                os.mkdir(name, 0o755, dir_fd=current)
+                os.mkdir(name, self.made, dir_fd=current)
                 os.chown(name, *(self.owner or (0, 0)), dir_fd=current, follow_symlinks=False)
                 following = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
                 if self.created is not None:

@@ -150,12 +150,11 @@ def _healthcheck(planner: Planner, stage: Stage, instruction: Instruction, step:
 def _words(planner: Planner, stage: Stage, instruction: Instruction, step: Words) -> None:
     found: list[str] = []
     for word in sorted(step.words) if step.kind == "EXPOSE" else step.words:
+        if step.kind == "VOLUME":  # of a list too; white space in a variable parts nothing
+            found.append(planner.word(word, stage.environment.values, instruction))
+            continue
         try:
-            found += (
-                expand_to_words(word, stage.environment.values, escape=planner.document.escape)
-                if not step.exact
-                else [word]
-            )
+            found += expand_to_words(word, stage.environment.values, escape=planner.document.escape)
         except WordError as error:
             raise located(f"failed to process {quoted(word)}: {error}", instruction) from None
     if step.kind == "EXPOSE":

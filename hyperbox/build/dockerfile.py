@@ -192,7 +192,7 @@ def _logical_line(lines: tuple[str, ...], index: int, escape: str, warnings: lis
         parts.append(head)
         empty = False
         while index < len(lines) and (not lines[index].strip() or lines[index].lstrip().startswith("#")):
-            empty = empty or not lines[index].strip()
+            empty = empty or not (lines[index].strip() or index == len(lines) - 1)
             index += 1
         if empty:
             warnings.append(f"empty continuation line in the instruction of line {first}")

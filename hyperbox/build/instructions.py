@@ -17,7 +17,6 @@ from hyperbox.build.dockerfile import (
     suggestion,
 )
 from hyperbox.build.mounts import Mount, parse_mount
-from hyperbox.errors import HyperBoxError
 from hyperbox.files import loads
 
 TYPE_CHECKING = False
@@ -91,11 +90,10 @@ class Healthcheck(NamedTuple):
 
 
 class Words(NamedTuple):
-    """EXPOSE, VOLUME: words to expand one by one; `exact` where they came as a JSON list."""
+    """EXPOSE, VOLUME: words to expand one by one."""
 
     kind: str
     words: tuple[str, ...]
-    exact: bool
 
 
 class Text(NamedTuple):
@@ -250,7 +248,7 @@ def _run(instruction: Instruction, escape: str) -> Run:
 def _copy(instruction: Instruction, escape: str) -> Copy:
     flags = flags_of(instruction)
     found = string_list(instruction)
-    words = plain_words(instruction.rest, escape) if found is None else found
+    words = tuple(instruction.rest.split()) if found is None else found  # white space parts them, in quotes too
     if len(words) < 2:
         raise DockerfileError(f"{instruction.name} requires {_requirement(instruction.name)}", instruction.first)
     marks = {f"<<{'-' if heredoc.chomp else ''}{heredoc.name}" for heredoc in instruction.heredocs}
@@ -348,9 +346,9 @@ def _check_health_option(name: str, value: str, line: int) -> None:
             raise DockerfileError(f"--retries cannot be negative ({count})", line)
         return
     try:
-        seconds = duration_seconds(value)
-    except (ValueError, HyperBoxError):
-        raise DockerfileError(f'time: invalid duration "{value}"', line) from None
+        seconds = duration_seconds(value) if value else 0
+    except ValueError as error:
+        raise DockerfileError(str(error), line) from None
     if seconds < 0.001 and seconds != 0:
         raise DockerfileError(f'Interval "{name}" cannot be less than 1ms', line)
 
@@ -362,8 +360,8 @@ def _words(instruction: Instruction, escape: str) -> Words:
     if words is not None and not all(word.strip() for word in words):
         raise DockerfileError("VOLUME specified can not be an empty string", instruction.first)
     if words is not None:
-        return Words(instruction.name, words, True)
-    return Words(instruction.name, tuple(instruction.rest.split()), False)  # white space parts them, in quotes too
+        return Words(instruction.name, words)
+    return Words(instruction.name, tuple(instruction.rest.split()))  # white space parts them, in quotes too
 
 
 def _text(instruction: Instruction, escape: str) -> Text:

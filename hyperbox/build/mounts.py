@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hyperbox.build.dockerfile import DockerfileError
+from hyperbox.build.dockerfile import DockerfileError, suggestion
 from hyperbox.image.booleans import parse_bool
 
 
@@ -36,6 +36,11 @@ KINDS = {
 }
 
 
+KEYS = (
+    *("type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode", "uid", "gid"),
+    *("src", "dst", "destination", "ro", "rw", "readwrite", "env"),
+)
+SHARING = ("shared", "private", "locked")
 NUMBERS = {"mode": 8, "uid": 10, "gid": 10}
 _size = re.compile(r"\d+(?:\.\d+)?\s*[kmgtp]?i?b?", re.IGNORECASE)
 
@@ -50,7 +55,7 @@ def parse_mount(text: str, line: int) -> Mount:
         name = ALIASES.get(given.lower(), given.lower())
         if name == "type":
             if value.lower() not in KINDS:
-                raise _error(f'unsupported mount type "{value}"', line)
+                raise _error(f'unsupported mount type "{value}"{suggestion(value.lower(), KINDS)}', line)
             kind = value.lower()
             continue
         if name in BOOLEAN:
@@ -61,7 +66,7 @@ def parse_mount(text: str, line: int) -> Mount:
             options[name] = value
         written[name] = given.lower()
         if not any(name in known for known in KINDS.values()):
-            raise _error(f"unexpected key '{given.lower()}' in '{field}'", line)
+            raise _error(f"unexpected key '{given.lower()}' in '{field}'{suggestion(given.lower(), KEYS)}", line)
     for name, value in options.items():
         if name not in KINDS[kind]:
             raise _error(f"unexpected key '{written[name]}' for mount type '{kind}'", line)
@@ -93,8 +98,8 @@ def _check_value(name: str, value: str, line: int) -> None:
             raise _error(f"invalid value {value} for {name}", line) from None
     elif name == "size" and not _size.fullmatch(value):
         raise _error(f"invalid value for size: {value}", line)
-    elif name == "sharing" and value.lower() not in ("shared", "private", "locked"):
-        raise _error(f'unsupported sharing value "{value}"', line)
+    elif name == "sharing" and value.lower() not in SHARING:
+        raise _error(f'unsupported sharing value "{value}"{suggestion(value.lower(), SHARING)}', line)
 
 
 def _check_target(kind: str, options: dict[str, str], line: int) -> None:

@@ -7,6 +7,7 @@ that were made for the run are taken away again before the layer is measured.
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from hyperbox.build.cache_mounts import CacheMount
@@ -164,15 +165,17 @@ class Running:
         self.caches.append(cache)
         if cache.is_new:
             copier = Copier(cache.making, None, "", None, owned=True)
+            owner, mode = (mount.uid, mount.gid), mount.mode
             if mount.input >= 0:
                 source = Root(self._opened(mount.input))
                 found = source.find(mount.source)
                 copier.match(source, found, "/")
+                owner, mode = (found.status.st_uid, found.status.st_gid), stat.S_IMODE(found.status.st_mode)
                 found.close()
                 source.close()
             copier.finish()
-            os.chown(cache.making, mount.uid, mount.gid)
-            os.chmod(cache.making, mount.mode)
+            os.chown(cache.making, *owner)
+            os.chmod(cache.making, mode)
             cache.ready()
         options = ["rbind", "rprivate"] + ([] if mount.writable else ["ro"])
         return {"destination": mount.target, "type": "bind", "source": cache.folder, "options": options}

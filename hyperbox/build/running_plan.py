@@ -153,7 +153,7 @@ async def plan_mount(
     """Return one --mount of a RUN, its files' node added to `inputs`. Raises LocatedError."""
     words = MountWords(planner, stage, instruction, mount)
     target, identity, position, writable = words.target(), words.text("id"), -1, False
-    if mount.kind == "bind" or (mount.kind == "cache" and mount.get("from")):
+    if mount.kind == "bind" or (mount.kind == "cache" and mount.get("from") and not _begins_empty(mount, words)):
         position = len(inputs)
         inputs.append(await mounted_node(planner, stage, instruction, mount.get("from")))
     if mount.kind == "bind":
@@ -185,6 +185,11 @@ async def plan_mount(
         mount.flag("required"),
         mount.get("env"),
     )
+
+
+def _begins_empty(mount: Mount, words: MountWords) -> bool:
+    """Return whether a cache begins as an empty folder whatever it is from: of a whole root with an owner or a mode BuildKit takes neither."""
+    return not words.text("source").strip("/") and any(mount.get(name) for name in ("uid", "gid", "mode"))
 
 
 def _size(text: str, instruction: Instruction) -> int:

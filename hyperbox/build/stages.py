@@ -187,7 +187,7 @@ class Planner:
             if stage.number in found:
                 continue
             found.add(stage.number)
-            names = [expand(stage.base.base, self.globals, escape=self.document.escape)]
+            names = [self.word(stage.base.base, self.globals, stage.instruction)]
             for _, step in stage.steps:
                 if isinstance(step, Copy):
                     names.append(step.source_stage)

@@ -161,9 +161,9 @@ def unpacked(copier: Copier, folder: int, name: str, status: os.stat_result, des
 
 
 def resolve_owner(root: str, text: str) -> tuple[int, int] | None:
-    """Return (uid, gid) of --chown, names looked up in the image at `root`; a name that it does not have is 0, as in BuildKit.
+    """Return (uid, gid) of --chown, names looked up in the image at `root`; a user that it does not have is 0, as in BuildKit.
 
-    A user without a group: the group of the account, or for a number the same number.
+    Without a group, or with one that the image does not have: the group of the account, or for a number the same number.
     """
     if not text:
         return None
@@ -179,7 +179,6 @@ def resolve_owner(root: str, text: str) -> tuple[int, int] | None:
     if colon and group.isdigit():
         gid = int(group)
     elif colon and group:
-        gid = 0
         for row in _rows(read_in_root(root, "etc/group")):
             if row[0] == group and len(row) > 2 and row[2].isdigit():
                 gid = int(row[2])

@@ -67,7 +67,11 @@ def build(invocation: Invocation) -> int:
     check_buildkit(os.environ.get("DOCKER_BUILDKIT", ""))
     builder = check_builder(invocation)
     _refuse(invocation, builder)
-    method = "check" if flags["check"] else str(flags["call"] or "build")
+    asked = None
+    if flags["check"] or flags["call"] not in ("", "build", None):
+        from hyperbox.cli.build_call import call, read_call
+
+        asked = read_call("check" if flags["check"] else str(flags["call"]))
     mode = "quiet" if flags["quiet"] and flags["progress"] == "auto" else progress_mode(str(flags["progress"]))
     quiet = bool(flags["quiet"])
     debug = bool(flags["debug"]) or bool(invocation.globals.get("debug"))
@@ -77,10 +81,9 @@ def build(invocation: Invocation) -> int:
     inputs = _inputs(invocation)
     try:
         request = request_of(invocation, inputs, builder)
-        if method != "build":
-            from hyperbox.cli.build_call import call
-
-            return call(method, request, lead="\n" if quiet else "")  # in place of the image's id
+        if asked is not None and asked.name != "build":
+            lead = "\n" if quiet or flags["progress"] == "quiet" else ""  # in place of the image's id
+            return call(asked, request, shown, lead=lead)
         if flags["iidfile"]:
             build_outputs.clear_image_id(str(flags["iidfile"]))
         result = _run_on(invocation, builder, request, shown)
@@ -129,9 +132,9 @@ def _refuse(invocation: Invocation, builder: Builder) -> None:
     if annotations := [word for word in words_of(flags["annotation"]) if word]:
         for word in annotations:
             check_annotation(word)
-        raise UnsupportedError(
-            "ERROR: failed to build: HyperBox keeps no annotations of images: leave out --annotation, or use --label"
-        )
+        if builder.driver != "docker":  # docker's own takes them without effect where images are not kept by containerd
+            message = "HyperBox keeps no annotations of images: leave out --annotation, or use --label"
+            raise UnsupportedError(f"ERROR: failed to build: {message}")
     for word in words_of(flags["allow"]):
         kind = word.partition("=")[0]
         if kind not in ENTITLEMENTS:

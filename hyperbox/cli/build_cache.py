@@ -41,6 +41,12 @@ FIELDS = (
 )
 
 
+HEADERS = (
+    *("CREATED AT", "DESCRIPTION", "ID", "LAST ACCESSED", "MUTABLE", "PARENTS", "RECLAIMABLE"),
+    *("SHARED", "SIZE", "TYPE", "USAGE COUNT"),
+)
+
+
 def roots_of(invocation: Invocation) -> Roots:
     """Return where the engine keeps things. Raises UnsupportedError for another engine than our own."""
     check_endpoint(invocation)
@@ -129,9 +135,17 @@ def listing(rows: Sequence[Json]) -> str:
     """Return records as a table; a record that can change (a cache mount, a context) has a star."""
     lines = [COLUMNS]
     for row in rows:
-        star = "*" if row.get("Mutable") else ""
-        lines.append((f"{row.get('ID')}{star}", _bool(not row.get("InUse")), size_text(size_of(row)), since(row)))
+        identity, size = starred(row)
+        lines.append((identity, _bool(not row.get("InUse")), size, since(row)))
     return table(lines)
+
+
+def starred(row: Json) -> tuple[str, str]:
+    """Return a record's id and size as tables have them: a star behind the id of what can change, and behind a size that images share."""
+    return (
+        f"{row.get('ID')}{'*' if row.get('Mutable') else ''}",
+        f"{size_text(size_of(row))}{'*' if row.get('Shared') else ''}",
+    )
 
 
 def _bool(value: object) -> str:
@@ -143,7 +157,7 @@ def pretty(row: Json) -> str:
     parents = row.get("Parents")
     facts = [
         ("ID", row.get("ID")),
-        ("Parents", ", ".join(str(one) for one in parents) if isinstance(parents, list) else ""),
+        ("Parents", "".join(f"\n - {one}" for one in parents) if isinstance(parents, list) else ""),
         ("Created at", row.get("CreatedAt")),
         ("Mutable", _bool(row.get("Mutable"))),
         ("Reclaimable", _bool(not row.get("InUse"))),
@@ -154,7 +168,8 @@ def pretty(row: Json) -> str:
         ("Last used", since(row)),
         ("Type", row.get("Type")),
     ]
-    return "".join(f"{name + ':':<14}{value}\n" for name, value in facts if value not in ("", None)) + "\n"
+    shown = [(f"{name}:" if name == "Parents" else f"{name + ':':<14}", value) for name, value in facts]
+    return "".join(f"{name}{value}\n" for name, value in shown if value not in ("", None)) + "\n"
 
 
 def disk_usage(invocation: Invocation) -> int:
@@ -190,17 +205,24 @@ def _by_template(rows: Sequence[Json], template: str) -> str:
     from hyperbox.cli.templates_values import Record
 
     methods = {name: lambda item, name=name: item[name] for name in FIELDS}
-    out = ""
+    out: list[str] = []
+    tabular = template.startswith("table")
+    template = template.removeprefix("table").strip().replace("\\t", "\t").replace("\\n", "\n") if tabular else template
+    values: list[Json] = [dict(zip(FIELDS, HEADERS, strict=True))] if tabular else []
     for row in rows:
         value: Json = {**{name: row.get(name) for name in FIELDS}, "Reclaimable": not row.get("InUse")}
         value.update(Size=size_text(size_of(row)), LastUsedAt=since(row))
+        if tabular:
+            value["ID"], value["Size"] = starred(row)
+        values.append(value)
+    for value in values:
         if template == "json":
-            out += go_json(value) + "\n"
+            out.append(go_json(value))
             continue
         try:
-            out += templates.render(template, Record("*commands.diskusageContext", value, methods, {})) + "\n"
+            out.append(templates.render(template, Record("*commands.diskusageContext", value, methods, {})))
         except templates.ParseError as error:
             raise HyperBoxError(f"ERROR: template parsing error: {error}") from None
         except templates.ExecuteError as error:
             raise HyperBoxError(f"ERROR: template parsing error: {error}") from None
-    return out
+    return table([line.split("\t") for line in out]) if tabular else "".join(f"{line}\n" for line in out)

@@ -192,13 +192,38 @@ def use(invocation: Invocation) -> int:
     """`docker buildx use`: a builder that was made, or (by its own name) the context's."""
     from hyperbox.cli import context_store
 
-    name, flags = invocation.arguments[0], invocation.flags
+    name, flags = (*invocation.arguments, "")[0], invocation.flags
     with store.locked(invocation):
         if store.instance(invocation, name) is None:
             if name != context_store.current_name(invocation):
                 _no_such_instance(invocation, name)
             name = ""
         store.choose(invocation, name, everywhere=bool(flags["global"]), default=bool(flags["default"]))
+    return 0
+
+
+def install(invocation: Invocation) -> int:
+    """`docker buildx install`: a note in config.json that `docker builder` means buildx, which it does anyhow."""
+    return _alias(invocation, "buildx")
+
+
+def uninstall(invocation: Invocation) -> int:
+    """`docker buildx uninstall`: the note goes."""
+    return _alias(invocation, "")
+
+
+def _alias(invocation: Invocation, meaning: str) -> int:
+    from hyperbox.cli.configuration_file import folder, load
+    from hyperbox.image.credentials import write_config
+
+    config = load(invocation)
+    known = config.pop("aliases", None)
+    aliases = {name: value for name, value in (known if isinstance(known, dict) else {}).items() if name != "builder"}
+    if meaning:
+        aliases["builder"] = meaning
+    if aliases:
+        config["aliases"] = aliases
+    write_config(folder(invocation), config)
     return 0
 
 

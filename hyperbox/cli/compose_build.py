@@ -260,7 +260,8 @@ def _build_one(found: Session, wish: ServiceWish, options: Options, images: Mapp
 
 def _check(found: Session, names: Sequence[str], options: Options) -> int:
     """`compose build --check`: what the build checks find."""
-    from hyperbox.cli.build_call import call
+    from hyperbox.cli.build_call import Call, call
+    from hyperbox.cli.build_progress import NoProgress
     from hyperbox.errors import ExitStatus
 
     code = 0
@@ -268,7 +269,7 @@ def _check(found: Session, names: Sequence[str], options: Options) -> int:
         print(name + "\n", flush=True)
         images = dict.fromkeys(found.desired.services, "")
         try:
-            code = call("check", request_of(found, wish_of(found, name), options, images)) or code
+            code = call(Call("check"), request_of(found, wish_of(found, name), options, images), NoProgress()) or code
         except ExitStatus as status:
             code = status.exit_code
         print(flush=True)

@@ -249,11 +249,7 @@ def seconds(text: str) -> float:
     """Return a Go duration in seconds. Raises ValueError with Go's words."""
     if text == "0":
         return 0.0
-    try:
-        return duration_seconds(text)
-    except ValueError:
-        word = "missing unit in" if text and text.replace(".", "", 1).isdigit() else "invalid"
-        raise ValueError(f'time: {word} duration "{text}"') from None
+    return duration_seconds(text)
 
 
 def parse_bool(text: str) -> bool:

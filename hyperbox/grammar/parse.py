@@ -350,7 +350,7 @@ def check_count(compose: bool, command: Command, place: str, arguments: list[str
         raise UsageError(_cobra_words(name, least, most, arguments), exit_code=1)
     lead = "Run"
     if most == 0:
-        reason = "accepts no arguments"
+        reason = "requires 0 arguments" if command[3] == "exact" else "accepts no arguments"
     elif least == most:
         reason = f"requires {_arguments(least)}"
     elif most < 0:

@@ -89,9 +89,11 @@ PLACES: dict[str, str] = {
     'buildx dial-stdio': 'buildx dial-stdio',
     'buildx du': 'buildx du',
     'buildx inspect': 'buildx inspect',
+    'buildx install': 'buildx install',
     'buildx ls': 'buildx ls',
     'buildx rm': 'buildx rm',
     'buildx stop': 'buildx stop',
+    'buildx uninstall': 'buildx uninstall',
     'buildx use': 'buildx use',
     'buildx version': 'buildx version',
     'buildx history export': 'buildx history export',
@@ -304,9 +306,11 @@ USAGES: dict[str, tuple[str, ...]] = {
     'buildx dial-stdio': ('',),
     'buildx du': ('',),
     'buildx inspect': ('[NAME]',),
+    'buildx install': ('',),
     'buildx ls': ('',),
     'buildx rm': ('[OPTIONS] [NAME...]',),
     'buildx stop': ('[NAME]',),
+    'buildx uninstall': ('',),
     'buildx use': ('[OPTIONS] NAME',),
     'buildx version': ('',),
     'buildx history export': ('[OPTIONS] [REF...]',),
@@ -778,8 +782,14 @@ COMMANDS: dict[str, Command] = {
             ('debug', 'D', 'bool', False, None),
         ),
     ),
+    'buildx install': (
+        'buildx install', 0, 0, 'exact', True, 'native', '',
+        (
+            ('debug', 'D', 'bool', False, None),
+        ),
+    ),
     'buildx ls': (
-        'buildx ls', 0, 0, 'docker', True, 'native', '',
+        'buildx ls', 0, 0, 'exact', True, 'native', '',
         (
             ('debug', 'D', 'bool', False, None),
             ('format', '', 'string', 'table', None),
@@ -804,8 +814,14 @@ COMMANDS: dict[str, Command] = {
             ('debug', 'D', 'bool', False, None),
         ),
     ),
+    'buildx uninstall': (
+        'buildx uninstall', 0, 0, 'exact', True, 'native', '',
+        (
+            ('debug', 'D', 'bool', False, None),
+        ),
+    ),
     'buildx use': (
-        'buildx use', 1, 1, 'docker', True, 'native', '',
+        'buildx use', 0, 1, 'docker', True, 'native', '',
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),
@@ -814,7 +830,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx version': (
-        'buildx version', 0, 0, 'docker', True, 'native', '',
+        'buildx version', 0, 0, 'exact', True, 'native', '',
         (
             ('debug', 'D', 'bool', False, None),
         ),

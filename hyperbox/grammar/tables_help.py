@@ -48,9 +48,11 @@ LINES: dict[tuple[str, str], str] = {
     ('docker', 'buildx dial-stdio'): 'Speak with a builder on stdin and stdout',
     ('docker', 'buildx du'): 'Show what the build cache takes',
     ('docker', 'buildx inspect'): 'Show the builder',
+    ('docker', 'buildx install'): 'Let `docker builder` mean buildx',
     ('docker', 'buildx ls'): 'List builders',
     ('docker', 'buildx rm'): 'Remove builders',
     ('docker', 'buildx stop'): 'Stop a builder',
+    ('docker', 'buildx uninstall'): "Let `docker builder` mean docker's own builder again",
     ('docker', 'buildx use'): 'Choose the builder',
     ('docker', 'buildx version'): "Show buildx's version",
     ('docker', 'buildx history export'): 'Write records of builds to a file',
@@ -537,6 +539,9 @@ FLAGS: dict[tuple[str, str], tuple[tuple[str, str, str, str, str], ...]] = {
         ('builder', '', 'string', '', 'The builder to use'),
         ('debug', 'D', 'bool', '', 'Tell more about faults'),
     ),
+    ('docker', 'buildx install'): (
+        ('debug', 'D', 'bool', '', 'Tell more about faults'),
+    ),
     ('docker', 'buildx ls'): (
         ('debug', 'D', 'bool', '', 'Tell more about faults'),
         ('format', '', 'string', '"table"', "How to print: 'table', 'json' or a Go TEMPLATE"),
@@ -552,6 +557,9 @@ FLAGS: dict[tuple[str, str], tuple[tuple[str, str, str, str, str], ...]] = {
     ),
     ('docker', 'buildx stop'): (
         ('builder', '', 'string', '', 'The builder to use'),
+        ('debug', 'D', 'bool', '', 'Tell more about faults'),
+    ),
+    ('docker', 'buildx uninstall'): (
         ('debug', 'D', 'bool', '', 'Tell more about faults'),
     ),
     ('docker', 'buildx use'): (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
 from hyperbox.image.timestamps import days_from_epoch
@@ -139,21 +140,24 @@ def _seconds(text: str, found: dict[str, int], offset: int | None) -> float:
 
 
 def duration_seconds(text: str) -> float:
-    """Return a Go duration ("1h30m") in seconds. Raises ValueError."""
+    """Return a Go duration ("1h30m") in seconds. Raises ValueError with the words of Go's time.ParseDuration."""
     rest, sign = (text[1:], -1) if text.startswith("-") else (text, 1)
     if not rest:
-        raise ValueError(text)
+        raise ValueError(f'time: invalid duration "{text}"')
     total = 0.0
     while rest:
-        end = 0
-        while end < len(rest) and (rest[end].isdigit() or rest[end] == "."):
-            end += 1
-        number, rest = rest[:end], rest[end:]
-        end = 0
-        while end < len(rest) and not (rest[end].isdigit() or rest[end] == "."):
-            end += 1
-        unit, rest = rest[:end], rest[end:]
-        if unit not in UNITS:
-            raise ValueError(text)
-        total += float(number) * UNITS[unit]
+        number = re.match(r"\d*(\.\d*)?", rest)
+        assert number is not None
+        if not number[0].strip("."):
+            raise ValueError(f'time: invalid duration "{text}"')
+        unit = re.match(r"[^\d.]*", rest[number.end() :])
+        assert unit is not None
+        if not unit[0]:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit[0] not in UNITS:
+            raise ValueError(f'time: unknown unit "{unit[0]}" in duration "{text}"')
+        total += float(number[0]) * UNITS[unit[0]]
+        rest = rest[number.end() + unit.end() :]
+    if total >= 2**63 / 1e9:
+        raise ValueError(f'time: invalid duration "{text}"')
     return sign * total

@@ -14,7 +14,7 @@ import threading
 import urllib.parse
 
 from hyperbox import files
-from hyperbox.errors import EngineError, NotFound
+from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.content_lock import ContentLock
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
@@ -220,6 +220,7 @@ def image_pull(
 ) -> str:
     """Pull a tag or a digest and return the image's id; see `Engine.image_pull`."""
     reference = parse_reference(text).with_tag()
+    refuse_reserved(reference)
     if reference.digest:  # a tag beside it has no meaning, as with docker
         reference = Reference(reference.domain, reference.path, "", reference.digest)
     if platform:
@@ -230,6 +231,12 @@ def image_pull(
         except EngineError:
             continue  # Docker Hub itself is the last to be asked, and the one whose failure is told
     return _pull_from(store, Registry.of(reference, auth), reference, platform, on_event)
+
+
+def refuse_reserved(reference: Reference) -> None:
+    """Raise InvalidParameter for the name that means no image."""
+    if reference.repository == f"{DEFAULT_DOMAIN}/library/scratch":
+        raise InvalidParameter("'scratch' is a reserved name")
 
 
 def mirrors_of(reference: Reference) -> list[Registry]:
@@ -269,6 +276,7 @@ def repository_tags(text: str, *, auth: Json | None = None) -> list[str]:
 
     See the distribution specification, "Listing Tags": the answer may come in pages.
     """
+    refuse_reserved(parse_reference(text))
     registry = Registry.of(parse_reference(text).with_tag(), auth)
     connection = Connection(registry)
     found: set[str] = set()

@@ -193,7 +193,6 @@ def test_an_interrupted_build_ends_at_once_and_leaves_no_process(
 def test_what_can_not_be_done_is_refused_in_one_sentence(hyperbox: Command, tmp_path: Path) -> None:
     folder = context(tmp_path / "ctx", "FROM scratch\nENV A=1\n")
     for flags, words in (
-        (["--annotation", "a=b"], "no annotations"),
         (["--allow", "security.insecure"], "granting entitlement security.insecure is not allowed"),
         (["--builder", "other"], 'no builder "other" found'),
         (["--network", "mine"], 'network mode "mine"'),

@@ -83,11 +83,11 @@ class Display:
         rows = self._rows(now, width, height, whole=last)
         done = sum(line.event.state != "working" for line in self.lines.values())
         heading = f"[+] {self.title} {done}/{len(self.lines)}"
-        if done == (len(self.lines) if last else self.drawn or -1):
+        if self.drawn and done == (len(self.lines) if last else self.drawn):
             heading = self.painted(heading, "34")
         if not last and height > 2:
             rows = rows[: height - 2]
-        up = f"\x1b[{self.drawn + 1}A" if self.drawn else ""
+        up = f"\x1b[{self.drawn + 1}A" if self.drawn else "\x1b[1A\x1b[1B"
         rest = [" " * width] * (self.drawn - len(rows))
         self.drawn = max(len(rows), self.drawn)
         return f"{up}\x1b[0G\x1b[?25l" + "".join(f"{row}\n" for row in [heading, *rows, *rest]) + "\x1b[?25h"

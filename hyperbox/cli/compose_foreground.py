@@ -9,13 +9,15 @@ import sys
 import time
 from functools import partial
 
-from hyperbox.cli.compose_children import MESSAGE, Child, Lines, Teller, fork_child, message_of, tell_lines
+from hyperbox.cli.compose_children import Child, Lines, Teller, fork_child, tell_lines
+from hyperbox.cli.compose_following import Death, Following, pieces
+from hyperbox.cli.compose_logs import LogOptions
 from hyperbox.cli.compose_menu import CTRL_C, CTRL_Z, ENTER, NOT_CONFIGURED, Menu, is_wanted
 from hyperbox.cli.compose_printer import Printer
 from hyperbox.cli.compose_progress import step_progress, use_color
-from hyperbox.cli.compose_project import Session, timeout_of, warner
+from hyperbox.cli.compose_project import Session, warner
 from hyperbox.cli.compose_up import carry_out
-from hyperbox.errors import ComposeError, EngineError, HyperBoxError, NotFound
+from hyperbox.errors import ComposeError, EngineError, HyperBoxError
 from hyperbox.files import write_all
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.order import selected
@@ -26,66 +28,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperbox.cli.watch_rules import Rule
-    from hyperbox.engine.api import Json
+    from hyperbox.engine.api import Attachment, Json
     from hyperbox.plan.observe import ObservedContainer
 
     OnHook = Callable[[str, bytes], None]
 
 STARTING = 2.0  # seconds that the others have to start when one ends everything meanwhile
-RESTART_SECONDS = 0.5  # between the end of a container that is being restarted and its start
-OUTPUT_SECONDS = 2.0  # for which the rest of an ended container's output is waited for
+FAILING_SECONDS = 0.5  # for which the end of a container that made the start fail is waited for
 ENDING_SECONDS = 5.0  # for which the ends of stopped containers are waited for
 ABORTING = "\x1b[31m\x1b[1mAborting on container exit...\x1b[0m\n"
 STOPPING = "Gracefully Stopping... press Ctrl+C again to force\n"
-LABEL = "com.docker.compose."
 HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGWINCH)
 
 
-class Death:
-    """A container's end that has not been told yet."""
-
-    __slots__ = ("code", "killed", "moment", "name", "restarting", "service", "since")
-
-    def __init__(self, name: str, service: str, code: int, since: float, *, killed: bool) -> None:
-        self.name, self.service, self.code, self.since, self.killed = name, service, code, since, killed
-        self.moment = time.monotonic()
-        self.restarting = False
-
-
-class Foreground:
-    """The attached part of one `up`.
-
-    It follows the events of the project's containers, so that what other commands do to them is shown as what this one does: containers
-    that come are followed, and the end of the last one ends it.
-    """
+class Foreground(Following):
+    """The attached part of one `up`."""
 
     def __init__(self, found: Session) -> None:
-        self.found = found
         flags = found.invocation.flags
+        signals, self.writer = os.pipe2(os.O_NONBLOCK)
+        color = not flags.get("no-color") and use_color(found.invocation, sys.stdout)
+        printer = Printer(
+            prefix=not flags.get("no-log-prefix"), color=color, marked=not flags.get("no-color"), signals=signals
+        )
+        super().__init__(found, printer, signals, LogOptions(timestamps=bool(flags.get("timestamps"))))
         self.exit_code_from = str(flags.get("exit-code-from") or "")
         self.stop_on_exit = bool(flags.get("abort-on-container-exit") or self.exit_code_from)
         self.stop_on_failure = bool(flags.get("abort-on-container-failure"))
-        self.timestamps = bool(flags.get("timestamps"))
-        self.signals, self.writer = os.pipe2(os.O_NONBLOCK)
         self.menu: Menu | None = None
         self.rules: list[Rule] = []
-        color = not flags.get("no-color") and use_color(found.invocation, sys.stdout)
-        self.printer = Printer(
-            prefix=not flags.get("no-log-prefix"), color=color, marked=not flags.get("no-color"), signals=self.signals
-        )
         self.shown = self._chosen()
-        self.begun = time.time() - 0.001
-        self.followers: dict[int, tuple[Child, str, str]] = {}  # by descriptor: process, container's id and name
-        self.children: dict[int, tuple[Child, Callable[[Json], None]]] = {}
-        self.alive: set[str] = set()  # the containers whose ends are waited for
-        self.killed: set[str] = set()  # those that were sent a signal
-        self.last: dict[str, float] = {}  # up to when a container's output has been shown
-        self.deaths: dict[str, Death] = {}
         self.starter: Child | None = None
         self.watcher: Child | None = None
         self.stopper: Child | None = None
-        self.watched = False
+        self.watching = False
         self.failure: dict[str, object] = {}
+        self.failed_at = 0.0
         self.abort_at = 0.0
         self.aborted = False
         self.ending = 0.0  # when the ends of stopped containers are no longer waited for
@@ -105,68 +83,55 @@ class Foreground:
             names = {name for name in names if services[name].definition.get("attach") is not False}
         return names - set(words_of(flags.get("no-attach")))
 
-    def _watched(self, service: str) -> bool:
+    def watched(self, service: str) -> bool:
         """Return whether a service's containers keep `up` from ending, and their ends are told."""
         names = self.found.invocation.arguments or self.shown
         return not names or service in names
 
-    def name_of(self, name: str, service: str, number: str) -> str:
-        """Return a container's name as its lines show it: one that the user or chance gave is whole."""
-        project = self.found.desired.name
-        usual = f"{project}-{service}-{number}"
-        if name.partition("_")[2] == usual:  # it is about to take another one's place
-            name = usual
-        return name.removeprefix(f"{project}-") if name == usual else name
-
     # --- the beginning ------------------------------------------------------------------------------------------------------------
     def begin(self, start: Callable[[OnHook], None]) -> None:
         """Start the project in a process of its own, and follow its containers: those that run at once, the others as they start."""
-        rows = [row for row in self.found.containers() if not self.shown or row.service in self.shown]
-        names = [self._name(row) for row in rows]
-        self.printer.write(1, f"Attaching to {', '.join(names)}\n".encode())
-        self.alive = {row.container_id for row in self.found.containers() if self._watched(row.service)}
-        project = f"{LABEL}project={self.found.desired.name}"
-        filters = {"type": ["container"], "label": [project], "event": ["create", "start", "kill", "die", "destroy"]}
-
-        def tell_events(teller: Teller) -> None:
-            for event in self.found.engine.events(since=f"{self.begun:.9f}", filters=filters):
-                teller.message(event=event)
-
-        self._add(fork_child(tell_events), self._happened)
+        everything = self.found.containers()
+        rows = [row for row in everything if not self.shown or row.service in self.shown]
+        self.printer.write(1, f"Attaching to {', '.join(map(self.name, rows))}\n".encode())
+        self.alive = {row.container_id for row in everything if self.watched(row.service)}
+        self.beside = {row.container_id for row in rows if not row.running} - self.alive
+        self.follow_events()
         for row in rows:
-            if row.running:
-                self._follow(row.container_id, self._name(row), self.begun)
+            if row.running or self._has_no_log(row.service):
+                self.follow(row.container_id, self.name(row), self.begun, attachment=self._attachment(row))
 
         def work(teller: Teller) -> None:
-            names = {row.container_id: self._name(row) for row in rows}
+            names = {row.container_id: self.name(row) for row in everything}
 
             def on_hook(container_id: str, data: bytes) -> None:
-                if container_id in names:
-                    text = data.decode("utf-8", "surrogateescape").removesuffix("\n")
-                    teller.message(hook=names[container_id], text=f"{text}\n")
+                text = data.decode("utf-8", "surrogateescape").removesuffix("\n")
+                teller.message(hook=names[container_id], text=f"{text}\n")
 
             _tell_outcome(lambda: start(on_hook), teller)
 
-        self.starter = self._add(fork_child(work, mortal=False), self._started)
+        self.starter = self.add(fork_child(work, mortal=False), self._started)
 
-    def _name(self, row: ObservedContainer) -> str:
-        return self.name_of(row.name, row.service, str(row.ordinal))
+    def _has_no_log(self, service: str) -> bool:
+        """Return whether a service's containers keep no log, so that what they write is seen by who is attached alone."""
+        wish = self.found.desired.services.get(service)
+        logging = wish.definition.get("logging") if wish else None
+        return isinstance(logging, dict) and logging.get("driver") == "none"
 
-    def _add(self, child: Child, take: Callable[[Json], None]) -> Child:
-        self.children[child.reader] = (child, take)
-        return child
+    def _attachment(self, row: ObservedContainer) -> Attachment | None:
+        """Attach to a container that keeps no log, before it starts."""
+        if not self._has_no_log(row.service):
+            return None
+        try:
+            return self.found.engine.container_attach(row.container_id, stdin=False, stdout=True, stderr=True)
+        except EngineError:  # it is paused, or has just ended
+            return None
 
-    def _follow(self, container_id: str, name: str, since: float) -> None:
-        def work(teller: Teller) -> None:
-            engine = self.found.engine
-            try:
-                logs = engine.container_logs(container_id, follow=True, since=since, timestamps=self.timestamps)
-                tell_lines(logs, teller)
-            except NotFound:
-                pass
-
-        child = fork_child(work)
-        self.followers[child.reader] = (child, container_id, name)
+    def unreadable(self, container_id: str, error: EngineError, teller: Teller) -> None:
+        """Show what a container that keeps no log writes from now on, though some of it may have been missed."""
+        del error
+        attachment = self.found.engine.container_attach(container_id, stdin=False, stdout=True, stderr=True)
+        tell_lines(pieces(attachment), teller)
 
     # --- what children tell -------------------------------------------------------------------------------------------------------
     def _started(self, message: Json) -> None:
@@ -174,67 +139,14 @@ class Foreground:
         if "hook" in message:
             self.printer.output(f"{message['hook']} ->", 1, str(message["text"]).encode("utf-8", "surrogateescape"))
         else:
-            self.failure = message
+            self.failure, self.failed_at = message, time.monotonic()
 
-    def _happened(self, message: Json) -> None:
-        event = message["event"]
-        assert isinstance(event, dict)
-        attributes, container_id = event["Actor"]["Attributes"], str(event["Actor"]["ID"])
-        service = str(attributes.get(f"{LABEL}service", ""))
-        if not self._watched(service):
-            return
-        action, moment = str(event["Action"]), int(event["timeNano"]) / 1e9
-        name = self.name_of(str(attributes.get("name", "")), service, str(attributes.get(f"{LABEL}container-number")))
-        if action == "create":
-            self.alive.add(container_id)
-            if f"{LABEL}replace" in attributes:
-                self.printer.status(name, "has been recreated")
-        elif action == "start":
-            self._has_started(container_id, name, service)
-        elif action == "kill":
-            self.killed.add(container_id)
-        elif action == "die" and container_id in self.alive:
-            killed = container_id in self.killed
-            self.deaths[container_id] = Death(name, service, int(attributes.get("exitCode", 0)), moment, killed=killed)
-        elif action == "destroy" and container_id in self.deaths:
-            self.deaths[container_id].killed = False  # nobody restarts it
-        elif action == "destroy":
-            self.alive.discard(container_id)  # it had never been started
+    def hurried(self) -> bool:
+        """Return whether all is about to end, and nobody restarts a container that was killed."""
+        return bool(self.interrupts or self.stopper)
 
-    def _has_started(self, container_id: str, name: str, service: str) -> None:
-        self.killed.discard(container_id)
-        death = self.deaths.get(container_id)
-        if death is not None:
-            death.restarting = True  # once this is told, the container is followed again
-            return
-        self.alive.add(container_id)
-        followed = any(one == container_id for _, one, _ in self.followers.values())
-        if not followed and (not self.shown or service in self.shown):
-            self._follow(container_id, name, self.last.get(container_id, self.begun))
-
-    def _tell_deaths(self) -> None:
-        """Tell of the containers that have ended, each after its output; whether one is restarted at once is waited for."""
-        for container_id, death in list(self.deaths.items()):
-            passed = time.monotonic() - death.moment
-            if passed < OUTPUT_SECONDS and any(one == container_id for _, one, _ in self.followers.values()):
-                continue
-            again, restarting = self._state(container_id), death.restarting
-            if (
-                death.killed
-                and not (restarting or again or self.interrupts or self.stopper)
-                and passed < RESTART_SECONDS
-            ):
-                continue
-            del self.deaths[container_id]
-            self.last[container_id] = death.since
-            self._tell_death(container_id, death, restarting or again)
-            if restarting and (not self.shown or death.service in self.shown):
-                self._follow(container_id, death.name, death.since)
-
-    def _tell_death(self, container_id: str, death: Death, restarting: bool) -> None:
-        self.printer.status(death.name, f"exited with code {death.code}{' (restarting)' if restarting else ''}")
-        if not restarting:
-            self.alive.discard(container_id)
+    def has_ended(self, death: Death) -> None:
+        """Take a container's exit code, and end all the others where that is wanted."""
         if self.exit_code_from == death.service and not self.code_taken:
             self.code_taken = True
             self.code = death.code
@@ -245,15 +157,6 @@ class Foreground:
         # the others are being started: they are let, so that an early end doesn't leave a random part of the project
         self.abort_at = time.monotonic() + (STARTING if self.starter else 0)
 
-    def _state(self, container_id: str) -> bool:
-        """Return whether a container that ended is going to run again, or does."""
-        try:
-            state = self.found.engine.container_inspect(container_id)["State"]
-        except NotFound:
-            return False
-        assert isinstance(state, dict)
-        return state["Status"] in ("restarting", "running")
-
     # --- the loop -----------------------------------------------------------------------------------------------------------------
     def run(self) -> int:
         """Show what is told until all containers have ended, one has ended everything, or the user has; returns the exit code.
@@ -262,7 +165,7 @@ class Foreground:
         """
         while True:
             self._step()
-            self._tell_deaths()
+            self.tell_deaths()
             if self.abort_at and not self.aborted and (not self.starter or time.monotonic() > self.abort_at):
                 self.aborted = True
                 self._abort()
@@ -275,14 +178,22 @@ class Foreground:
             self.stop()
 
     def _is_over(self) -> bool:
-        if self.failure and not self.interrupts:
-            _raise_outcome(self.failure)
         if self.stopper is not None:
             return False
+        if self.failure and not self.interrupts and not self.abort_at and not self._may_abort():
+            _raise_outcome(self.failure)
         if self.interrupts and self.printer.muted:
             return True
         late = self.ending and time.monotonic() > self.ending
-        return bool(late) or not (self.starter or self.alive or self.deaths)
+        over = bool(late) or not (self.starter or self.alive or self.deaths)
+        if over and self.failure and not self.interrupts:
+            _raise_outcome(self.failure)
+        return over
+
+    def _may_abort(self) -> bool:
+        """Return whether what made the start fail may yet be the end of a container that ends all the others."""
+        wanted = self.stop_on_exit or self.stop_on_failure
+        return wanted and time.monotonic() < self.failed_at + FAILING_SECONDS
 
     def _step(self) -> None:
         poller = select.poll()
@@ -290,45 +201,30 @@ class Foreground:
             poller.register(descriptor, select.POLLIN)
         if self.menu is not None and self.menu.shown:
             poller.register(0, select.POLLIN)
-        patience = 50 if self.deaths or self.abort_at or self.ending else None
+        patience = 50 if self.deaths or self.abort_at or self.ending or self.failure else None
         for descriptor, _ in poller.poll(patience):
             if descriptor == self.signals:
                 self._heed(os.read(self.signals, 64))
             elif descriptor == 0:
                 self._typed()
             elif descriptor in self.followers:
-                self._show(descriptor)
+                self.show(descriptor)
             elif descriptor in self.children:
                 self._take(descriptor)
 
-    def _show(self, descriptor: int) -> None:
-        child, _, name = self.followers[descriptor]
-        frames = child.read()
-        if frames is None:
-            child.forget()
-            del self.followers[descriptor]
-        for kind, data in frames or ():
-            self.printer.output(name, kind, data)
-
     def _take(self, descriptor: int) -> None:
-        child, take = self.children[descriptor]
-        frames = child.read()
-        for kind, data in frames or ():
-            if kind == MESSAGE:
-                take(message_of(data))
-            else:
-                self.printer.write(kind, data)
-        if frames is None:
-            child.forget()
-            del self.children[descriptor]
-            if child is self.starter:
-                self.starter = None
-                self._drop_idle()
-            elif child is self.stopper:
-                self.stopper = None
-                self.ending = time.monotonic() + ENDING_SECONDS
-            elif child is self.watcher:
-                self.watcher = None
+        child = self.take(descriptor)
+        if child is None:
+            return
+        if child is self.starter:
+            self.starter = None
+            self._drop_idle()
+        elif child is self.stopper:
+            self.stopper = None
+            self.ending = time.monotonic() + ENDING_SECONDS
+            self.alive -= self.resting  # nobody restarts them, and they have ended before
+        elif child is self.watcher:
+            self.watcher = None
 
     def _drop_idle(self) -> None:
         """Forget the containers that nobody is going to start any more."""
@@ -396,7 +292,7 @@ class Foreground:
         """Begin to do what `develop.watch` says, in a process of its own; returns once it watches."""
         from hyperbox.cli.compose_watch import Watching
 
-        self.watched = False
+        self.watching = False
         reader, writer = os.pipe()
 
         def work(teller: Teller) -> None:
@@ -416,16 +312,16 @@ class Foreground:
             )
             watching.follow(patient=True)
 
-        self.watcher = self._add(fork_child(work, mortal=False), self._has_watched)
+        self.watcher = self.add(fork_child(work, mortal=False), self._has_watched)
         os.close(writer)
-        said = self._add(Lines(reader, "watch"), self._has_watched)
-        while not self.watched and said.reader in self.children:
+        said = self.add(Lines(reader, "watch"), self._has_watched)
+        while not self.watching and said.reader in self.children:
             self._take(said.reader)
         if self.menu is not None:
-            self.menu.watching = self.watched
+            self.menu.watching = self.watching
 
     def _has_watched(self, message: Json) -> None:
-        self.watched = True
+        self.watching = True
         if "warning" in message:
             self.printer.aside(partial(warner(self.found.invocation), str(message["warning"])))
         else:
@@ -448,11 +344,11 @@ class Foreground:
         def work(teller: Teller) -> None:
             shown.stream = _Told(teller)  # type: ignore[assignment]
             observed, services = found.observe(), tuple(found.invocation.arguments)
-            plan = reconcile_states(found.desired, observed, services, "stop", timeout_of(found.invocation))
+            plan = reconcile_states(found.desired, observed, services, "stop", None)
             carry_out(found, plan, progress=shown)
 
         stream = 1 if shown.stream is sys.stdout else 2
-        self.stopper = self._add(
+        self.stopper = self.add(
             fork_child(work, mortal=False), lambda said: self.printer.write(stream, str(said["step"]).encode())
         )
 
@@ -466,8 +362,7 @@ class Foreground:
         """End all processes, and leave the terminal as it was."""
         self._end_watcher()
         self._end_starter()
-        for child in (*(one[0] for one in self.followers.values()), *(one[0] for one in self.children.values())):
-            child.end()
+        super().end()
         if self.menu is not None:
             self.menu.close()
 

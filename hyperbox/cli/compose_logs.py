@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from typing import NamedTuple
 
 from hyperbox.cli.compose_progress import use_color
-from hyperbox.cli.compose_project import Session, session_by_name
-from hyperbox.errors import ComposeError, HyperBoxError, NotFound
+from hyperbox.cli.compose_project import Session, session_by_name, warner
+from hyperbox.errors import ComposeError, EngineError
 from hyperbox.files import write_all
 
 TYPE_CHECKING = False
@@ -35,9 +33,30 @@ class LogOptions(NamedTuple):
     apart: bool = False  # what a container writes to stderr goes to ours
 
 
+def log_name(found: Session, name: str, service: str, number: str) -> str:
+    """Return a container's name as log lines show it: without the project's, but one that the user or chance gave is whole."""
+    project = found.desired.name
+    usual = f"{project}-{service}-{number}"
+    if name.partition("_")[2] == usual:  # it is about to take another one's place
+        name = usual
+    return name.removeprefix(f"{project}-") if name == usual else name
+
+
 def short_name(found: Session, row: ObservedContainer) -> str:
-    """Return a container's name as log lines show it: without the project's."""
-    return row.name.removeprefix(f"{found.desired.name}-")
+    """Return a container's name as log lines show it."""
+    return log_name(found, row.name, row.service, str(row.ordinal))
+
+
+def is_unreadable(error: EngineError) -> bool:
+    """Return whether an error says that a container's logging driver keeps nothing that could be read."""
+    return error.message == "configured logging driver does not support reading"
+
+
+def warn_of_log(found: Session, container_id: str, error: EngineError) -> None:
+    """Say that a container's log can't be read."""
+    name = str(found.engine.container_inspect(container_id)["Name"]).removeprefix("/")
+    warner(found.invocation)(f'Can\'t retrieve logs for "{name}": {error.told}')
+    sys.stderr.flush()
 
 
 class Prefixes:
@@ -49,20 +68,11 @@ class Prefixes:
         self.width = max((len(name) for name in self.names.values()), default=0)
         self.colors = {key: PALETTE[number % len(PALETTE)] for number, key in enumerate(self.names)}
 
-    def of(self, row: ObservedContainer, mark: str = "") -> bytes:
-        """Return the prefix of a container's lines, with `mark` behind its name."""
+    def of(self, row: ObservedContainer) -> bytes:
+        """Return the prefix of a container's lines."""
         if not self.options.prefix:
             return b""
-        return self.colored(row, f"{self.names[row.container_id] + mark:<{self.width}}  | ").encode()
-
-    def of_hook(self, row: ObservedContainer) -> bytes:
-        """Return the prefix of what a hook prints in a container."""
-        return self.of(row, " ->")
-
-    def inherit(self, row: ObservedContainer, heir: ObservedContainer) -> None:
-        """Give a container the name and color of the one whose place it takes."""
-        for held in (self.names, self.colors):
-            held[heir.container_id] = held[row.container_id]
+        return self.colored(row, f"{self.names[row.container_id]:<{self.width}}  | ").encode()
 
     def colored(self, row: ObservedContainer, text: str) -> str:
         """Return text in a container's color."""
@@ -101,35 +111,6 @@ def copy_lines(found: Session, container_id: str, prefix: bytes, options: LogOpt
         write_line(prefix + line, stream if options.apart else 1)
 
 
-def wait_for_start(found: Session, container_id: str, since: float) -> None:
-    """Return once a container has been started after `since`."""
-    filters = {"type": ["container"], "container": [container_id], "event": ["start"]}
-    for _ in found.engine.events(since=f"{since:.9f}", filters=filters):
-        return
-
-
-def fork_follower(
-    found: Session, row: ObservedContainer, prefix: bytes, options: LogOptions, *, wait: bool = False
-) -> int:
-    """Start a child process that copies a container's lines until it ends, with `wait` from its start on; returns its pid."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if wait:
-            wait_for_start(found, row.container_id, options.since)
-        copy_lines(found, row.container_id, prefix, options)
-    except (NotFound, BrokenPipeError):
-        pass
-    except HyperBoxError as error:
-        os.write(2, f"{error.message}\n".encode())
-    finally:
-        os._exit(0)
-
-
 def log_options(invocation: Invocation) -> LogOptions:
     """Return the options of `compose logs`. Raises HyperBoxError for a time or number that can't be read."""
     from hyperbox.cli.moments import moment
@@ -154,25 +135,31 @@ def logs(invocation: Invocation) -> int:
     if number and len(invocation.arguments) != 1:
         raise ComposeError("--index requires one service to be selected")
     options = log_options(invocation)
-    quiet = {name for name, wish in found.desired.services.items() if wish.definition.get("attach") is False}
+    shown = set(invocation.arguments) or _shown_services(found)
     rows = [
         row
         for row in found.containers(invocation.arguments)
-        if (row.service not in quiet or invocation.arguments) and (not number or row.ordinal == number)
+        if (not shown or row.service in shown) and (not number or row.ordinal == number)
     ]
     if number and not rows:
         raise ComposeError(f'service "{invocation.arguments[0]}" is not running container #{number}')
-    shown = Prefixes(found, rows, options)
-    if not options.follow:
-        for row in rows:
-            copy_lines(found, row.container_id, shown.of(row), options)
-        return 0
-    pids = [fork_follower(found, row, shown.of(row), options) for row in rows]
-    try:
-        for pid in pids:
-            os.waitpid(pid, 0)
-    except BaseException:
-        for pid in pids:
-            os.kill(pid, signal.SIGTERM)
-        raise
+    if options.follow:
+        from hyperbox.cli.compose_following import follow_logs
+
+        return follow_logs(found, rows, shown, options)
+    prefixes = Prefixes(found, rows, options)
+    for row in rows:
+        try:
+            copy_lines(found, row.container_id, prefixes.of(row), options)
+        except EngineError as error:
+            if not is_unreadable(error):
+                raise
+            warn_of_log(found, row.container_id, error)
     return 0
+
+
+def _shown_services(found: Session) -> set[str]:
+    """Return the services whose logs are shown where none is named: those of the files, in active profiles, that are to be attached to."""
+    if found.desired.project is None:
+        return set()
+    return {name for name, wish in found.desired.services.items() if wish.definition.get("attach") is not False}

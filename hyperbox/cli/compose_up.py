@@ -117,7 +117,7 @@ def preparer(
         inherited = anonymous_volumes(session, replaced) if replaced else {}
         rows = session.containers() if names_others(wish.definition) else []
         ids = {row.service: row.container_id for row in reversed(rows)}
-        spec, files = service_to_spec(
+        spec, _ = service_to_spec(
             session.desired,
             wish,
             ordinal,
@@ -128,7 +128,7 @@ def preparer(
         )
         add_address(session, service, ordinal, spec)
         settle(session, spec)
-        return Prepared(spec, tuple(files), (*ignored_owners(session.desired, wish), *named_twice(wish)))
+        return Prepared(spec, warnings=(*ignored_owners(session.desired, wish), *named_twice(wish)))
 
     known: dict[tuple[str, int], str] = {}
 

@@ -110,6 +110,8 @@ def exec_start(
     if not detach:
         bundle.preload("exec-attached")  # while the monitor is at work
     received = channel.receive()
+    if (received is None or "error" in received[0]) and not is_there(container):
+        raise Conflict(f"container {container.id} is not running")
     if received is None:
         raise EngineError(f"the exec's monitor died in container {container.id}")
     if "error" in received[0]:
@@ -122,6 +124,16 @@ def exec_start(
 
     tty = bool(config.get("Tty"))
     return StreamAttachment(data, channel, tty=tty, fallback=lambda: 137, keys=key_bytes(detach_keys))
+
+
+def is_there(container: Container) -> bool:
+    """Return whether a container's process is there still: it may have ended meanwhile, which its record does not tell yet."""
+    try:
+        with open(f"/proc/{container.pid}/stat", "rb") as file:
+            state = file.read().rpartition(b") ")[2][:1]
+    except OSError:
+        return False
+    return state not in (b"Z", b"X")
 
 
 def start_monitor(

@@ -56,6 +56,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "StopContainer": ("Stopping", "Stopped"),
     "RemoveContainer": ("Removing", "Removed"),
     "RenameContainer": ("Recreate", "Recreated"),
+    "RunHooks": ("", ""),
     "RestartContainer": ("Restarting", "Started"),
     "KeepContainer": ("", "Running"),
     "WaitFor": ("Waiting", "Healthy"),
@@ -78,10 +79,11 @@ class StepEvent(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A container that a step made ("" where it made none), and the engine's warnings of it."""
+    """A container that a step made ("" where it made none), and the engine's warnings of it; whether the step's end is told."""
 
     container_id: str = ""
     warnings: tuple[str, ...] = ()
+    told: bool = True
 
 
 class Context(NamedTuple):
@@ -132,7 +134,7 @@ def execute(plan: op.Plan, context: Context) -> None:
                     for warning in result.warnings:
                         context.on_event(StepEvent(node.operation.service, "", "done", warning))
                 done.add(node.number)
-                told = _tell_end(node, outcome, context)
+                told = _tell_end(node, outcome, context) if result.told else None
                 failure = failure or told
     except BaseException:
         for node, pid in running.values():
@@ -197,7 +199,7 @@ def _child(node: op.Node, context: Context, writer: int, target: str, failure: H
         if failure is not None:
             raise failure
         made = perform(node, context, target)
-        outcome = {"id": made.container_id, "warnings": list(made.warnings)}
+        outcome = {"id": made.container_id, "warnings": list(made.warnings), "told": made.told}
     except HyperBoxError as error:
         outcome = {
             "error": error.message,
@@ -245,7 +247,8 @@ def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, Made]:
     assert isinstance(outcome, dict)
     if "error" not in outcome:
         told = outcome.get("warnings")
-        return None, Made(str(outcome.get("id") or ""), tuple(map(str, told if isinstance(told, list) else ())))
+        warnings = tuple(map(str, told if isinstance(told, list) else ()))
+        return None, Made(str(outcome.get("id") or ""), warnings, bool(outcome.get("told", True)))
     family = EngineError if outcome["engine"] else ComposeError
     return family(str(outcome["error"]), hint=str(outcome["hint"]), exit_code=int(str(outcome["code"]))), Made()
 
@@ -294,7 +297,7 @@ def _tell_optional(wait: op.WaitFor, name: str, error: HyperBoxError, context: C
 def _shown(node: op.Node, error: HyperBoxError) -> str:
     """Return what the line of a step that failed says; "" for those that docker compose leaves as they are."""
     match node.operation:
-        case op.StartContainer() | op.RestartContainer() | op.RemoveProvider():
+        case op.StartContainer() | op.RestartContainer() | op.RunHooks() | op.RemoveProvider():
             return ""
         case op.StopContainer(hooks=hooks):
             return "" if hooks else "Error while Stopping"
@@ -328,22 +331,18 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
             return create(context, context.prepare(service, ordinal, ""))
         case op.RecreateContainer() as operation:
             return recreate(context, operation)
-        case op.StartContainer(service=service, hooks=hooks, refusal=refusal):
-            if refusal:
-                raise ComposeError(refusal)
-            engine.container_start(target)
-            _run_hooks(context, target, service, hooks)
-        case op.StopContainer(container_id=container_id, timeout=timeout, service=service, hooks=hooks):
-            _run_hooks(context, container_id, service, hooks)
-            _unless_gone(lambda: engine.container_stop(container_id, timeout=timeout))
+        case op.StartContainer() as operation:
+            start(context, operation, target)
+        case op.StopContainer() as operation:
+            return stop(context, operation)
         case op.RemoveContainer(container_id=container_id, volumes=volumes):
             _unless_gone(lambda: engine.container_remove(container_id, force=True, volumes=volumes))
         case op.RenameContainer(container_id=container_id, name=name):
             engine.container_rename(container_id, name)
-        case op.RestartContainer() as restart:
-            _run_hooks(context, restart.container_id, restart.service, restart.pre_stop)
-            engine.container_restart(restart.container_id, timeout=restart.timeout)
-            _run_hooks(context, restart.container_id, restart.service, restart.post_start)
+        case op.RunHooks(container_id=container_id, service=service, hooks=hooks):
+            _run_hooks(context, container_id, service, hooks)
+        case op.RestartContainer(container_id=container_id, timeout=timeout):
+            engine.container_restart(container_id, timeout=timeout)
         case op.DisconnectContainer(container_id=container_id, network=network):
             try:
                 engine.network_disconnect(network, container_id, force=True)
@@ -359,13 +358,36 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
     return Made()
 
 
+def start(context: Context, operation: op.StartContainer, target: str) -> None:
+    """Start a container with its files in it, as they are now, and run its hooks."""
+    if operation.refusal:
+        raise ComposeError(operation.refusal)
+    if operation.files:
+        from io import BytesIO
+
+        context.engine.container_archive_put(target, "/", BytesIO(files_archive(operation.files)))
+    context.engine.container_start(target)
+    _run_hooks(context, target, operation.service, operation.hooks)
+
+
+def stop(context: Context, operation: op.StopContainer) -> Made:
+    """Stop a container after its hooks; one in which they can't run stays as it is, and nothing is said of it, as with docker compose."""
+    try:
+        _run_hooks(context, operation.container_id, operation.service, operation.hooks)
+    except (Conflict, NotFound):
+        return Made(told=False)
+    _unless_gone(lambda: context.engine.container_stop(operation.container_id, timeout=operation.timeout))
+    return Made()
+
+
 def _run_hooks(context: Context, container_id: str, service: str, hooks: op.Hooks) -> None:
     if not hooks:
         return
     from hyperbox.plan.hooks import run_hooks
 
     told = context.on_hook
-    run_hooks(context.engine, container_id, service, hooks, lambda data: told(container_id, data) if told else None)
+    show = (lambda data: told(container_id, data)) if told else None
+    run_hooks(context.engine, container_id, service, hooks, show)
 
 
 def endpoint_of(context: Context, connect: op.ConnectContainer) -> Json:
@@ -384,7 +406,7 @@ def _unless_gone(action: Callable[[], object]) -> None:
 
 
 def create(context: Context, prepared: op.Prepared) -> Made:
-    """Make a container with its files in it."""
+    """Make a container, with the files in it that do not wait for its start."""
     if context.on_warning:
         for text in prepared.warnings:
             context.on_warning(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperbox.errors import ComposeError
+from hyperbox.errors import ComposeError, EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from hyperbox.engine.api import Engine
     from hyperbox.plan.operations import Hooks
 
+CANNOT_RUN = (126, 127)  # the codes of commands that are not there, or can't be executed
 
-def run_hooks(engine: Engine, container_id: str, service: str, hooks: Hooks, show: Callable[[bytes], object]) -> None:
+
+def run_hooks(
+    engine: Engine, container_id: str, service: str, hooks: Hooks, show: Callable[[bytes], object] | None
+) -> None:
     """Run the hooks in order, and give what they print to `show`.
 
     Raises ComposeError naming the service for one that doesn't exit with 0; those after it don't run.
@@ -39,11 +43,20 @@ def exec_config(hook: Json) -> Json:
     }
 
 
-def _run(engine: Engine, container_id: str, hook: Json, show: Callable[[bytes], object]) -> int:
+def _run(engine: Engine, container_id: str, hook: Json, show: Callable[[bytes], object] | None) -> int:
     exec_id = engine.exec_create(container_id, exec_config(hook))
-    attachment = engine.exec_start(exec_id)
+    try:
+        attachment = engine.exec_start(exec_id)
+    except EngineError as error:
+        if error.exit_code not in CANNOT_RUN:
+            raise
+        if show is None:  # as docker compose has it: whoever does not listen does not hear of it
+            return 0
+        show(f"{error.message}\n".encode("utf-8", "surrogateescape"))
+        return error.exit_code
     assert attachment is not None
     while (chunks := attachment.read()) is not None:
         for _, data in chunks:
-            show(data)
+            if show is not None:
+                show(data)
     return attachment.wait()

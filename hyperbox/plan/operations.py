@@ -73,16 +73,20 @@ class RecreateContainer(NamedTuple):
 
 
 class StartContainer(NamedTuple):
-    """Start a container, made in this plan or before, and run its service's `post_start` hooks in it; `refusal`: why it is not to be."""
+    """Start a container, made in this plan or before, with its files in it, and run its service's `post_start` hooks in it.
+
+    `refusal`: why it is not to be.
+    """
 
     service: str
     ordinal: int
     hooks: Hooks = ()
     refusal: str = ""
+    files: tuple[FileWish, ...] = ()
 
 
 class StopContainer(NamedTuple):
-    """Stop a container, after its service's `pre_stop` hooks have run in it; one that doesn't run is no error."""
+    """Stop a container, after its service's `pre_stop` hooks have run in it; one in which they can't run, as it doesn't, is left as it is."""
 
     container_id: str
     timeout: int | None
@@ -104,14 +108,19 @@ class RenameContainer(NamedTuple):
     name: str
 
 
+class RunHooks(NamedTuple):
+    """Run a service's hooks in a container that is about to be restarted (`pre_stop`) or has been (`post_start`)."""
+
+    container_id: str
+    service: str
+    hooks: Hooks
+
+
 class RestartContainer(NamedTuple):
-    """Stop and start a container, with its service's hooks before and after."""
+    """Stop and start a container."""
 
     container_id: str
     timeout: int | None
-    service: str = ""
-    pre_stop: Hooks = ()
-    post_start: Hooks = ()
 
 
 class DisconnectContainer(NamedTuple):
@@ -159,6 +168,7 @@ Operation = (
     | StopContainer
     | RemoveContainer
     | RenameContainer
+    | RunHooks
     | RestartContainer
     | DisconnectContainer
     | ConnectContainer
@@ -179,10 +189,10 @@ class Node(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """What making a container needs: its spec, the files to put in, and what is to be said of it."""
+    """What making a container needs: its spec, the files to put in at once, and what is to be said of it."""
 
     spec: ContainerSpec
-    files: tuple[FileWish, ...]
+    files: tuple[FileWish, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

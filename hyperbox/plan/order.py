@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from hyperbox.errors import ComposeError
+from hyperbox.plan.operations import StartContainer
+from hyperbox.project.desired_mounts import given_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +12,9 @@ if TYPE_CHECKING:
 
     from hyperbox.plan.operations import Hooks
     from hyperbox.project.desired import Desired
+
+
+WAITED = ("service_healthy", "service_completed_successfully")
 
 
 def service_order(desired: Desired) -> list[str]:
@@ -70,17 +75,31 @@ def hooks_of(desired: Desired, service: str, kind: str) -> Hooks:
     return tuple(found) if isinstance(found, list) else ()
 
 
+def start_step(desired: Desired, service: str, ordinal: int) -> StartContainer:
+    """Return the step that starts one of a service's containers."""
+    wish = desired.services.get(service)
+    hooks = hooks_of(desired, service, "post_start")
+    files = given_files(desired, wish) if wish else ()
+    return StartContainer(service, ordinal, hooks, start_refusal(desired, service), files)
+
+
 def start_refusal(desired: Desired, service: str) -> str:
-    """Return why a service is not started: what has no file can't be put into a root that is read-only; "" for all others."""
+    """Return why a service is not started: the variable of a secret or config is not set, or its content, as it has no file, can't
+    be put into a root that is read-only; "" for all others.
+    """
     wish, project = desired.services.get(service), desired.project
-    if wish is None or project is None or not wish.definition.get("read_only"):
+    if wish is None or project is None:
         return ""
     for kind, defined in (("secret", project.secrets), ("config", project.configs)):
         rows = wish.definition.get(f"{kind}s")
         for row in rows if isinstance(rows, list) else []:
             found = defined.get(str(row.get("source"))) or {}
-            if not found.get("file") and not found.get("external"):
-                name = found.get("name") or row.get("source")
+            if found.get("file") or found.get("external"):
+                continue
+            name, variable = found.get("name") or row.get("source"), str(found.get("environment") or "")
+            if variable and variable not in project.environment:
+                return f'environment variable "{variable}" required by {kind} "{name}" is not set'
+            if found.get("content") and wish.definition.get("read_only"):
                 return (
                     f'cannot create {kind} "{name}" in read-only service {service}: `file` is the sole supported option'
                 )

@@ -18,13 +18,12 @@ from hyperbox.plan.operations import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
-    RestartContainer,
-    StartContainer,
     StopContainer,
     WaitFor,
 )
-from hyperbox.plan.order import hooks_of, selected, start_refusal
+from hyperbox.plan.order import WAITED, selected, start_step
 from hyperbox.plan.removal import orphans, remove, resource
+from hyperbox.plan.states import restart_steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from hyperbox.plan.observe import Observed, ObservedContainer
     from hyperbox.project.desired import Dependency, Desired, ServiceWish, VolumeWish
-
-WAITED = ("service_healthy", "service_completed_successfully")
 
 
 class UpOptions(NamedTuple):
@@ -311,29 +308,22 @@ class Up:
         for row in wish.depends_on:
             restarted = restarted or (row.restart and row.service in self.recreated)
             before.extend(self._wait(row))
-        post_start, refusal = hooks_of(self.desired, name, "post_start"), start_refusal(self.desired, name)
         for ordinal in self.ordinals[name]:
             key = (name, ordinal)
             shown = f"Container {self._name(wish, ordinal)}"
             if key in self.running:
                 if restarted:
                     container = next(row for row in self.observed.of(name) if row.ordinal == ordinal)
-                    operation = RestartContainer(
-                        container.container_id,
-                        self.options.timeout,
-                        name,
-                        hooks_of(self.desired, name, "pre_stop"),
-                        post_start,
-                    )
-                    self.started[key] = self.builder.add(
-                        operation, f"service:{name}:{ordinal}", shown, "a dependency was recreated", before
+                    cause = "a dependency was recreated"
+                    self.started[key] = restart_steps(
+                        self.builder, self.desired, container, self.options.timeout, cause, before
                     )
                 continue
             after = [*before, *([self.made[key]] if key in self.made else [])]
             if key not in self.made:  # it is there; its networks may have to be made, and it moved to those made anew
                 after.extend([*self.missing_networks, *self.moved])
             self.started[key] = self.builder.add(
-                StartContainer(name, ordinal, post_start, refusal),
+                start_step(self.desired, name, ordinal),
                 f"service:{name}:{ordinal}",
                 shown,
                 "not running",

@@ -42,7 +42,7 @@ def remove(
     hooks: Hooks = (),
 ) -> int:
     """Add the steps that stop and remove a container; returns the last one."""
-    stop = StopContainer(row.container_id, timeout, row.service, hooks if row.running else ())
+    stop = StopContainer(row.container_id, timeout, row.service, hooks)
     steps = [builder.add(stop, resource(row), f"Container {row.name}", cause, after or ())]
     return builder.add(RemoveContainer(row.container_id, volumes), resource(row), f"Container {row.name}", cause, steps)
 

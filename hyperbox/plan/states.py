@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from hyperbox.plan.operations import Builder, Plan, RestartContainer, StartContainer, StopContainer, WaitFor
-from hyperbox.plan.order import hooks_of, restarted, selected, start_refusal
-from hyperbox.plan.reconcile import WAITED
+from hyperbox.plan.operations import (
+    Builder,
+    Plan,
+    RestartContainer,
+    RunHooks,
+    StopContainer,
+    WaitFor,
+)
+from hyperbox.plan.order import WAITED, hooks_of, restarted, selected, start_step
 from hyperbox.plan.removal import resource
 
 TYPE_CHECKING = False
@@ -40,17 +46,28 @@ def reconcile_states(
 def _step(
     builder: Builder, desired: Desired, row: ObservedContainer, verb: str, timeout: int | None, before: list[int]
 ) -> int:
-    post_start = hooks_of(desired, row.service, "post_start")
-    pre_stop = hooks_of(desired, row.service, "pre_stop") if row.running else ()
+    pre_stop = hooks_of(desired, row.service, "pre_stop")
     shown = f"Container {row.name}"
     if verb == "stop":
         stop = StopContainer(row.container_id, timeout, row.service, pre_stop)
         return builder.add(stop, resource(row), shown, "stop", before)
     if verb == "restart":
-        restart = RestartContainer(row.container_id, timeout, row.service, pre_stop, post_start)
-        return builder.add(restart, resource(row), shown, "restart", before)
-    start = StartContainer(row.service, row.ordinal, post_start, start_refusal(desired, row.service))
-    return builder.add(start, resource(row), shown, "not running", before)
+        return restart_steps(builder, desired, row, timeout, "restart", before)
+    return builder.add(start_step(desired, row.service, row.ordinal), resource(row), shown, "not running", before)
+
+
+def restart_steps(
+    builder: Builder, desired: Desired, row: ObservedContainer, timeout: int | None, cause: str, before: list[int]
+) -> int:
+    """Add the steps that restart a container, with its service's hooks before and after; returns the last one."""
+    shown = f"Container {row.name}"
+    pre_stop, post_start = (hooks_of(desired, row.service, kind) for kind in ("pre_stop", "post_start"))
+    if pre_stop:
+        before = [builder.add(RunHooks(row.container_id, row.service, pre_stop), resource(row), shown, cause, before)]
+    last = builder.add(RestartContainer(row.container_id, timeout), resource(row), shown, cause, before)
+    if post_start:
+        last = builder.add(RunHooks(row.container_id, row.service, post_start), resource(row), shown, cause, [last])
+    return last
 
 
 def _before(
@@ -66,6 +83,8 @@ def _before(
         ]
     before: list[int] = []
     for row in desired.services[name].depends_on:
+        if verb == "restart" and not row.restart:
+            continue  # a restart of that one is nothing to this one
         before.extend(steps.get(row.service, []))
         if verb == "start" and row.condition in WAITED and any(not item.running for item in observed.of(name)):
             for item in observed.of(row.service):

@@ -158,15 +158,34 @@ def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[F
                 raise ComposeError(f"unsupported external {kind[:-1]} {found.get('name') or source}")
             target = str(row.get("target") or source)
             target = target if target.startswith("/") else folder + target
-            owner = {key: str(row[key]) for key in ("uid", "gid", "mode") if row.get(key) is not None}
             if found.get("file"):  # docker compose ignores uid, gid and mode of a file as well: it is mounted as it is
                 mount: Json = {"Type": "bind", "Source": found["file"], "Target": target, "ReadOnly": True}
                 mounts.append({**mount, "BindOptions": {}} if kind == "secrets" else mount)
-            else:
-                mode = int(owner.get("mode", "0444"), 8)
-                content = str(found.get("content", ""))
-                files.append(FileWish(target, content, mode, number(owner.get("uid"), 0), number(owner.get("gid"), 0)))
+            elif found.get("content"):  # docker compose makes no file of nothing
+                files.append(_file_wish(row, target, str(found["content"])))
     return files
+
+
+def _file_wish(row: Json, target: str, content: str) -> FileWish:
+    owner = {key: str(row[key]) for key in ("uid", "gid", "mode") if row.get(key) is not None}
+    mode = int(owner.get("mode", "0444"), 8)
+    return FileWish(target, content, mode, number(owner.get("uid"), 0), number(owner.get("gid"), 0))
+
+
+def given_files(desired: Desired, service: ServiceWish) -> tuple[FileWish, ...]:
+    """Return the configs and secrets whose content is given: each start of one of the service's containers puts them in."""
+    if desired.project is None:
+        return ()
+    project, files = desired.project, []
+    for kind, defined, folder in (("secrets", project.secrets, "/run/secrets/"), ("configs", project.configs, "/")):
+        rows = service.definition.get(kind)
+        for row in rows if isinstance(rows, list) else []:
+            found = defined.get(str(row.get("source"))) or {}
+            if found.get("content") and not found.get("file") and not found.get("external"):
+                target = str(row.get("target") or row.get("source"))
+                target = target if target.startswith("/") else folder + target
+                files.append(_file_wish(row, target, str(found["content"])))
+    return tuple(files)
 
 
 def ignored_owners(desired: Desired, service: ServiceWish) -> tuple[str, ...]:

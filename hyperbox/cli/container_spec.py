@@ -149,11 +149,14 @@ def environment_list(given: Sequence[object], files: Sequence[object]) -> list[s
 
 
 def proxy_environment(invocation: Invocation, given: list[str]) -> list[str]:
-    """Return the proxy variables of config.json's `proxies.default`, in both cases, that the user has not set."""
+    """Return the proxy variables of config.json's `proxies`, of this engine's address or else `default`, in both cases, that the user has
+    not set."""
     from hyperbox.cli.configuration_file import load
 
     proxies = load(invocation).get("proxies")
-    chosen = proxies.get("default") if isinstance(proxies, dict) else None
+    if not isinstance(proxies, dict):
+        return []
+    chosen = proxies.get(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock", proxies.get("default"))
     if not isinstance(chosen, dict):
         return []
     taken = {word.partition("=")[0] for word in given}

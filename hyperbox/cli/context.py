@@ -7,10 +7,11 @@ import sys
 
 from hyperbox.cli import context_store as store
 from hyperbox.cli.configuration_file import folder, load
-from hyperbox.cli.output import truncate
+from hyperbox.cli.output import go_json, truncate
 from hyperbox.cli.output_list import Listing
 from hyperbox.cli.output_list import show as show_list
 from hyperbox.errors import HyperBoxError
+from hyperbox.files import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ HEADERS = {
     "Current": "",
 }
 ERROR_WIDTH = 45
+BAD_ENDPOINT = "unable to create docker endpoint config: "
+TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 DEFAULT_DESCRIPTION = "Current DOCKER_HOST based configuration"
 ENDPOINT_KEYS = ("from", "host", "ca", "cert", "key", "skip-tls-verify")
 TLS_NAMES = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
@@ -113,7 +116,11 @@ def inspect(invocation: Invocation) -> int:
         except Failed as error:
             failures.append(str(error))
     text = collector.text()
-    sys.stdout.write(text.replace("<IN MEMORY>", "\\u003cIN MEMORY\\u003e") if collector.found else text)
+    if collector.found:
+        words = [IN_MEMORY, *(store.description(value) for value in collector.found)]
+        for word in words:  # what writes itself is escaped for HTML
+            text = text.replace(f": {dumps(word)}", f": {go_json(word)}")
+    sys.stdout.write(text)
     sys.stdout.flush()
     if failures:
         sys.stderr.write("\n".join(failures) + "\n")
@@ -144,23 +151,28 @@ def _endpoint(invocation: Invocation, given: object) -> tuple[Json, dict[str, st
     options = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
     for key in options:
         if key not in ENDPOINT_KEYS:
-            raise HyperBoxError(f"unable to create docker endpoint config: unrecognized config key: {key}")
+            raise HyperBoxError(f"{BAD_ENDPOINT}unrecognized config key: {key}")
     if "from" in options:
-        endpoints = store.read(invocation, options["from"]).get("Endpoints")
+        try:
+            endpoints = store.read(invocation, options["from"]).get("Endpoints")
+        except HyperBoxError as error:
+            raise HyperBoxError(f"{BAD_ENDPOINT}{error.message}") from None
         docker = endpoints.get("docker") if isinstance(endpoints, dict) else None
         return (docker if isinstance(docker, dict) else {}), {}
     address = options.get("host", "")
     if address and "://" not in address:
         raise HyperBoxError(
-            "unable to create docker endpoint config: unable to apply docker endpoint options: "
-            f"unable to parse docker host `{address}`"
+            f"{BAD_ENDPOINT}unable to apply docker endpoint options: unable to parse docker host `{address}`"
         )
-    skip = options.get("skip-tls-verify", "false").lower() in ("1", "t", "true")
+    asked = options.get("skip-tls-verify", "")
+    if asked not in (*TRUE, *FALSE, ""):
+        raise HyperBoxError(f'{BAD_ENDPOINT}skip-tls-verify: parsing "{asked}": invalid syntax')
+    skip = asked in TRUE
     endpoint: Json = {"Host": address, "SkipTLSVerify": skip} if address else {"SkipTLSVerify": skip}
     files = {TLS_NAMES[key]: options[key] for key in TLS_NAMES if key in options}
     for path in files.values():
         if not os.path.exists(path):
-            raise HyperBoxError(f"unable to create docker endpoint config: open {path}: no such file or directory")
+            raise HyperBoxError(f"{BAD_ENDPOINT}open {path}: no such file or directory")
     return endpoint, files
 
 
@@ -183,6 +195,8 @@ def create(invocation: Invocation) -> int:
         raise HyperBoxError(f'context "{name}" already exists')
     flags = invocation.flags
     origin = str(flags.get("from") or "")
+    if origin and flags.get("docker"):
+        raise HyperBoxError("cannot use --docker flag when --from is set")
     files: dict[str, str] = {}
     if origin or not flags.get("docker"):
         value = dict(store.read(invocation, origin or store.current_name(invocation)))
@@ -288,12 +302,10 @@ def export(invocation: Invocation) -> int:
 
     name = named(invocation)
     target = invocation.arguments[1] if len(invocation.arguments) > 1 else f"{name}.dockercontext"
-    from hyperbox.files import dumps
-
     value = store.read(invocation, name)
     if name == store.DEFAULT:
         value = {**value, "Metadata": {"Description": DEFAULT_DESCRIPTION}}
-    data = dumps(value).encode()
+    data = go_json(value).encode("utf-8", "surrogateescape")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         entry = tarfile.TarInfo("meta.json")
@@ -312,7 +324,10 @@ def export(invocation: Invocation) -> int:
         raise HyperBoxError(f"open {target}: file exists")
     from hyperbox.files import write_atomic
 
-    write_atomic(target, buffer.getvalue())
+    try:
+        write_atomic(target, buffer.getvalue())
+    except OSError as error:
+        raise HyperBoxError(f"open {target}: {(error.strerror or str(error)).lower()}") from None
     sys.stderr.write(f'Written file "{target}"\n')
     return 0
 

@@ -159,8 +159,8 @@ def copy_out(engine: Engine, invocation: Invocation, container: str, path: str, 
         return 0
     reader = ChunkReader(chunks)
     folder, name = destination(target, path, str(described["name"]), directory=bool(_mode(described) & GO_DIRECTORY))
-    unpack_here(reader, folder, str(described["name"]), name, keep_owner=bool(flags["archive"]))
-    tell(invocation, reader.size, target)
+    size = unpack_here(reader, folder, str(described["name"]), name, keep_owner=bool(flags["archive"]))
+    tell(invocation, size, target)
     return 0
 
 
@@ -182,8 +182,8 @@ def destination(target: str, path: str, name: str, *, directory: bool) -> tuple[
     return os.path.dirname(absolute), os.path.basename(absolute)
 
 
-def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_owner: bool) -> None:
-    """Unpack a tar into `folder`, its top entry `old` renamed to `new`, in a child whose root is that folder."""
+def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_owner: bool) -> int:
+    """Unpack a tar into `folder`, its top entry `old` renamed to `new`, in a child whose root is that folder; returns the tar's length."""
     from hyperbox.process import wait
 
     uid, gid = os.getuid(), os.getgid()
@@ -199,6 +199,7 @@ def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_ow
 
     from hyperbox.image.extract import unpack
 
+    told, teller = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -208,6 +209,9 @@ def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_ow
             os.chdir(folder)
             os.chroot(".")
             unpack(lambda: reader.read(1 << 18), whiteouts=False, adapt=adapt)
+            while reader.read(1 << 18):
+                pass
+            os.write(teller, str(reader.size).encode())
             code = 0
         except BaseException as error:
             reason = f"{error.filename}: {error.strerror}".lower() if isinstance(error, OSError) else str(error)
@@ -215,12 +219,16 @@ def unpack_here(reader: ChunkReader, folder: str, old: str, new: str, *, keep_ow
             sys.stderr.flush()
         finally:
             os._exit(code)
+    os.close(teller)
+    with os.fdopen(told, "rb") as length:
+        size = length.read()
     code = wait(pid)
     close_chunks(reader.chunks)
     if code != 0:
         from hyperbox.errors import ExitStatus
 
         raise ExitStatus(1)
+    return int(size)
 
 
 def rebased(name: str, old: str, new: str) -> str:

@@ -201,7 +201,7 @@ def remove(invocation: Invocation) -> int:
 def connect(invocation: Invocation) -> int:
     """docker network connect NETWORK CONTAINER"""
     flags = invocation.flags
-    endpoint: Json = {"Links": words_of(flags["link"]), "Aliases": words_of(flags["alias"])}
+    endpoint: Json = {"Links": words_of(flags["link"]) or None, "Aliases": words_of(flags["alias"]), "DriverOpts": {}}
     addresses: Json = {}
     for flag, key in (("ip", "IPv4Address"), ("ip6", "IPv6Address")):
         if flags[flag]:

@@ -27,7 +27,7 @@ INFO_TYPES: dict[str, tuple[str, str]] = {
         " SystemStatus:[][]s Plugins:PluginsInfo MemoryLimit:b SwapLimit:b KernelMemory:b KernelMemoryTCP:b"
         " CPUCfsPeriod=CpuCfsPeriod:b CPUCfsQuota=CpuCfsQuota:b CPUShares:b CPUSet:b PidsLimit:b IPv4Forwarding:b Debug:b NFd:i"
         " OomKillDisable:b NGoroutines:i SystemTime LoggingDriver CgroupDriver CgroupVersion NEventsListener:i KernelVersion"
-        " OperatingSystem OSVersion OSType Architecture IndexServerAddress RegistryConfig:*RegistryConfig NCPU:i MemTotal:i"
+        " OperatingSystem OSVersion OSType Architecture IndexServerAddress RegistryConfig:*RegistryConfig NCPU:i MemTotal:i64"
         " GenericResources:[]any DockerRootDir HTTPProxy=HttpProxy HTTPSProxy=HttpsProxy NoProxy Name Labels:[]s"
         " ExperimentalBuild:b ServerVersion Runtimes:{}Runtime DefaultRuntime Swarm:Swarm LiveRestoreEnabled:b Isolation"
         " InitBinary ContainerdCommit:Commit RuncCommit:Commit InitCommit:Commit SecurityOptions:[]s ProductLicense"
@@ -43,7 +43,7 @@ INFO_TYPES: dict[str, tuple[str, str]] = {
     "Runtime": ("system.RuntimeWithStatus", "Path=path Args=runtimeArgs:[]s Status=status:{}s"),
     "Swarm": (
         "swarm.Info",
-        "NodeID NodeAddr LocalNodeState ControlAvailable:b Error RemoteManagers:[]any Nodes:i Managers:i",
+        "NodeID NodeAddr LocalNodeState:swarm.LocalNodeState!s ControlAvailable:b Error RemoteManagers:[]any Nodes:i Managers:i",
     ),
     "Commit": ("system.Commit", "ID"),
     "FirewallInfo": ("system.FirewallInfo", "Driver Info:[][]s"),

@@ -54,6 +54,8 @@ def network_list(roots: Roots, filters: Filters | None = None) -> list[Json]:
     for value in filters.get("type", ()):
         if value not in ("builtin", "custom"):
             raise InvalidParameter(f"invalid filter: 'type'='{value}'")
+    if len(filters.get("dangling", ())) > 1:
+        raise InvalidParameter('got more than one value for filter key "dangling"')
     for value in filters.get("dangling", ()):
         if value not in (*TRUE, *FALSE):
             raise InvalidParameter(

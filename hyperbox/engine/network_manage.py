@@ -178,7 +178,8 @@ def network_create(roots: Roots, config: Json) -> Json:
         if not config.get("ConfigOnly"):
             record["IPAM"] = choose_ipam(roots, record, config.get("IPAM"))
         else:
-            record["IPAM"] = {"Options": {}, **dict(config.get("IPAM") or {})}  # type: ignore[call-overload]
+            ipam = dict(config.get("IPAM") or {})  # type: ignore[call-overload]
+            record["IPAM"] = {"Driver": ipam.pop("Driver", "default"), "Options": ipam.pop("Options", {}), **ipam}
         if driver == "bridge":
             link = options.get(f"{network_bridge.OPTION}bridge.name", "") or f"br-{str(record['Id'])[:12]}"
             check_link(roots, link)

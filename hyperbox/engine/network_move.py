@@ -43,13 +43,13 @@ def network_connect(roots: Roots, reference: str, container: str, endpoint: Json
         target = find_container(roots, target.id)
         wanted = network_setup.wanted_endpoints(target)
         check_connect(target, name, wanted)
-        if record.get("ConfigOnly"):
-            raise Forbidden("cannot create endpoint on configuration-only network")
         config = dict(endpoint or {})
         fixed = config.get("IPAMConfig")
         if isinstance(fixed, dict) and any(fixed.values()):
             network_setup.refuse_addresses(record, fixed)
         network_interfaces.check(name, config)
+        if target.running and record.get("ConfigOnly"):
+            raise Forbidden("cannot create endpoint on configuration-only network")
         if target.running and target.pid:
             _plug(roots, target, record, config)
             if name not in network_store.PREDEFINED and not any(

@@ -200,6 +200,7 @@ def settings(container: Container, held: Json) -> Json:
 
 
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+ADDRESS_KEYS = ("IPv4Address", "IPv6Address")
 PRIVATE = frozenset({"Interface", "Index", "Link", "Internal"})
 
 
@@ -225,7 +226,7 @@ def new_endpoint(container: Container, record: Json, config: Json) -> Json:
     return {
         "IPAMConfig": config.get("IPAMConfig"),
         "Links": config.get("Links"),
-        "Aliases": aliases or None,
+        "Aliases": None if config.get("Aliases") is None else aliases,
         "DriverOpts": config.get("DriverOpts"),
         "GwPriority": config.get("GwPriority") or 0,
         "NetworkID": record["Id"],
@@ -303,7 +304,7 @@ def check_wanted(roots: Roots, endpoints: dict[str, Json]) -> None:
     for name, config in endpoints.items():
         check_hardware_address(name, str(config.get("MacAddress") or ""))
         fixed = config.get("IPAMConfig")
-        if not isinstance(fixed, dict) or not any(fixed.get(key) for key in ("IPv4Address", "IPv6Address")):
+        if not isinstance(fixed, dict) or not any(fixed.get(key) for key in (*ADDRESS_KEYS, "LinkLocalIPs")):
             continue
         try:
             record = network_store.find(roots, name)
@@ -331,7 +332,7 @@ def address_problems(record: Json, fixed: Json) -> list[str]:
     """Return what is wrong with the addresses that an endpoint asks of a network, in docker's words."""
     problems = []
     predefined = record["Name"] in network_store.PREDEFINED
-    if predefined:
+    if predefined and any(fixed.get(key) for key in ADDRESS_KEYS):
         problems.append("user specified IP address is supported on user defined networks only")
     given = record.get("GivenSubnets")
     for key, family in (("IPv4Address", "4"), ("IPv6Address", "6")):
@@ -348,6 +349,13 @@ def address_problems(record: Json, fixed: Json) -> list[str]:
             )
         elif len(problems) or not any(contains(subnet, address) for subnet in network_store.subnets(record)):
             problems.append(f"no configured subnet or ip-range contain the IP address {address}")
+    for address in fixed.get("LinkLocalIPs") or ():  # type: ignore[attr-defined]
+        try:
+            wrong = not any(links.packed(str(address)))
+        except OSError:
+            wrong = True
+        if wrong:
+            problems.append(f"invalid link-local IP address: {address}")
     return problems
 
 

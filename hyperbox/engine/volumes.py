@@ -222,7 +222,7 @@ def volume_list(roots: Roots, filters: Filters | None = None) -> Json:
     wanted = filters or {}
     check_filters(wanted, ("dangling", "driver", "label", "name"))
     dangling = wanted.get("dangling") or ["true"]
-    if dangling[0].lower() not in ("true", "false", "1", "0"):
+    if len(dangling) > 1 or dangling[0].lower() not in ("true", "false", "1", "0"):
         raise InvalidParameter(f"invalid filter 'dangling=[{' '.join(dangling)}]'")
     used = users(roots) if "dangling" in wanted else {}
     volumes = []

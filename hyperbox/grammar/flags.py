@@ -173,7 +173,7 @@ class FlagSet:
             known = self.values[target] if target in self.given else {}
             assert isinstance(known, dict)
             pairs = {}
-            for part in split_commas(text) if kind == "stringToString" else [text]:
+            for part in (split_commas(text) or [text]) if kind == "stringToString" else [text]:
                 key, equals, value = part.partition("=")
                 if kind == "stringToString" and not equals:
                     raise ValueError(f"{part} must be formatted as key=value")

@@ -90,7 +90,7 @@ def wish_of(found: Session, name: str) -> ServiceWish:
     if known is not None:
         return known
     definition = found.desired.project.disabled_services[name] if found.desired.project is not None else {}
-    image = image_name(found.desired.name, name, definition, found.desired.names)
+    image = image_name(found.desired.name, name, definition, found.desired.names, found.desired.separator)
     return ServiceWish(name, definition, 0, "", image, ())
 
 

@@ -201,8 +201,10 @@ def _profiles(options: LoadOptions, invocation: Invocation) -> str:
 
 
 def _images(options: LoadOptions, invocation: Invocation) -> str:
+    from hyperbox.project.desired import separator_of
+
     project = _unresolved(options._replace(services=tuple(invocation.arguments)))
-    separator = "_" if invocation.globals.get("compatibility") else "-"
+    separator = separator_of(project.environment)
     return _lines(
         service.get("image") or f"{project.name}{separator}{name}" for name, service in project.services.items()
     )

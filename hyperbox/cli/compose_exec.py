@@ -51,9 +51,14 @@ def execute(invocation: Invocation) -> int:
     if found.desired.known_services and service not in found.desired.known_services:
         raise ComposeError(f'service "{service}" is not running')
     row = found.container(service, _index(invocation))
+    detach = bool(flags["detach"])
+    if invocation.globals.get("dry-run") and detach:
+        from hyperbox.cli.compose_up import tell_command
+
+        tell_command(words, row.container_id)
+        return 0
     if invocation.globals.get("dry-run"):
         raise ComposeError("interactive exec is not supported in dry-run mode")
-    detach = bool(flags["detach"])
     tty = wants_tty(invocation) and not detach
     interactive = bool(flags["interactive"]) and not detach
     config: Json = {
@@ -82,6 +87,8 @@ def attach(invocation: Invocation) -> int:
     from hyperbox.cli import streams
 
     row = session_of_name(invocation).container(invocation.arguments[0], _index(invocation))
+    if invocation.globals.get("dry-run"):
+        raise ComposeError("interactive run is not supported in dry-run mode")
     invocation.arguments[:] = [row.container_id]
     return streams.attach(invocation)
 
@@ -102,7 +109,7 @@ def copy(invocation: Invocation) -> int:
     service, number, everything = from_service or to_service, _index(invocation), bool(invocation.flags["all"])
     rows = [
         row
-        for row in sorted(containers_named(found, [service]), key=lambda row: row.ordinal)
+        for row in found.newest_first(containers_named(found, [service]))
         if (everything or not row.one_off) and (not number or row.ordinal == number)
     ]
     if not rows and number:
@@ -115,18 +122,24 @@ def copy(invocation: Invocation) -> int:
 
     invocation.flags["quiet"] = invocation.given["quiet"] = True
     with step_progress(invocation) as progress:
+        said = {row.name: _said(row, source, target, from_path, to_path, out=bool(from_service)) for row in rows}
+        for name, text in said.items():
+            progress.event(StepEvent(name, "Copying", "working", text))
         for row in rows:
-            words = (f"{row.name}:{from_path}", target) if from_service else (source, f"{row.name}:{to_path}")
-            said = f"copy {words[0]} to {words[1]}"
-            progress.event(StepEvent(row.name, "Copying", "working", said))
             if progress.dry_run:
                 _check_source(found, row, from_service, from_path)
             elif from_service:
                 containers.copy_out(found.engine, invocation, row.container_id, from_path, to_path)
             else:
                 containers.copy_in(found.engine, invocation, from_path, row.container_id, to_path)
-            progress.event(StepEvent(row.name, "Copied", "done", said))
+            progress.event(StepEvent(row.name, "Copied", "done", said[row.name]))
     return 0
+
+
+def _said(row: ObservedContainer, source: str, target: str, from_path: str, to_path: str, *, out: bool) -> str:
+    """Return what is shown of a copy out of a container or into it."""
+    words = (f"{row.name}:{from_path}", target) if out else (source, f"{row.name}:{to_path}")
+    return f"copy {words[0]} to {words[1]}"
 
 
 def _check_source(found: Session, row: ObservedContainer, service: str, path: str) -> None:

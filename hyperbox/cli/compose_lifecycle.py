@@ -79,7 +79,8 @@ def bring_down(found: Session, invocation: Invocation) -> None:
         from hyperbox.cli.compose_ports import release_ports
 
         release_ports(found)  # also where nothing was made: an `up` that failed may have claimed them
-    if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes) and not found.desired.networks:
+    networks = [wish for wish in found.desired.networks.values() if not wish.external]
+    if all(isinstance(node.operation, RemoveProvider) for node in plan.nodes) and not networks:
         warner(found.invocation)(f'Warning: No resource found to remove for project "{found.desired.name}".')
 
 

@@ -35,11 +35,11 @@ class LogOptions(NamedTuple):
 
 def log_name(found: Session, name: str, service: str, number: str) -> str:
     """Return a container's name as log lines show it: without the project's, but one that the user or chance gave is whole."""
-    project = found.desired.name
-    usual = f"{project}-{service}-{number}"
-    if name.partition("_")[2] == usual:  # it is about to take another one's place
+    project, separator = found.desired.name, found.desired.separator
+    usual = separator.join((project, service, number))
+    if name.partition("_")[2] == usual and len(name.partition("_")[0]) == 12:  # it is about to take another one's place
         name = usual
-    return name.removeprefix(f"{project}-") if name == usual else name
+    return name.removeprefix(f"{project}{separator}") if name == usual else name
 
 
 def short_name(found: Session, row: ObservedContainer) -> str:

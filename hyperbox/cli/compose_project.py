@@ -15,7 +15,7 @@ from hyperbox.errors import ComposeError
 from hyperbox.files import dumps
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.observe import Observed, ObservedContainer, observe, project_containers
-from hyperbox.project.desired import Dependency, Desired, ServiceWish, project_to_desired
+from hyperbox.project.desired import Dependency, Desired, ServiceWish, project_to_desired, separator_of
 from hyperbox.project.subnets import translate
 
 TYPE_CHECKING = False
@@ -268,7 +268,8 @@ def project_as_it_is(engine: Engine, name: str) -> Desired:
         if row.service and not row.one_off:
             depends = tuple(_labelled_dependency(word) for word in str(text or "").split(",") if word)
             services[row.service] = ServiceWish(row.service, {}, 1, row.config_hash, row.image_id, depends)
-    return Desired(name, name, os.getcwd(), (), {}, {}, services, frozenset(services))
+    separator = separator_of(os.environ)
+    return Desired(name, name, os.getcwd(), (), {}, {}, services, frozenset(services), separator=separator)
 
 
 def _labelled_dependency(word: str) -> Dependency:

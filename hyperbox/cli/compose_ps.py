@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 WIDE = 20  # the narrowest column of the tables that compose draws itself
 STATES = ("paused", "restarting", "removing", "running", "dead", "created", "exited")
 PROJECT_LABEL = "com.docker.compose.project"
+# docker compose has no headings for what is not here
+HEADLESS = ("LocalVolumes", "Mounts", "Names", "Networks")
 PS_HEADERS = {
-    **container_list.HEADERS,
+    **{name: text for name, text in container_list.HEADERS.items() if name not in HEADLESS},
     "Name": "NAME",
     "Service": "SERVICE",
     "Project": "PROJECT",
-    "ExitCode": "EXIT CODE",
-    "Health": "HEALTH",
-    "Publishers": "PUBLISHERS",
 }
 PS_COLUMNS = ("Name", "Image", "Command", "Service", "RunningFor", "Status", "Ports")
 
@@ -128,7 +127,7 @@ def ps(invocation: Invocation) -> int:
         sys.stdout.write("\n".join(names) + "\n")
     else:
         template = str(flags["format"])
-        template = "" if template in ("table", "pretty") else template
+        template = "" if template == "table" else template
         show(ps_listing(short=not flags["no-trunc"]), [row.summary for row in rows], template)
     return 0
 
@@ -245,7 +244,8 @@ def port(invocation: Invocation) -> int:
     service, number = invocation.arguments[:2]
     protocol = str(invocation.flags["protocol"]).lower()
     if not number.isdigit() or int(number) > 65535:
-        raise ComposeError(f'strconv.ParseUint: parsing "{number}": invalid syntax')
+        wrong = "value out of range" if number.isdigit() else "invalid syntax"
+        raise ComposeError(f'strconv.ParseUint: parsing "{number}": {wrong}')
     index = invocation.flags["index"]
     row = session_of_name(invocation).container(service, index if isinstance(index, int) else 0)
     rows = publishers(row.summary)

@@ -197,7 +197,7 @@ def one_off(
 
     flags = found.invocation.flags
     slug = os.urandom(32).hex()
-    name = str(flags["name"]) or f"{found.desired.name}-{wish.name}-run-{slug[:12]}"
+    name = str(flags["name"]) or found.desired.separator.join((found.desired.name, wish.name, "run", slug[:12]))
     interactive = bool(flags["interactive"])
     kept = {key: value for key, value in definition.items() if key not in ("tty", "stdin_open")}
     # a flag that is off is no part of what is hashed

@@ -13,7 +13,7 @@ from hyperbox.cli.compose_project import Session, default_platform, session, tim
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import AT_ONCE, Context, StepEvent, execute
-from hyperbox.plan.operations import CreateContainer, Plan, Prepared
+from hyperbox.plan.operations import CreateContainer, Plan, Prepared, RunHooks, StartContainer, StopContainer
 from hyperbox.plan.order import selected
 from hyperbox.plan.ownership import tell_foreign
 from hyperbox.plan.reconcile import UpOptions, reconcile_up, volume_diverged
@@ -170,9 +170,32 @@ def carry_out(
                 context.on_event(StepEvent(node.name, word, state))
             if state == "working" and isinstance(node.operation, CreateContainer):
                 _check_container(session, node.operation, node.name, context)
+        if isinstance(node.operation, (StartContainer, StopContainer, RunHooks)):
+            _pretend_hooks(session, node.operation, node.name)
     if progress is not None and progress.mode not in ("json", "quiet"):
         for line in plan.text().splitlines():  # stdout stays as docker compose leaves it
             progress.tail.append(f" DRY-RUN MODE -  {line}")
+
+
+def _pretend_hooks(session: Session, step: StartContainer | StopContainer | RunHooks, name: str) -> None:
+    """Show the hooks that a step would run in a container; one that is not there yet has its name only."""
+    container = name.removeprefix("Container ")
+    if isinstance(step, StartContainer):
+        rows = [row for row in session.containers([step.service]) if row.ordinal == step.ordinal] if step.hooks else []
+        container = rows[0].container_id if rows else container
+    else:
+        container = step.container_id
+    for hook in step.hooks:
+        tell_command(words_of(hook.get("command")), container)
+
+
+def tell_command(words: Sequence[str], container: str) -> None:
+    """Show, with --dry-run, what would be executed in a container."""
+    from hyperbox.compose.go import quote
+
+    print(
+        f" DRY-RUN MODE - Executing command [{' '.join(map(quote, words))}] in {container} (detached mode)", flush=True
+    )
 
 
 def _check_container(session: Session, step: CreateContainer, name: str, context: Context) -> None:
@@ -410,9 +433,12 @@ def _up(invocation: Invocation) -> int:
     if removes_orphans(invocation) and is_true("COMPOSE_IGNORE_ORPHANS"):
         raise ComposeError("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans")
     flags = invocation.flags
-    attached = not (
-        flags.get("detach") or flags.get("wait") or flags.get("no-start") or invocation.globals.get("dry-run")
-    )
+    attached = not (flags.get("detach") or flags.get("wait") or flags.get("no-start"))
+    if attached and invocation.globals.get("dry-run"):
+        with step_progress(invocation) as progress:
+            converge(invocation, progress, start=False)
+        print("end of 'compose up' output, interactive run is not supported in dry-run mode", flush=True)
+        return 0
     if attached:
         from hyperbox.cli.compose_foreground import foreground
 

@@ -5,6 +5,7 @@ A verb's function takes the Invocation and returns the exit code. It is imported
 
 from __future__ import annotations
 
+import os
 import sys
 
 from hyperbox.errors import Unreachable, UnsupportedError, UsageError
@@ -221,6 +222,8 @@ def dispatch(arguments: list[str]) -> int:
         from hyperbox.engine import starter
 
         starter.prepare()
+    if invocation.globals.get("compatibility"):
+        os.environ["COMPOSE_COMPATIBILITY"] = "true"  # where the names are made, and the files read, it is looked for
     module = __import__(f"hyperbox.cli.{module_name}", fromlist=[function_name])
     verb = getattr(module, function_name)
     if invocation.globals.get("progress") == "json":

@@ -324,6 +324,8 @@ def text_of(value: object, *, depth: int = 0) -> str:
     if isinstance(value, complex):
         imaginary = float_text(value.imag)
         return f"({float_text(value.real)}{'' if imaginary[0] in '+-' else '+'}{imaginary}i)"
+    if isinstance(value, Fields):
+        return "{" + " ".join(text_of(field, depth=depth + 1) for field in value.values()) + "}"
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{text_of(value[key], depth=depth + 1)}" for key in sorted(value)) + "]"
     if isinstance(value, (list, tuple)):

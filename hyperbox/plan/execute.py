@@ -21,7 +21,7 @@ from hyperbox.plan.wait import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hyperbox.compose.model import Json
     from hyperbox.engine.api import Engine
@@ -105,6 +105,8 @@ class Context(NamedTuple):
     provider_down: Callable[[str], object] | None = None
 
 
+MAKING = (op.CreateContainer, op.RecreateContainer)
+STARTING = (op.StartContainer, op.RestartContainer, op.RunHooks, op.WaitFor)
 ENDING = (op.StopContainer, op.RemoveContainer, op.RestartContainer, op.RecreateContainer)
 
 
@@ -120,7 +122,8 @@ def execute(plan: op.Plan, context: Context) -> None:
     try:
         while pending or running:
             if failure is None:
-                for node in _ready(pending, done, context.at_once - len(running)):
+                under_way = [node for node, _ in running.values()]
+                for node in _ready(pending, under_way, done, context.at_once - len(running)):
                     del pending[node.number]
                     reader, pid = _begin(node, context, made)
                     running[reader] = (node, pid)
@@ -152,8 +155,14 @@ def _is_short(node: op.Node) -> bool:
     return isinstance(node.operation, op.StartContainer) and not node.operation.hooks
 
 
-def _ready(pending: dict[int, op.Node], done: set[int], room: int) -> list[op.Node]:
-    ready = [node for node in pending.values() if done.issuperset(node.after)]
+def _ready(pending: dict[int, op.Node], running: Iterable[op.Node], done: set[int], room: int) -> list[op.Node]:
+    """Return the steps that can be begun. None is started before all are made: one that can't be made keeps all from starting."""
+    making = any(isinstance(node.operation, MAKING) for node in (*pending.values(), *running))
+    ready = [
+        node
+        for node in pending.values()
+        if done.issuperset(node.after) and not (making and isinstance(node.operation, STARTING))
+    ]
     return ready[: max(room, 0)]
 
 
@@ -365,7 +374,7 @@ def start(context: Context, operation: op.StartContainer, target: str) -> None:
     if operation.files:
         from io import BytesIO
 
-        context.engine.container_archive_put(target, "/", BytesIO(files_archive(operation.files)))
+        context.engine.container_archive_put(target, "/", BytesIO(files_archive(operation.files)), copy_owner=True)
     context.engine.container_start(target)
     _run_hooks(context, target, operation.service, operation.hooks)
 
@@ -429,6 +438,8 @@ def create_network(engine: Engine, body: dict[str, object]) -> None:
         present = engine.network_inspect(str(body["Name"]))["Labels"]
         if not has_all(present, body.get("Labels"), PROJECT_LABELS):
             raise
+    except EngineError as error:
+        raise ComposeError(f"failed to create network {body['Name']}: {error.told}", hint=error.hint) from None
 
 
 def made_by_another(engine: Engine, prepared: op.Prepared) -> str:

@@ -14,6 +14,7 @@ from hyperbox.compose.hash import network_hash, service_hash, volume_hash
 from hyperbox.compose.model import Json, Project
 from hyperbox.errors import ComposeError
 from hyperbox.files import dumps
+from hyperbox.grammar.values import TRUE
 
 VERSION = "2.40.3"
 PREFIX = "com.docker.compose."
@@ -86,7 +87,7 @@ class ServiceWish(NamedTuple):
 class Desired(NamedTuple):
     """What a project wants to be there. `name` is its real name, `plain_name` the one without a folder's suffix.
 
-    `names` has the real name of each "KIND/NAME" that the file fixes.
+    `names` has the real name of each "KIND/NAME" that the file fixes; `separator` stands between the parts of containers' and images' names.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Desired(NamedTuple):
     known_services: frozenset[str]
     project: Project | None = None
     names: Mapping[str, str] = {}
+    separator: str = "-"
 
     def real(self, kind: str, name: str) -> str:
         """Return what a name that the file fixes is on this machine: see `names`."""
@@ -150,12 +152,19 @@ def service_scale(definition: Json) -> int:
     return number(definition.get("scale"), number(replicas, 1))
 
 
-def image_name(project_name: str, service: str, definition: Json, names: Mapping[str, str]) -> str:
+def separator_of(environment: Mapping[str, str]) -> str:
+    """Return what stands between the parts of containers' and images' names: with COMPOSE_COMPATIBILITY what did before version 2."""
+    return "_" if environment.get("COMPOSE_COMPATIBILITY", "") in TRUE else "-"
+
+
+def image_name(
+    project_name: str, service: str, definition: Json, names: Mapping[str, str], separator: str = "-"
+) -> str:
     """Return the image of a service: the one that is named, or PROJECT-SERVICE for one that is built.
 
     The tag of one that is built is the project's own (`names`); images that are only used are shared.
     """
-    image = str(definition.get("image") or f"{project_name}-{service}")
+    image = str(definition.get("image") or f"{project_name}{separator}{service}")
     return names.get(f"image/{image}", image) if definition.get("build") else image
 
 
@@ -199,7 +208,7 @@ def project_to_desired(
     project: Project, real_name: str, scale: dict[str, int] | None = None, names: Mapping[str, str] | None = None
 ) -> Desired:
     """Return what a loaded project wants; `names` has the real names of the fixed ones. Raises ComposeError for a scale that can't be."""
-    given = names or {}
+    given, separator = names or {}, separator_of(project.environment)
     services = {}
     for name, definition in project.services.items():
         wanted = (scale or {}).get(name, service_scale(definition))
@@ -210,7 +219,7 @@ def project_to_desired(
                 f'WARNING: The "{name}" service is using the custom container name "{definition["container_name"]}". '
                 "Docker requires each container to have a unique name. Remove the custom name to scale the service"
             )
-        image = image_name(real_name, name, definition, given)
+        image = image_name(real_name, name, definition, given, separator)
         services[name] = ServiceWish(
             name, definition, wanted, service_hash(definition), image, dependencies(definition)
         )
@@ -228,6 +237,7 @@ def project_to_desired(
         frozenset(project.services) | frozenset(project.disabled_services),
         project,
         given,
+        separator,
     )
 
 
@@ -316,7 +326,7 @@ def container_name(desired: Desired, service: ServiceWish, index: int) -> str:
     """Return the name of a service's container number `index`: PROJECT-SERVICE-N, or what the fixed one is on this machine."""
     if service.container_name:
         return desired.real("container", service.container_name)
-    return f"{desired.name}-{service.name}-{index}"
+    return desired.separator.join((desired.name, service.name, str(index)))
 
 
 def container_labels(

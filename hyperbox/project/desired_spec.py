@@ -317,7 +317,9 @@ def service_to_spec(
     _modes(desired, service, host, container_ids or {})
     _ports(service, index, config, host, real_port)
     files = add_mounts(desired, service, host, inherited or {}, container_ids or {})
-    name = f"{desired.name}-{service.name}-run-{slug[:12]}" if slug else container_name(desired, service, index)
+    name = container_name(desired, service, index)
+    if slug:
+        name = desired.separator.join((desired.name, service.name, "run", slug[:12]))
     endpoints = _networks(desired, service, name, index, host, one_off=bool(slug))
     platform = str(definition.get("platform") or "")
     return ContainerSpec(name, config, host, endpoints, project=desired.name, platform=platform), files
@@ -471,8 +473,9 @@ def _links(desired: Desired, service: ServiceWish, ordinal: int) -> list[str]:
         wish = desired.services.get(other)
         for index in range(1, wish.scale + 1) if wish is not None else ():
             target = container_name(desired, wish, index)  # type: ignore[arg-type]
-            full = f"{desired.name}-{other}-{ordinal}"
-            rows += [f"{target}:{alias or other}", f"{target}:{other}-{ordinal}", f"{target}:{full}"]
+            short = f"{other}{desired.separator}{ordinal}"
+            full = f"{desired.name}{desired.separator}{short}"
+            rows += [f"{target}:{alias or other}", f"{target}:{short}", f"{target}:{full}"]
     return rows
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from hyperbox.cli.client_plugins import SYSTEM
 from hyperbox.cli.compose_project import given_environment
 from hyperbox.cli.configuration_file import folder
 from hyperbox.compose.hash import service_hash
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 # a line of a provider's answer may have so many bytes, and its description of itself
 LINE_LIMIT = 1 << 20
 METADATA_SECONDS = 60
-PLUGIN_FOLDERS = (
-    "/usr/local/lib/docker/cli-plugins",
-    "/usr/local/libexec/docker/cli-plugins",
-    "/usr/lib/docker/cli-plugins",
-    "/usr/libexec/docker/cli-plugins",
-)
 
 
 class Parameters(NamedTuple):
@@ -49,7 +44,7 @@ def provider_program(kind: str) -> str:
     """Return the path of a provider of a type: the plugin docker-TYPE, or a program TYPE on PATH. Raises ComposeError."""
     if kind == "compose":
         raise ComposeError("'compose' is not a valid provider type")
-    for place in (os.path.join(folder(), "cli-plugins"), *PLUGIN_FOLDERS) if "/" not in kind else ():
+    for place in (os.path.join(folder(), "cli-plugins"), *SYSTEM) if "/" not in kind else ():
         candidate = f"{place}/docker-{kind}"
         if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate

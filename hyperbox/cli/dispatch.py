@@ -196,6 +196,13 @@ VERBS: dict[str, str] = {
 STARTING = frozenset({"compose exec", "compose restart", "compose run", "compose scale", "compose start", "compose up"})
 
 
+def _become_plugin(arguments: list[str]) -> None:
+    """See `client_plugins.run_named`."""
+    from hyperbox.cli.client_plugins import run_named
+
+    run_named(arguments)
+
+
 def dispatch(arguments: list[str]) -> int:
     """Parse `arguments` (argv, the program's name first), call the verb's function and return its exit code.
 
@@ -206,7 +213,10 @@ def dispatch(arguments: list[str]) -> int:
     notices: list[str] = []
     try:
         invocation: Invocation = parse(arguments, notices)
+        if invocation.path in ("help", "--version") and len(arguments) > 2:
+            _become_plugin(arguments)
     except UsageError:
+        _become_plugin(arguments)
         from hyperbox.cli.configuration_file import warn_early
 
         warn_early(arguments)

@@ -25,6 +25,7 @@ def show_help(invocation: Invocation) -> int:
             invocation.program,
             folder,
             legacy=not os.environ.get("DOCKER_HIDE_LEGACY_COMMANDS"),
+            plugins=plugins(invocation) if not invocation.typed else (),
         )
     )
     error = invocation.flags.get("error")
@@ -33,6 +34,13 @@ def show_help(invocation: Invocation) -> int:
     sys.stdout.flush()
     sys.stderr.write(f"{error}\n")
     return 1
+
+
+def plugins(invocation: Invocation) -> list[tuple[str, str]]:
+    """Return the names of docker's plugins and what they say they do."""
+    from hyperbox.cli.client_plugins import installed
+
+    return [(name, str(about.get("ShortDescription") or "")) for name, _, about in installed(invocation)]
 
 
 def show_version(invocation: Invocation) -> int:

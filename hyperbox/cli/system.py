@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from hyperbox.cli import client_plugins
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_manage import ask, deleted, prune_filters, reclaimed
 from hyperbox.cli.output import bytes_size
@@ -53,7 +54,7 @@ INFO_TYPES: dict[str, tuple[str, str]] = {
         "system.clientInfo",
         "Debug:b Version DefaultAPIVersion GitCommit GoVersion Os Arch BuildTime Context Plugins:[]Plugin Warnings:[]s",
     ),
-    "Plugin": ("manager.Plugin", "SchemaVersion Vendor Version ShortDescription URL Name Path"),
+    "Plugin": ("manager.Plugin", "SchemaVersion Vendor Version ShortDescription URL Name Path Err:*error"),
 }
 PLUGINS = (("buildx", BUILDX_VERSION, "Docker Buildx"), ("compose", COMPOSE_VERSION, "Docker Compose"))
 
@@ -119,7 +120,8 @@ def client_info(invocation: Invocation) -> Json:
                 "Path": sys.argv[0],
             }
             for name, version, description in PLUGINS
-        ],
+        ]
+        + [{**about, "Name": name, "Path": path} for name, path, about in client_plugins.installed(invocation)],
         "Warnings": None,
     }
 
@@ -144,8 +146,9 @@ def layout(value: Json) -> str:
     ]
     for plugin in _list(client["Plugins"]):
         entry = _dict(plugin)
-        lines.append(f"  {entry['Name']}: {entry['ShortDescription']} ({entry['Vendor']})")
-        lines.append(f"    Version:  {entry['Version']}")
+        lines.append(f"  {entry['Name']}: {entry.get('ShortDescription') or ''} ({entry['Vendor']})")
+        if entry.get("Version"):
+            lines.append(f"    Version:  {entry['Version']}")
         lines.append(f"    Path:     {entry['Path']}")
     lines.extend(["", "Server:"])
     if "ServerVersion" in value:

@@ -154,7 +154,9 @@ def thaw(container: Container) -> bool:
     from hyperbox.engine.freezing import freeze
 
     freeze(container.roots, container, frozen=False)
-    return change_state(container, lambda present: {"Status": "running"} if present.get("Status") == "paused" else None)
+    # the time (CLOCK_MONOTONIC) is for the probes of its health, which begin anew
+    changes: Json = {"Status": "running", "WentOn": time.monotonic()}
+    return change_state(container, lambda present: changes if present.get("Status") == "paused" else None)
 
 
 def wait_for_end(container: Container, seconds: float | None) -> bool:

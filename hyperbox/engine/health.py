@@ -94,6 +94,11 @@ def next_probe(health: Json, check: HealthCheck, age: float) -> float:
     return check.interval
 
 
+def rest_after_pause(check: HealthCheck, since: float) -> float:
+    """Return how many seconds are left to wait for a probe that is due `since` seconds after its container went on: a whole interval."""
+    return max(check.interval - since, 0.0) if since >= 0 else 0.0
+
+
 def early_probe(check: HealthCheck, failed: int) -> float:
     """Return how many seconds to wait until the next probe beside the regular ones, after so many that have failed.
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         Due: float
 
 
+NEVER = float("-inf")
+
+
 class Prober:
     """Probes one container again and again, from `begin` to `stop`. `health` is the API's Health object as it stands."""
 
@@ -47,6 +50,7 @@ class Prober:
         "_started",
         "_timeout",
         "_unofficial",
+        "_went_on",
         "health",
     )
 
@@ -69,6 +73,7 @@ class Prober:
         self._early: Timer | None = None
         self._early_failed = 0
         self._unofficial = False
+        self._went_on = NEVER  # when it was last unpaused
         self.health = health.starting(container.state.get("Health"))
 
     @staticmethod
@@ -145,6 +150,11 @@ class Prober:
         """Start one probe; its output and its end come through the loop."""
         if self._is_paused():
             self._plan()
+            return
+        rest = health.rest_after_pause(self._check, time.monotonic() - self._went_on)
+        if rest > 0 and self._went_on > self._started:
+            if not unofficial:
+                self._next = self._loop.after(rest, self._probe)
             return
         take_name(self._container)
         self._unofficial = unofficial
@@ -270,6 +280,7 @@ class Prober:
         recorded = state.get("Health")
         if isinstance(recorded, dict):
             self.health = {**self.health, "Status": recorded["Status"]}
+        self._went_on = state.get("WentOn") or NEVER
         return state.get("Status") == "paused"
 
 

@@ -31,11 +31,13 @@ DRY_RUN: Row = ("dry-run", "", "bool", "", "Tell what would be done, do nothing"
 ORPHAN = 5
 
 
-def help_text(typed: str, width: int, program: str, config: str, *, legacy: bool = True) -> str:
+def help_text(
+    typed: str, width: int, program: str, config: str, *, legacy: bool = True, plugins: Sequence[tuple[str, str]] = ()
+) -> str:
     """Return the help of the place `typed` ("" is docker's own), wrapped to `width` columns.
 
     `program` is "hyperbox" where our own verbs are listed too; `config` is the folder of the client's configuration; without `legacy` docker's
-    own help leaves out what a group has as well.
+    own help leaves out what a group has as well. `plugins` are the names of docker's plugins that add commands, and what they say they do.
     """
     if typed == "help":
         return "Usage:  docker help [command]\n\nShow help for a command\n"
@@ -48,7 +50,7 @@ def help_text(typed: str, width: int, program: str, config: str, *, legacy: bool
     else:
         table = tables
     if place in table.GROUPS:
-        return _group_help(compose, table, place, width, program, config, legacy=legacy)
+        return _group_help(compose, table, place, width, program, config, legacy=legacy, plugins=plugins)
     return _command_help(compose, table, place, width)
 
 
@@ -75,7 +77,15 @@ def with_implied(rows: Sequence[Row], compose: bool, path: str) -> list[Row]:
 
 
 def _group_help(
-    compose: bool, table: ModuleType, place: str, width: int, program: str, config: str, *, legacy: bool
+    compose: bool,
+    table: ModuleType,
+    place: str,
+    width: int,
+    program: str,
+    config: str,
+    *,
+    legacy: bool,
+    plugins: Sequence[tuple[str, str]],
 ) -> str:
     name = f"docker {'compose ' if compose else ''}{place}".strip()
     key = ("compose" if compose else "docker", place)
@@ -87,6 +97,8 @@ def _group_help(
     elif buildx:
         out += f"\nOptions:\n{flag_lines(tables_help.FLAGS[key], width)}"
     for title, entries in sections(compose, table, place, program, legacy=legacy):
+        if title == "Management Commands" and not compose and not place:
+            entries = sorted([*entries, *((f"{word}*", line) for word, line in plugins)])
         pad = max(11, *(len(word) for word, _ in entries)) if entries else 11
         lines = "".join(f"  {word:<{pad}} {line}\n" for word, line in entries)
         out += f"\n{title}:\n{lines}"

@@ -154,6 +154,21 @@ def _parse_docker(parser: Parser, words: list[str]) -> Invocation:
     return _descend(parser, tables, "", _to_buildx(rest))
 
 
+def command_words(words: list[str]) -> tuple[str, list[str]]:
+    """Return what --config says and the words behind docker's own flags; none where those are wrong."""
+    root = FlagSet(tables.GROUPS[""], lambda message: UsageError(message), [])
+    try:
+        rest = root.read(words, interspersed=False)
+    except UsageError:
+        return "", []
+    return str(root.values["config"]) if "config" in root.given else "", rest
+
+
+def is_known(word: str) -> bool:
+    """Return whether a word is one of docker's own commands."""
+    return word in tables.PLACES or word in tables.GROUPS or word in tables.ALIASES or word == "help"
+
+
 def _check_globals(root: FlagSet) -> None:
     """What docker checks of its own flags before it looks at the command. Raises UsageError (exit code 1)."""
     level = root.values["log-level"]

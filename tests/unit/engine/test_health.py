@@ -74,3 +74,11 @@ def test_probes_come_at_the_start_interval_while_starting() -> None:
     assert health.next_probe(health.starting(), found, age=3.0) == 1.0
     assert health.next_probe(health.starting(), found, age=11.0) == 30.0
     assert health.next_probe({"Status": "healthy"}, found, age=3.0) == 30.0
+
+
+def test_after_a_pause_a_whole_interval_goes_by() -> None:
+    check = health.HealthCheck(["true"], {"Interval": 3 * 10**9})
+    assert health.rest_after_pause(check, 0.5) == 2.5
+    assert health.rest_after_pause(check, 3.5) == 0.0
+    assert health.rest_after_pause(check, float("inf")) == 0.0  # it was never paused
+    assert health.rest_after_pause(check, -9.0) == 0.0  # before the machine's start

@@ -125,6 +125,7 @@ VERBS: dict[str, str] = {
     "--version": "help:show_version",
     "image build": "build:build",
     "builder prune": "build_cache:prune",
+    "buildx bake": "bake:bake",
     "buildx create": "builder_create:create",
     "buildx du": "build_cache:disk_usage",
     "buildx imagetools create": "imagetools:create",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 10
 PADDING = 3
+TAB = 8
 DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
 BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
@@ -32,8 +33,8 @@ def table(rows: Iterable[Sequence[str]], *, min_width: int = MIN_WIDTH, padding:
     return tabulate("".join("\t".join(row) + "\n" for row in rows), min_width=min_width, padding=padding)
 
 
-def tabulate(text: str, *, min_width: int = MIN_WIDTH, padding: int = PADDING) -> str:
-    """Return `text` with its tab-terminated cells padded, by the rules of Go's text/tabwriter without flags.
+def tabulate(text: str, *, min_width: int = MIN_WIDTH, padding: int = PADDING, tabs: bool = False) -> str:
+    """Return `text` with its tab-terminated cells padded (`tabs`: by tabs), by the rules of Go's text/tabwriter without flags.
 
     A column is a run of adjacent lines that have a tab-terminated cell at that place; what follows a line's last tab is not part of any
     column. Widths count characters.
@@ -41,10 +42,17 @@ def tabulate(text: str, *, min_width: int = MIN_WIDTH, padding: int = PADDING) -
     lines = [line.split("\t") for line in text.split("\n")]
     widths = [[0] * (len(line) - 1) for line in lines]
     _measure(lines, widths, 0, len(lines), 0, min_width, padding)
+    pad = _to_tab_stop if tabs else str.ljust
     output: list[str] = []
     for cells, places in zip(lines, widths, strict=True):
-        output.append("".join(cell.ljust(width) for cell, width in zip(cells, places, strict=False)) + cells[-1])
+        output.append("".join(pad(cell, width) for cell, width in zip(cells, places, strict=False)) + cells[-1])
     return "\n".join(output)
+
+
+def _to_tab_stop(cell: str, width: int) -> str:
+    """Return a cell with tabs up to the tab stop behind a width."""
+    stop = -(-width // TAB) * TAB
+    return cell + "\t" * -(-(stop - len(cell)) // TAB)
 
 
 def _measure(

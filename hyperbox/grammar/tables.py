@@ -717,7 +717,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx bake': (
-        'buildx bake', 0, -1, 'docker', True, 'refused', 'HyperBox does not read bake files: build each target with `docker build`, or with `docker compose build`',
+        'buildx bake', 0, -1, 'docker', True, 'native', '',
         (
             ('allow', '', 'stringArray', None, None),
             ('builder', '', 'string', '', None),

@@ -16,7 +16,9 @@ PACKAGE = ROOT / "hyperbox"
 
 # room -> the rooms that it may import, itself and the three modules at the bottom always included
 BELOW: dict[str, set[str]] = {
-    "cli": {"plan", "project", "compose", "grammar", "build", "engine", "image", "runtime", "warm", "kernel"},
+    "cli": {"plan", "project", "compose", "grammar", "bake", "build", "engine", "image", "runtime", "warm", "kernel"},
+    "bake": {"hcl", "compose"},
+    "hcl": set(),
     "plan": {"project", "compose", "engine"},
     "project": {"compose", "grammar", "engine"},
     "compose": set(),

@@ -209,7 +209,6 @@ def test_what_can_not_be_done_is_refused_in_one_sentence(hyperbox: Command, tmp_
         assert hyperbox("build", *flags, str(folder), code=1).err == expected
     for flags in (["--driver", "kubernetes"], ["--driver", "remote", "tcp://127.0.0.1:1"], ["tcp://127.0.0.1:1"]):
         assert "on this machine" in hyperbox("buildx", "create", "--name", "elsewhere", *flags, code=1).err
-    assert "bake files" in hyperbox("buildx", "bake", code=1).err
 
 
 def test_a_builder_that_was_made_keeps_its_result_in_the_cache_unless_asked(

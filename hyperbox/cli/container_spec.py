@@ -113,26 +113,13 @@ def read_pairs(path: str, *, from_environment: bool) -> list[str]:
         raise HyperBoxError(f"open {path}: {reason}") from None
     if b"\0" in data:
         raise HyperBoxError(f"invalid env file ({path}): it holds a null byte")
-    output: list[str] = []
+    from hyperbox.compose.key_values import KeyValueError, read_key_values
+
     try:
-        lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        number = data[: error.start].count(b"\n") + 1
-        raise HyperBoxError(f"invalid env file ({path}): invalid utf8 bytes at line {number}") from None
-    for raw in lines:
-        line = raw.removesuffix("\r").lstrip()
-        if not line or line[0] == "#":
-            continue
-        key, equals, _ = line.partition("=")
-        if not key.strip():
-            raise HyperBoxError(f"invalid env file ({path}): no variable name on line '{line}'")
-        if " " in key.strip() or "\t" in key.strip() or key != key.rstrip():
-            raise HyperBoxError(f"invalid env file ({path}): variable '{key}' contains whitespaces")
-        if equals:
-            output.append(line)
-        elif from_environment and key in os.environ:
-            output.append(f"{key}={os.environ[key]}")
-    return output
+        pairs = read_key_values(data, os.environ.get if from_environment else lambda name: None)
+    except KeyValueError as error:
+        raise HyperBoxError(f"invalid env file ({path}): {error}") from None
+    return [f"{key}={value}" for key, value in pairs]
 
 
 def environment_list(given: Sequence[object], files: Sequence[object]) -> list[str]:

@@ -41,7 +41,8 @@ class _Decoder:
         for field in struct.fields:
             item = value.get(field.key)
             if item is not None:
-                self.attribute(result, field, item, f"{path}.{field.key}" if path else field.key)
+                name = field.told or field.key
+                self.attribute(result, field, item, f"{path}.{name}" if path else name)
         if struct.extensions and EXTENSIONS in value:
             result[EXTENSIONS] = value[EXTENSIONS]
         return result

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 
 from hyperbox.compose import go
 from hyperbox.compose.interpolate import InvalidTemplate, Lookup, MissingRequired, Substitution, TooLarge
+from hyperbox.compose.key_values import SPACES
 
 _KEY = re.compile(r"[\w.\-\[\]\t\v\f\r \x85\xa0]*")
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(f"[{SPACES}]+")
 _BODIES = {quote: re.compile(rf"(?:[^{quote}\\]+|\\.)*", re.DOTALL) for quote in "'\""}
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
-_EXPORT = re.compile(r"export\s+")
+_EXPORT = re.compile(r"export[\t\n\f\r ]+")
 _ESCAPE = re.compile(r'\\([abcfnrtv$"\\]|0[0-9]{0,3})')
 _ESCAPES = {
     "a": "\a",
@@ -113,6 +114,8 @@ class _Parser:
         following = text[name.end() : name.end() + 1]
         if following and following not in "=:\n":
             line = text[start:].split("\n", 1)[0]
+            if "\udc80" <= following <= "\udcff":
+                following = "\ufffd"
             raise DotenvError(
                 f"line {self.line}: unexpected character {go.quote(following)} in variable name {go.quote(line)}"
             )
@@ -126,7 +129,7 @@ class _Parser:
         while end < len(text) and text[end] in _BLANKS:
             end += 1
         self.position = end
-        return key.rstrip(), inherited
+        return key.rstrip(SPACES), inherited
 
     def value(self) -> str:
         quote = self.text[self.position : self.position + 1]
@@ -136,7 +139,7 @@ class _Parser:
         line = self.text[self.position : end if end >= 0 else len(self.text)]
         self.position += len(line) + 1
         self.line += 1
-        return self.expand(line.partition(" #")[0].rstrip())
+        return self.expand(line.partition(" #")[0].rstrip(SPACES))
 
     def quoted(self, quote: str) -> str:
         """Read a quoted value; a backslash before the quote takes it in, any other stays."""
@@ -166,24 +169,9 @@ def _replace_escape(match: re.Match[str]) -> str:
     name = match.group(1)
     if name in _ESCAPES:
         return _ESCAPES[name]
-    if name[0] == "0" and len(name) == 4 and int(name[1:], 8) < 256 and not name.strip("01234567"):
-        return bytes([int(name[1:], 8)]).decode("latin-1")
-    return match.group()
-
-
-def parse_raw(text: str, outer: Lookup, variables: dict[str, str]) -> None:
-    """Add what a file of format `raw` sets: `docker run --env-file`'s grammar, values as they stand. Raises DotenvError."""
-    for line in text.removeprefix("\ufeff").split("\n"):
-        line = line.rstrip("\r").lstrip()
-        if not line or line.startswith("#"):
-            continue
-        key, equals, value = line.partition("=")
-        if not key:
-            raise DotenvError(f"no variable name on line '{line}'")
-        if key.rstrip() != key or any(character.isspace() for character in key):
-            raise DotenvError(f"variable '{key}' contains whitespaces")
-        inherited = None if equals else outer.get(key)
-        if equals:
-            variables[key] = value
-        elif inherited is not None:
-            variables[key] = inherited
+    if name[0] != "0":
+        return match.group()
+    digits = name[1:]
+    octal = len(digits) == 3 and not digits.strip("01234567") and int(digits, 8) < 256
+    # what is no octal escape has lost its zero
+    return chr(int(digits, 8)) if octal else f"\\{digits}"

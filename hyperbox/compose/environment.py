@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hyperbox.compose import dotenv
 from hyperbox.compose.interpolate import Lookup
+from hyperbox.compose.key_values import KeyValueError, read_key_values
 from hyperbox.compose.model import Json
 from hyperbox.errors import ComposeError
 
@@ -127,19 +128,19 @@ def _read_env_file(entry: Json, outer: Lookup, variables: dict[str, str], warn: 
         return
     prefix = "failed to parse env_file" if file_format == "raw" else "failed to read"
     try:
-        text = read_text(path)
+        content = read_bytes(path)
     except ComposeError as error:
         if error.message.startswith("read "):
             raise ComposeError(f"{prefix} {path}: {error.message}") from None
         raise
     try:
         if file_format == "raw":
-            dotenv.parse_raw(text, outer, variables)
+            variables |= read_key_values(content, outer.get)
         elif file_format in ("", ".env"):
-            dotenv.parse(text, outer, variables, warn)
+            dotenv.parse(content.decode("utf-8", "surrogateescape"), outer, variables, warn)
         else:
             raise ComposeError(f'unsupported env_file format "{file_format}"')
-    except dotenv.DotenvError as error:
+    except (dotenv.DotenvError, KeyValueError) as error:
         raise ComposeError(f"{prefix} {path}: {error}") from None
 
 

@@ -22,6 +22,7 @@ class Field(NamedTuple):
     nullable  an absent one differs from an empty one (a pointer in Go): a given {} is shown, and null stays null in a map
     always    shown even if it is zero: (in YAML, in JSON)
     json_key  the name in JSON where that differs
+    told      the name in complaints where that differs
     """
 
     key: str
@@ -31,6 +32,7 @@ class Field(NamedTuple):
     nullable: bool = False
     always: tuple[bool, bool] = (False, False)
     json_key: str = ""
+    told: str = ""
 
 
 def _leaf(key: str, kind: Kind) -> Field:
@@ -105,14 +107,14 @@ TRIGGER = Struct(
 DEVELOP = Struct((_list("watch", TRIGGER),))
 WEIGHT_DEVICE = Struct(
     (
-        Field("path", kinds.TEXT, always=(True, True), json_key="Path"),
-        Field("weight", kinds.UNSIGNED16, always=(True, True), json_key="Weight"),
+        Field("path", kinds.TEXT, always=(True, True), json_key="Path", told="Path"),
+        Field("weight", kinds.UNSIGNED16, always=(True, True), json_key="Weight", told="Weight"),
     )
 )
 THROTTLE_DEVICE = Struct(
     (
-        Field("path", kinds.TEXT, always=(True, True), json_key="Path"),
-        Field("rate", kinds.BYTES, always=(True, True), json_key="Rate"),
+        Field("path", kinds.TEXT, always=(True, True), json_key="Path", told="Path"),
+        Field("rate", kinds.BYTES, always=(True, True), json_key="Rate", told="Rate"),
     )
 )
 BLKIO = Struct(
@@ -149,7 +151,12 @@ DEVICE_REQUEST = Struct(
     ),
     extensions=False,
 )
-DISCRETE = Struct((Field("kind", kinds.TEXT, always=(True, True)), Field("value", kinds.INTEGER, always=(True, True))))
+DISCRETE = Struct(
+    (
+        Field("kind", kinds.TEXT, always=(True, True), told="Kind"),
+        Field("value", kinds.INTEGER, always=(True, True), told="Value"),
+    )
+)
 GENERIC_RESOURCE = Struct((_one("discrete_resource_spec", DISCRETE),))
 RESOURCE = Struct(
     (

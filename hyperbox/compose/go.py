@@ -169,16 +169,18 @@ def _inner_syntax(value: object) -> str:
     return "interface {}(nil)" if value is None else syntax(value)
 
 
-def sprint_error(value: object) -> str:
-    """`%s` of a value that need not be a string: others show as `%!s(int=1)`."""
+def sprint_error(value: object, *, inner: bool = False) -> str:
+    """`%s` of a value that need not be a string: others show as `%!s(int=1)`, but for moments and for nothing within a list or map."""
     if isinstance(value, str):
         return value
     if value is None:
-        return "%!s(<nil>)"
+        return "<nil>" if inner else "%!s(<nil>)"
+    if isinstance(value, Timestamp):
+        return value.plain
     if isinstance(value, list):
-        return "[" + " ".join(map(sprint_error, value)) + "]"
+        return "[" + " ".join(sprint_error(item, inner=True) for item in value) + "]"
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{sprint_error(value[key])}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{key}:{sprint_error(value[key], inner=True)}" for key in sorted(value)) + "]"
     return f"%!s({type_name(value)}={sprint(value)})"
 
 

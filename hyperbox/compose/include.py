@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from hyperbox.compose import go
+from hyperbox.compose import go, kinds
 from hyperbox.compose.environment import read_env_files, stat_problem
 from hyperbox.compose.paths import join_path
 from hyperbox.errors import ComposeError, UnsupportedError
@@ -49,30 +49,56 @@ def apply_include(document: Json, including: Including) -> None:
         return
     if not isinstance(entries, list):
         raise ComposeError(f"`include` must be a list, got {go.sprint_error(entries)}")
-    for entry in entries:
+    for entry in _decode(entries):
         _import(including.load(_find(entry, including)), document)
     del document["include"]
 
 
-def _strings(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return list(value)
+def _decode(entries: list[object]) -> list[Json]:
+    """Return the entries in long form. Raises ComposeError that tells every value that does not fit."""
+    decoded: list[Json] = []
+    errors: list[str] = []
+    for index, entry in enumerate(entries):
+        fields: object = {"path": entry} if isinstance(entry, str) else entry
+        if isinstance(fields, dict):
+            folded = {**{key.lower(): value for key, value in fields.items()}, **fields}
+            decoded.append({name: _field(folded, name, read, f"[{index}].{name}", errors) for name, read in _FIELDS})
+        elif fields is None or isinstance(fields, go.Timestamp):
+            decoded.append({})
+        else:
+            found = {list: "slice", bool: "bool", int: "int", float: "float64"}[type(fields)]
+            errors.append(f"'[{index}]' expected a map or struct, got {go.quote(found)}")
+    if errors:
+        raise ComposeError("decoding failed due to the following error(s):\n\n" + "\n".join(errors))
+    return decoded
+
+
+_FIELDS = (
+    ("path", kinds.STRING_LIST.read),
+    ("project_directory", kinds.TEXT.read),
+    ("env_file", kinds.STRING_LIST.read),
+)
+
+
+def _field(fields: Json, name: str, read: Callable[[object], object], path: str, errors: list[str]) -> object:
+    value = fields.get(name)
     if value is None:
-        return []
-    raise ComposeError(
-        "decoding failed due to the following error(s):\n\n"
-        f"'[0].path' invalid type {go.type_name(value)} for string list"
-    )
+        return None
+    try:
+        return read(value)
+    except kinds.DecodeError as error:
+        errors.append(f"'{path}{error.at}' {error}")
+    return None
 
 
-def _find(entry: object, including: Including) -> Included:
-    fields: Json = {"path": entry} if isinstance(entry, str) else entry if isinstance(entry, dict) else {}
+def _strings(value: object) -> list[str]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _find(fields: Json, including: Including) -> Included:
     files: list[str] = []
     base = including.base
-    given = fields.get("project_directory")
-    folder = given if isinstance(given, str) else ""
+    folder = str(fields["project_directory"]) if fields.get("project_directory") else ""
     relative = folder
     for index, name in enumerate(_strings(fields.get("path"))):
         refuse_remote(name)

@@ -89,7 +89,8 @@ def _small(limit: int, name: str) -> Callable[[object], object]:
             raise _unconvertible(name, value)
         if value < 0:
             raise DecodeError(f"cannot parse value as '{name}': {go.sprint(value)} overflows uint")
-        return int(value) % limit
+        # a float that is too large becomes what the processor makes of it
+        return (int(value) if value < 2**64 else 2**63) % limit
 
     return read
 
@@ -199,6 +200,7 @@ def _multi_options(value: object) -> object:
     return {
         key: [go.sprint(inner) for inner in item] if isinstance(item, list) else [go.sprint(item)]
         for key, item in value.items()
+        if item != []
     }
 
 

@@ -36,7 +36,7 @@ def parse_ports(spec: str, room: int = 65536) -> list[Json]:
     ports: list[Json] = []
     # as text: docker compose sorts "TARGET/PROTOCOL"
     for target in sorted(range(start, end + 1), key=lambda number: f"{number}/"):
-        port = {**first, "target": target}
+        port = {**first, "target": target} if target else dict(first)
         if host:
             published = str(host_start + target - start)
             port["published"] = published if start != end or host_start == host_end else f"{published}-{host_end}"

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import yaml
 
+from hyperbox.compose import yaml_dialect
+
 SCALAR: Final = 0
 SEQUENCE: Final = 1
 MAPPING: Final = 2
@@ -63,23 +65,51 @@ class Stream:
 
 def read_stream(data: bytes | str) -> Stream:
     """Parse a whole stream; never raises, the error is in the result."""
-    stream = Stream()
+    stream, problem = _read(data)
+    if isinstance(data, bytes) and (yaml_dialect.needs_care(data) or isinstance(problem, yaml.scanner.ScannerError)):
+        stream, problem = _read_with_care(data) or (stream, problem)
+    if problem is not None:
+        told = (_met_ahead(data) if isinstance(problem, yaml.parser.ParserError) else None) or problem
+        mark = getattr(told, "problem_mark", None)
+        place = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
+        stream.error = YamlError(f"yaml: {_problem(told)}", place)
+    return stream
+
+
+def _read_with_care(data: bytes) -> tuple[Stream, yaml.YAMLError | None] | None:
+    """Parse a stream in which yaml.v3 may read characters otherwise than libyaml; None where it can't be told."""
+    text = yaml_dialect.to_text(data)
+    if text is None:
+        return None
+    text = yaml_dialect.stand_in(text)
+    for _ in range(yaml_dialect.REPLACED):
+        stream, problem = _read(text)
+        mark = getattr(problem, "problem_mark", None)
+        if not isinstance(problem, yaml.scanner.ScannerError) or mark is None:
+            break
+        other = yaml_dialect.replaced(text, problem.problem or "", mark.index)
+        if not other:
+            break
+        text = other
+    return stream, problem
+
+
+def _read(data: bytes | str) -> tuple[Stream, yaml.YAMLError | None]:
+    """Parse a stream once. A string has characters that stand in for others."""
+    stream, problem = Stream(), None
     composer = None
     try:
         composer = _Composer(data, stream)
         composer.run()
     except YamlError as error:
         stream.error = error
-    except yaml.YAMLError as problem:
-        told = (_met_ahead(data) if isinstance(problem, yaml.parser.ParserError) else None) or problem
-        mark = getattr(told, "problem_mark", None)
-        place = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
-        stream.error = YamlError(f"yaml: {_problem(told)}", place)
+    except yaml.YAMLError as error:
+        problem = error
     except UnicodeDecodeError:
         stream.error = YamlError("yaml: invalid Unicode character")
     if composer is not None:
         del stream.documents[composer.ended :]  # what did not end: it may be keys without their values
-    return stream
+    return stream, problem
 
 
 def _problem(error: yaml.YAMLError) -> str:
@@ -141,7 +171,7 @@ def _event_parser(data: bytes | str) -> Any:
 class _Composer:
     """Builds nodes from events without recursion."""
 
-    __slots__ = ("anchors", "count", "ended", "parser", "stack", "stream")
+    __slots__ = ("anchors", "count", "ended", "flow", "parser", "stack", "stand_ins", "stream")
 
     def __init__(self, data: bytes | str, stream: Stream) -> None:
         self.parser = _event_parser(data)
@@ -151,6 +181,9 @@ class _Composer:
         self.count = 0
         # how many documents are whole
         self.ended = 0
+        self.stand_ins = isinstance(data, str)
+        questions = "?" in data if isinstance(data, str) else b"?" in data
+        self.flow = yaml_dialect.Flow() if questions else None
 
     def run(self) -> None:
         events = yaml.events
@@ -159,6 +192,7 @@ class _Composer:
         ends = (events.SequenceEndEvent, events.MappingEndEvent)
         get_event = self.parser.get_event
         stack = self.stack
+        flow, stand_ins = self.flow, self.stand_ins
         while True:
             event = get_event()
             kind = type(event)
@@ -166,15 +200,27 @@ class _Composer:
                 node = Node(SCALAR, _short_tag(event.tag), event.start_mark.line + 1)
                 node.text = event.value
                 node.plain = not event.style
+                if stand_ins:
+                    node.text = node.text.translate(yaml_dialect.BACK)
+                if flow is not None and node.plain and "?" in node.text:
+                    problem = flow.problem(event)
+                    if problem:
+                        raise YamlError(
+                            f"yaml: {problem}", f"{event.start_mark.line + 1}:{event.start_mark.column + 1}"
+                        )
                 self.add(node, event.anchor)
             elif kind in starts:
                 node = Node(starts[kind], _short_tag(event.tag), event.start_mark.line + 1)
                 self.add(node, event.anchor)
                 stack.append(node)
+                if flow is not None:
+                    flow.open(event, mapping=node.kind == MAPPING)
                 if len(stack) > DEPTH:
                     raise YamlError(f"yaml: exceeded max depth of {DEPTH}")
             elif kind in ends:
                 stack.pop()
+                if flow is not None:
+                    flow.opened.pop()
             elif kind is alias:
                 node = Node(ALIAS, "", event.start_mark.line + 1)
                 node.text = event.anchor

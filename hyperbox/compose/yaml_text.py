@@ -170,9 +170,17 @@ def _is_printable(character: str) -> bool:
 
 def _double_quoted(text: str) -> str:
     out = ['"']
+    # a byte order mark at the start has yaml.v3 escape all that follows, too
+    marked = text[0] == "\ufeff"
     for character in text:
         code = ord(character)
-        if _is_printable(character) and character not in '"\\' and character not in _BREAKS and code != 9:
+        if (
+            not marked
+            and _is_printable(character)
+            and character not in '"\\'
+            and character not in _BREAKS
+            and code != 9
+        ):
             out.append(character)
         elif code in _ESCAPES:
             out.append("\\" + _ESCAPES[code])

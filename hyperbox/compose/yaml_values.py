@@ -182,9 +182,8 @@ class Construction:
             return resolve(text) if node.plain else text
         if tag == "!!binary":
             try:
-                return base64.b64decode(text.replace("\n", "").replace(" ", ""), validate=True).decode(
-                    "utf-8", "replace"
-                )
+                content = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+                return content.decode("utf-8", "surrogateescape")
             except (binascii.Error, ValueError):
                 raise YamlError("yaml: !!binary value contains invalid base64 data") from None
         return _cast(tag, text)

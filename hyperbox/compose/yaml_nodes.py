@@ -133,6 +133,10 @@ class _LookAhead(yaml.SafeLoader):
     def need_more_tokens(self) -> bool:
         return not self.done and (len(self.tokens) < 3 or bool(super().need_more_tokens()))
 
+    def fetch_flow_collection_end(self, token: Any) -> None:
+        super().fetch_flow_collection_end(token)
+        self.flow_level = max(self.flow_level, 0)  # a bracket that closes nothing
+
 
 def _met_ahead(data: bytes | str) -> yaml.YAMLError | None:
     """Return the scanner's error that yaml.v3 meets in the two tokens after the one that libyaml's parser stumbles over, if any."""
@@ -222,21 +226,24 @@ class _Composer:
                 if flow is not None:
                     flow.opened.pop()
             elif kind is alias:
-                node = Node(ALIAS, "", event.start_mark.line + 1)
-                node.text = event.anchor
-                node.target = self.anchors.get(event.anchor)
-                if node.target is None:
-                    raise YamlError(f"yaml: unknown anchor '{event.anchor}' referenced")
-                self.add(node, None)
+                self.add_alias(event)
             elif kind is events.DocumentEndEvent:
                 self.ended = len(self.stream.documents)
             elif kind is events.DocumentStartEvent:
-                self.anchors = {}
                 if event.version and tuple(event.version) != (1, 1):
                     line = event.start_mark.line
                     raise YamlError(f"yaml: {f'line {line}: ' if line else ''}found incompatible YAML document")
             elif kind is events.StreamEndEvent or event is None:
                 return
+
+    def add_alias(self, event: Any) -> None:
+        """Put an alias where it belongs; anchors of earlier documents are known, too."""
+        node = Node(ALIAS, "", event.start_mark.line + 1)
+        node.text = event.anchor
+        node.target = self.anchors.get(event.anchor)
+        if node.target is None:
+            raise YamlError(f"yaml: unknown anchor '{event.anchor}' referenced")
+        self.add(node, None)
 
     def add(self, node: Node, anchor: str | None) -> None:
         """Put a node where it belongs: into the collection that is open, or as the root of a document."""

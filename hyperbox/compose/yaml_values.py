@@ -33,26 +33,39 @@ _MERGE_TAGS = frozenset({"", "!", "!!merge"})
 class Construction:
     """Makes the value of one document; `resets` collects the paths that are to be cleared in what was merged before."""
 
-    __slots__ = ("dropped", "expanded", "odd_key", "open", "resets", "visited")
+    __slots__ = ("below", "dropped", "expanded", "failure", "kept", "odd_key", "open", "passed", "resets", "visited")
 
     def __init__(self) -> None:
         self.resets: list[Path] = []
         self.expanded = 0
-        # the complaint about the first key that is no string: all that is no YAML to docker compose comes before it
+        # the complaint about the first value that can't be decoded, and the first key that is no string: all that is wrong with the nodes,
+        # and for keys all that is no YAML to docker compose, comes before it
+        self.failure = ""
         self.odd_key = ""
         # the nodes that `!reset` took out: an alias to what holds them does not see them again
         self.dropped: set[int] = set()
+        # how many `!override`s are open: in them docker compose looks for no more tags
+        self.kept = 0
         # targets of aliases that are being expanded
         self.open: list[Node] = []
-        # where aliases to a target stood
+        # aliases that were looked at once: docker compose puts their targets in their places then
+        self.passed: set[int] = set()
+        # where aliases to a target stood, and what stands above those places
         self.visited: dict[int, dict[Path, None]] = {}
+        self.below: dict[int, dict[Path, Path]] = {}
 
     def document(self, root: Node) -> object:
         """Return the document's value. Raises YamlError, and ComposeError for keys that are not strings."""
         value = self.value(root, (), "", 0)
+        if self.failure:
+            raise YamlError(self.failure)
         if self.odd_key:
             raise ComposeError(self.odd_key)
         return None if value is DROPPED else value
+
+    def fail(self, message: str) -> None:
+        """Keep the first complaint about a value."""
+        self.failure = self.failure or message
 
     def value(self, node: Node, path: Path, shown: str, depth: int) -> object:
         """Return the value of `node` at `path`; `shown` is the path as errors print it."""
@@ -68,11 +81,18 @@ class Construction:
             raise YamlError(f"yaml: exceeded max depth of {DEPTH}")
         if node.kind == ALIAS:
             return self.alias(node, path, shown, depth)
-        if node.tag == "!reset":
+        if node.tag == "!reset" and not self.kept:
             self.resets.append(path)
             return DROPPED
-        if node.tag == "!override":
+        if node.tag == "!override" and not self.kept:
             self.resets.append(path)
+            self.kept += 1
+            value = self.collection(node, path, shown, depth)
+            self.kept -= 1
+            return value
+        return self.collection(node, path, shown, depth)
+
+    def collection(self, node: Node, path: Path, shown: str, depth: int) -> object:
         if node.kind == SEQUENCE:
             return self.sequence(node, path, shown, depth)
         return self.mapping(node, path, shown, depth)
@@ -80,21 +100,34 @@ class Construction:
     def alias(self, node: Node, path: Path, shown: str, depth: int) -> object:
         target = node.target
         assert target is not None
-        self.refuse_circle(target, path)
+        self.refuse_circle(node, target, path)
         self.open.append(target)
         value = self.value(target, path, shown, depth + 1)
         self.open.pop()
+        if not self.kept:
+            self.passed.add(id(node))
         return value
 
-    def refuse_circle(self, target: Node, path: Path) -> None:
-        """Raise YamlError where an alias stands below another place of the same alias, or within its own target."""
+    def refuse_circle(self, node: Node, target: Node, path: Path) -> None:
+        """Raise YamlError where an alias stands below or above another place of the same alias, or within its own target."""
+        text = ".".join(path)
+        if any(target is each for each in self.open):
+            places = self.visited.get(id(target), ())
+            other = next((each for each in places if path[: len(each)] == each), path)
+            raise YamlError(f"cycle detected: node at path {text} references node at path {'.'.join(other)}")
+        if self.kept or "<<" in text or id(node) in self.passed:
+            return
+        place = tuple(text.split("."))  # names with a dot count as two
         visited = self.visited.setdefault(id(target), {})
-        other = next((path[:end] for end in range(len(path)) if path[:end] in visited), None)
-        if other is None and path in visited and any(target is node for node in self.open):
-            other = path
-        if other is not None:
-            raise YamlError(f"cycle detected: node at path {'.'.join(path)} references node at path {'.'.join(other)}")
-        visited[path] = None
+        if place in visited:
+            return
+        below = self.below.setdefault(id(target), {})
+        found = next((place[:end] for end in range(1, len(place)) if place[:end] in visited), None) or below.get(place)
+        if found is not None:
+            raise YamlError(f"cycle detected: node at path {text} references node at path {'.'.join(found)}")
+        visited[place] = None
+        for end in range(1, len(place)):
+            below.setdefault(place[:end], place)
 
     def sequence(self, node: Node, path: Path, shown: str, depth: int) -> object:
         values: list[object] = []
@@ -113,18 +146,19 @@ class Construction:
         result: dict[str, object] = {}
         seen: dict[str, int] = {}
         merged: object = None
+        late = ""
         for index in range(0, len(items), 2):
             key_node, value_node = items[index], items[index + 1]
             if id(value_node) in self.dropped:
                 continue
             name = key_node.text
             if name in seen and key_node.kind in (SCALAR, ALIAS):
-                raise YamlError(
-                    f"line {key_node.line}: mapping key {go.quote(name)} already defined at line {seen[name]}"
-                )
+                self.refuse_twice(key_node, seen[name])
             seen[name] = key_node.line
             if name == "<<" and key_node.plain and key_node.tag in _MERGE_TAGS:
+                failure, self.failure = self.failure, ""
                 merged = self.merge(value_node, path, shown, depth)
+                late, self.failure = self.failure, failure
                 continue
             key = name if key_node.kind == SCALAR and not key_node.plain else self.key(key_node, shown)
             below = f"{shown}.{key}" if shown else key
@@ -136,13 +170,23 @@ class Construction:
         if isinstance(merged, dict):
             for key, value in merged.items():
                 result.setdefault(key, value)
+        self.fail(late)  # what is merged is decoded last
         return result
+
+    def refuse_twice(self, key: Node, line: int) -> None:
+        message = f"line {key.line}: mapping key {go.quote(key.text)} already defined at line {line}"
+        if not self.kept:
+            raise YamlError(message)
+        self.fail(f"yaml: unmarshal errors:\n  {message}")
 
     def key(self, node: Node, shown: str) -> str:
         """Return a mapping key, which has to be a string."""
         target = node.target if node.kind == ALIAS and node.target else node
         if target.kind in (SEQUENCE, MAPPING):
-            raise YamlError("yaml: invalid map key: " + go.syntax(self.value(target, (), "", 0)))
+            self.fail("yaml: invalid map key: " + go.syntax(self.value(target, (), "", 0)))
+            return ""
+        if target.tag in ("!reset", "!override"):
+            return target.text  # tags of keys are not looked at
         value = self.value(target, (), "", 0)
         if isinstance(value, str):
             return value
@@ -157,14 +201,16 @@ class Construction:
             value = self.value(node, path, shown, depth + 1)
             return value if isinstance(value, dict) else {}
         if target.kind != SEQUENCE or node.kind == ALIAS:
-            raise YamlError("yaml: map merge requires map or sequence of maps as the value")
+            self.value(node, path, shown, depth + 1)
+            self.fail("yaml: map merge requires map or sequence of maps as the value")
+            return {}
         result: dict[str, object] = {}
-        for item in target.items:
+        for index, item in enumerate(target.items):
             actual = item.target if item.kind == ALIAS and item.target else item
+            value = self.value(item, (*path, str(index)), shown, depth + 1)
             if actual.kind != MAPPING:
-                raise YamlError("yaml: map merge requires map or sequence of maps as the value")
-            value = self.value(item, path, shown, depth + 1)
-            if isinstance(value, dict):
+                self.fail("yaml: map merge requires map or sequence of maps as the value")
+            elif isinstance(value, dict):
                 for key, inner in value.items():
                     result.setdefault(key, inner)
         return result
@@ -172,12 +218,10 @@ class Construction:
     def tagged(self, node: Node, path: Path) -> object:
         """Return the value of a scalar with a tag."""
         tag, text = node.tag, node.text
-        if tag == "!reset":
-            self.resets.append(path)
-            return DROPPED
-        if tag == "!override":
-            self.resets.append(path)
-            return text
+        if tag in ("!reset", "!override"):
+            if not self.kept:
+                self.resets.append(path)
+            return text if self.kept or tag == "!override" else DROPPED
         if tag == "!":
             return resolve(text) if node.plain else text
         if tag == "!!binary":
@@ -185,26 +229,30 @@ class Construction:
                 content = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
                 return content.decode("utf-8", "surrogateescape")
             except (binascii.Error, ValueError):
-                raise YamlError("yaml: !!binary value contains invalid base64 data") from None
-        return _cast(tag, text)
+                self.fail("yaml: !!binary value contains invalid base64 data")
+                return text
+        value, problem = _cast(tag, text)
+        if problem:
+            self.fail(problem)
+        return value
 
 
 _TYPES: dict[type, str] = {bool: "!!bool", int: "!!int", float: "!!float", str: "!!str", go.Timestamp: "!!timestamp"}
 
 
-def _cast(tag: str, text: str) -> object:
-    """Return `text` as the type that one of YAML's own tags names; other tags leave it a string."""
+def _cast(tag: str, text: str) -> tuple[object, str]:
+    """Return `text` as the type that one of YAML's own tags names, and what is wrong with it; other tags leave it a string."""
     if tag not in ("!!bool", "!!int", "!!float", "!!null", "!!timestamp"):
-        return text
+        return text, ""
     value = parse_timestamp(text) if tag == "!!timestamp" else resolve(text)
     found = "!!null" if value is None else _TYPES[type(value)]
     if tag == "!!timestamp" and value is None:
         found = "!!str"
     if found == tag:
-        return value
+        return value, ""
     if tag == "!!float" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    raise YamlError(f"yaml: cannot decode {found} `{text}` as a {tag}")
+        return float(value), ""
+    return text, f"yaml: cannot decode {found} `{text}` as a {tag}"
 
 
 def top_level_name(root: Node) -> str:

@@ -198,8 +198,8 @@ def _text(planner: Planner, stage: Stage, instruction: Instruction, step: Text) 
 
 
 def _check_signal(text: str, instruction: Instruction) -> None:
-    from hyperbox.engine.signals import signal_number
     from hyperbox.errors import HyperBoxError
+    from hyperbox.kernel.signals import signal_number
 
     try:
         signal_number(text)

@@ -135,7 +135,7 @@ class Signals:
         self._read = self._write = -1
 
     def __enter__(self) -> Signals:
-        from hyperbox.engine.signals import NAMES
+        from hyperbox.kernel.signals import NAMES
 
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         numbers = (
@@ -162,7 +162,7 @@ class Signals:
 
     def handle(self) -> None:
         """Do what the signals that have come are for. Raises ExitStatus where this command ends by one, as it does after the third INT or TERM."""
-        from hyperbox.engine.signals import NAMES
+        from hyperbox.kernel.signals import NAMES
 
         try:
             numbers = os.read(self._read, 128)

@@ -118,7 +118,7 @@ def update(invocation: Invocation) -> int:
     if not any(name in invocation.given for name in [*UPDATE_FIELDS, "restart", "kernel-memory"]):
         raise HyperBoxError("you must provide one or more flags when using this command")
     changes: Json = {field: invocation.flags[flag] for flag, field in UPDATE_FIELDS.items() if flag in invocation.given}
-    if "restart" in invocation.given:
+    if invocation.flags["restart"]:
         changes["RestartPolicy"] = restart_policy(str(invocation.flags["restart"]))
     engine = engine_for(invocation)
     errors: list[EngineError] = []

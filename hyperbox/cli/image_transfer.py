@@ -221,10 +221,10 @@ def load(invocation: Invocation) -> int:
     path = str(invocation.flags["input"])
     if not path and sys.stdin.isatty():
         raise HyperBoxError("requested load from stdin, but stdin is empty")
-    platform = _one_platform(invocation)
     quiet = bool(invocation.flags["quiet"]) or not sys.stdout.isatty()
     source = opened(path, request=f"images/load?quiet={quiet:d}") if path else sys.stdin.buffer
     with source:
+        platform = _one_platform(invocation)
         engine = engine_for(invocation)
         try:
             lines = engine.image_load(source, platform=platform)

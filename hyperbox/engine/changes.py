@@ -111,7 +111,8 @@ def check_update(before: Json, given: Json) -> None:
     ):
         if number(given.get(mine)) > 0 and number(before.get(other)) > 0:
             raise Conflict(f"Conflicting options: {words} cannot be updated as {has} has already been set")
-    if "MemorySwap" not in given and 0 < number(before.get("MemorySwap")) < number(given.get("Memory")):
+    swap, memory = number(before.get("MemorySwap")), number(given.get("Memory"))
+    if "MemorySwap" not in given and swap and memory > max(swap, 0):
         raise Conflict(
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
         )

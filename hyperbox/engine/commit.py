@@ -7,6 +7,7 @@ import os
 from hyperbox.engine import life_events
 from hyperbox.engine.differences import MADE, differs, in_image
 from hyperbox.engine.events import emit
+from hyperbox.engine.merge_config import merged_health
 from hyperbox.engine.tree_tar import TarStream, header
 from hyperbox.errors import EngineError
 from hyperbox.image import ingest
@@ -132,6 +133,19 @@ def image_document(
     return document
 
 
+def filled_up(config: Json, own: Json) -> Json:
+    """Return a changed configuration with the command and the health check's fields that the container has where the changes left them out."""
+    config = dict(config)
+    health = merged_health(config.get("Healthcheck"), own.get("Healthcheck"))
+    if health is not None:
+        config["Healthcheck"] = health
+    if not config.get("Entrypoint"):
+        if not config.get("Cmd"):
+            config["Cmd"] = own.get("Cmd")
+        config["Entrypoint"] = own.get("Entrypoint")
+    return config
+
+
 def refuse_without_image(roots: Roots, container: Container) -> None:
     """Raise EngineError in docker's words where the container's image was removed."""
     image_id = str(container.record["ImageID"])
@@ -153,8 +167,9 @@ def commit(
 ) -> str:
     """Make the image and return its id. A running container is frozen meanwhile (`pause`)."""
     refuse_without_image(roots, container)
-    name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
-    config = apply_changes({key: value for key, value in container.config.items() if key not in OWN}, changes)
+    name = parse_reference(f"{repository}:{tag}" if tag else repository).as_name() if repository else None
+    own = {key: value for key, value in container.config.items() if key not in OWN}
+    config = filled_up(apply_changes(own, changes), own) if changes else own
     store = ImageStore(f"{roots.data}/images")
     frozen = pause and container.status == "running"
     layers = [str(layer) for layer in container.record["Layers"]]  # type: ignore[attr-defined]

@@ -13,7 +13,6 @@ import time
 from hyperbox import bundle, files, process
 from hyperbox.engine import control
 from hyperbox.engine.events import emit, emit_all, of_container
-from hyperbox.engine.signals import signal_number
 from hyperbox.engine.state import (
     STOP,
     Container,
@@ -24,6 +23,7 @@ from hyperbox.engine.state import (
     read_container,
 )
 from hyperbox.errors import Conflict, EmptyName, EngineError, InvalidParameter, NotFound
+from hyperbox.kernel.signals import signal_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

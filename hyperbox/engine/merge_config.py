@@ -5,8 +5,8 @@ from __future__ import annotations
 from os.path import normpath
 
 from hyperbox.engine import log_options
-from hyperbox.engine.signals import signal_number
 from hyperbox.errors import InvalidParameter
+from hyperbox.kernel.signals import signal_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -333,7 +333,7 @@ def image_import(
     """Make an image of one root file system tar (plain, gzip or zstd) and return its id."""
     from hyperbox.image.changes import apply_changes
 
-    name = parse_reference(f"{repository}:{tag}" if tag else repository).with_tag() if repository else None
+    name = parse_reference(f"{repository}:{tag}" if tag else repository).as_name() if repository else None
     system, architecture, variant = checked_platform(platform or "linux")
     created = ingest.now()
     config: Json = apply_changes({}, changes)

@@ -41,6 +41,12 @@ class Reference:
             return self.repository
         return self.path.removeprefix("library/") if self.path.count("/") == 1 else self.path
 
+    def as_name(self) -> Reference:
+        """`with_tag` for an image that is to be named. Raises InvalidParameter for a name that is taken for a digest's beginning."""
+        if self.familiar == "sha256":
+            raise InvalidParameter("refusing to create an ambiguous tag using digest algorithm as name")
+        return self.with_tag()
+
     def with_tag(self) -> Reference:
         """The same with the tag `latest` where neither tag nor digest is given."""
         return self if self.tag or self.digest else Reference(self.domain, self.path, "latest", "")

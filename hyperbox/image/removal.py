@@ -27,7 +27,7 @@ def image_tag(store: ImageStore, reference: str, repository: str, tag: str) -> N
     name = parse_reference(f"{repository}:{tag}" if tag else repository)
     if name.digest:
         raise InvalidParameter("refusing to create a tag with a digest reference")
-    store.set_name(name.with_tag(), store.resolve(reference))
+    store.set_name(name.as_name(), store.resolve(reference))
 
 
 def _is_id(store: ImageStore, text: str, image_id: str) -> bool:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import hashlib
-import io
 import json
 import os
 import urllib.parse
 import uuid
 
 from hyperbox.hcl import numbers
+from hyperbox.hcl.csv_text import csv_rows
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, numeric, text, whole_number
 from hyperbox.hcl.positions import quoted
 from hyperbox.hcl.types import BYTES, STRING, object_of
@@ -119,10 +118,7 @@ def _rsa_decrypt(value: Value, key: Value) -> Value:
 
 
 def _csv(value: Value) -> Value:
-    try:
-        rows = [row for row in csv.reader(io.StringIO(value.text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise FunctionError(f"CSV parse error: {error}") from None
+    rows = csv_rows(value.text)
     if not rows:
         raise FunctionError("missing header line")
     names = rows[0]

@@ -46,6 +46,8 @@ def to_json(value: Value) -> str:
         case bool() as flag:
             return "true" if flag else "false"
         case Number() as found_number:
+            if found_number.infinite:
+                raise FunctionError("cannot serialize infinity as JSON")
             return numbers.show(found_number)
         case dict() as fields:
             return "{" + ",".join(f"{json_text(name)}:{to_json(item)}" for name, item in fields.items()) + "}"

@@ -6,7 +6,7 @@ import math
 import sys
 from fractions import Fraction
 
-from hyperbox.hcl import numbers, operators
+from hyperbox.hcl import floats, numbers, operators
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, numeric, whole_number
 from hyperbox.hcl.numbers import Number, NumberError
 from hyperbox.hcl.positions import quoted
@@ -46,26 +46,14 @@ def _float(value: Value) -> float:
 
 
 def _log(value: Value, base: Value) -> Value:
-    def logarithm(of: float) -> float:
-        if of == 0:
-            return -math.inf
-        return math.log(of) if of > 0 else math.nan
-
-    below = logarithm(_float(base))
-    above = logarithm(_float(value))
+    above, below = floats.log(_float(value)), floats.log(_float(base))
     if below == 0:
         return number(numbers.from_float(math.nan if above == 0 else math.copysign(math.inf, above)))
     return number(numbers.from_float(above / below))
 
 
 def _pow(value: Value, power: Value) -> Value:
-    try:
-        found = math.pow(_float(value), _float(power))
-    except OverflowError:
-        found = math.inf
-    except ValueError:
-        found = math.inf if value.number.value == 0 else math.nan
-    return number(numbers.from_float(found))
+    return number(numbers.from_float(floats.power(_float(value), _float(power))))
 
 
 def _signum(value: Value) -> Value:

@@ -34,6 +34,8 @@ def _operation(combine: Callable[[Marks, Marks], list[Value]]) -> Callable[..., 
         found = list(converted[0].items)
         for each in converted[1:]:
             found = combine(_marked(found), _marked(list(each.items)))
+        if len({item.type for item in found if not item.null}) > 1:
+            raise FunctionError("given sets must all have compatible element types")
         return set_value(found, common)
 
     return run

@@ -205,8 +205,8 @@ def _bracket(stream: Stream, origin: Expression, expression: Expression) -> Expr
         closing = stream.read()
         if closing.kind != "]" and not stream.recovering:
             detail = 'The index operator must end with a closing bracket ("]").'
+            closing = stream.recover("]")  # HCL points to where it found its way again
             stream.tell("Missing close bracket on index", detail, closing.range)
-            closing = stream.recover("]")
     stream.pop_newlines()
     place = between(opening.range, closing.range)
     if isinstance(key, Literal):
@@ -221,8 +221,8 @@ def _full_splat(stream: Stream, origin: Expression, expression: Expression, open
     closing = stream.read()
     if closing.kind != "]" and not stream.recovering:
         detail = 'The star for a full splat operator must be immediately followed by a closing bracket ("]").'
-        stream.tell("Missing close bracket on splat index", detail, closing.range)
         closing = stream.recover("]")
+        stream.tell("Missing close bracket on splat index", detail, closing.range)
     marker = between(opening.range, closing.range)
     item = _symbol(marker)
     each = _steps(stream, item)

@@ -153,17 +153,18 @@ def _size(items: tuple[Value, ...]) -> int:
 
 
 def _set_order(item: Value) -> tuple[int, object]:
+    """Return by what the elements of a set are ordered; those of several types (there should be none) apart."""
     match item.data:
-        case None:
-            return (3, "")
-        case str() as text:
-            return (0, text)
         case bool() as flag:
             return (0, flag)
+        case str() as text:
+            return (1, text)
         case Number() as found:
-            return (0, found.value)
+            return (2, found.value)
+        case None:
+            return (4, "")
         case _:
-            return (1, repr(frozen(item)))
+            return (3, repr(frozen(item)))
 
 
 def frozen(value: Value) -> object:

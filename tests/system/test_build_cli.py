@@ -248,3 +248,72 @@ def test_a_builder_that_loads_by_default(hyperbox: Command, tmp_path: Path, monk
     hyperbox("buildx", "create", "--name", "ci", "--driver-opt", "default-load=true")
     assert "No output" not in hyperbox("buildx", "build", "--builder", "ci", "-t", tag, folder).err
     hyperbox("rmi", tag)
+
+
+BAKE = """\
+variable "GREETING" {{
+  default = "hello"
+}}
+group "default" {{
+  targets = ["app", "export"]
+}}
+target "base" {{
+  dockerfile-inline = "FROM {image}\\nARG WORDS\\nRUN echo $WORDS > /words\\n"
+  args = {{ WORDS = "${{GREETING}} from base" }}
+}}
+target "app" {{
+  contexts = {{ below = "target:base" }}
+  dockerfile-inline = "FROM below\\nRUN cat /words /words > /twice\\n"
+  tags = ["hb-bake-app", "hb-bake-app:second"]
+  labels = {{ made = "by ${{upper("bake")}}" }}
+}}
+target "export" {{
+  contexts = {{ below = "target:base" }}
+  dockerfile-inline = "FROM scratch\\nCOPY --from=below /words /\\n"
+  output = ["out"]
+}}
+target "broken" {{
+  dockerfile-inline = "FROM {image}\\nRUN exit 3\\n"
+}}
+"""
+
+
+def test_bake_builds_linked_targets_once_and_keeps_what_has_a_name(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    (tmp_path / "docker-bake.hcl").write_text(BAKE.format(image=busybox))
+    before = set(hyperbox("images", "-aq", "--no-trunc").out.split())
+    built = hyperbox("buildx", "bake", "--metadata-file", "facts.json", folder=tmp_path, env={"GREETING": "hi"})
+    assert (
+        built.err.count("[base 2/2] RUN echo $WORDS > /words\n") <= 2
+    )  # its head, and once more where another step came between
+    assert built.err.index("[base 2/2]") < built.err.index("[app 1/2]")
+    assert "[base] exporting" not in built.err
+    assert content_of(hyperbox, "hb-bake-app:second", "/twice") == "hi from base\n" * 2
+    assert (tmp_path / "out" / "words").read_text() == "hi from base\n"
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    made = hyperbox("inspect", "--format", "{{.Id}} {{.Config.Labels.made}}", "hb-bake-app").out.split(maxsplit=1)
+    assert made == [facts["app"]["containerimage.config.digest"], "by BAKE\n"]
+    assert set(hyperbox("images", "-aq", "--no-trunc").out.split()) - before == {made[0]}
+    assert "containerimage.digest" not in facts["base"]
+    hyperbox("image", "rm", "hb-bake-app", "hb-bake-app:second")
+
+
+def test_bake_names_the_target_that_fails_and_asks_before_it_leaves_its_folder(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "docker-bake.hcl").write_text(BAKE.format(image=busybox))
+    failed = hyperbox("buildx", "bake", "broken", "export", code=1, folder=folder).err
+    assert "[broken 2/2] RUN exit 3" in failed
+    assert failed.endswith(
+        'ERROR: target broken: failed to solve: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3\n'
+    )
+    outside = hyperbox("buildx", "bake", "--set", "export.context=..", "export", code=1, folder=folder).err
+    assert 'Pass "--allow=fs.read=.." to grant requested privileges.' in outside
+    assert outside.endswith("ERROR: additional privileges requested\n")
+    assert (
+        hyperbox("buildx", "bake", "--set", "export.context=..", "--allow", "fs.read=..", "export", folder=folder).code
+        == 0
+    )

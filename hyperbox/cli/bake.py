@@ -131,8 +131,22 @@ def _load(invocation: Invocation, files: list[File], shown: Printer | None) -> C
         own.event(Vertex("bake", title, started=started, completed=time.time()))
         if shown is None:
             own.close()
+    return evaluate(files)
+
+
+def evaluate(files: Sequence[File]) -> Config:
+    """Return what the files define together, in this environment. Raises BakeError."""
     with _Alarm():
         return reading.configure(files, variables(os.environ), builtin(), os.getcwd())
+
+
+def entry_names(start: str) -> list[str]:
+    """Return the groups and targets, for completion, that the files of the default names in this folder define. Raises BakeError, OSError."""
+    if not any(os.path.exists(name) for name in reading.DEFAULT_FILES):
+        return []
+    config = evaluate(reading.read_files([], os.getcwd(), bytes, lambda _name, _size: None))
+    names = [each.name for each in config.groups] + [each.name for each in config.targets]
+    return [name for name in names if name.startswith(start)]
 
 
 def variables(environment: Mapping[str, str]) -> Mapping[str, str]:

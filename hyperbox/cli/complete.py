@@ -1,6 +1,6 @@
 """`__complete` and `__completeNoDesc`: prints what `grammar.complete` finds, with the names of what is really there.
 
-Completion never fails loudly: what can't be looked up is left out. It is a hot path; only compose's services load a compose file.
+Completion never fails loudly: what can't be looked up is left out. It is a hot path; only compose's services and bake's targets load files.
 """
 
 from __future__ import annotations
@@ -85,6 +85,10 @@ def live_names(invocation: Invocation, found: Completion, typed: str) -> list[st
         return sorted({*builder_store.names(invocation), *builder_store.contexts(invocation)})
     if what == "registries":
         return registries(invocation)
+    if what == "targets":
+        from hyperbox.cli.bake import entry_names
+
+        return entry_names(typed)
     if what in ("services", "profiles", "scale"):
         return compose_names(found, what)
     from hyperbox.cli.connect import engine_for

@@ -86,6 +86,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "context update": ("live:contexts",),
     "context use": ("live:contexts",),
     **dict.fromkeys(("buildx inspect", "buildx rm", "buildx stop", "buildx use"), ("live:builders", "…")),
+    "buildx bake": ("live:targets", "…"),
     "logout": ("live:registries",),
     "completion": ("none",),
     "compose cp": ("live:services", "…"),

@@ -12,6 +12,7 @@ import pytest
 from bake_cases import CASES, GOLDEN, Case
 
 from hyperbox.cli.bake import bake
+from hyperbox.cli.complete import complete
 from hyperbox.errors import HyperBoxError
 from hyperbox.grammar.parse import Invocation, parse
 
@@ -54,3 +55,33 @@ def test_a_bake_file_means_what_it_means_to_docker(
     monkeypatch.setattr("sys.stdin", Input(case.stdin))
     answer = ANSWERS[case.name]
     assert run(list(case.words), capsys) == {key: answer[key] for key in ("stdout", "stderr", "code")}
+
+
+MANY = 'target "app" {}\ntarget "all" {\n  matrix = {v = ["1", "2"]}\n  name = "a-${v}"\n}\ngroup "default" {targets = ["app"]}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "expected"),
+    [
+        (MANY, "", ["default", "all", "app", "a-1", "a-2", ":4"]),
+        (MANY, "a-", ["a-1", "a-2", ":4"]),
+        ('target "app {', "", [":1"]),
+        ("", "", [":4"]),
+    ],
+    ids=["all", "begun", "broken", "none"],
+)
+def test_groups_and_targets_are_completed_as_docker_completes_them(
+    text: str,
+    typed: str,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if text:
+        (tmp_path / "docker-bake.hcl").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    invocation = parse(["docker", "__complete", "buildx", "bake", typed])
+    assert isinstance(invocation, Invocation)
+    assert complete(invocation) == 0
+    assert capsys.readouterr().out.split() == expected

@@ -52,6 +52,7 @@ def test_flags_are_offered_long_and_short_but_not_twice() -> None:
         ("run --volumes-from ", "live:containers:all"),
         ("network connect net ", "live:containers:all"),
         ("volume rm ", "live:volumes"),
+        ("buildx bake --print app ", "live:targets"),
         ("--context ", "live:contexts"),
         ("-c ", "live:contexts"),
         ("compose logs ", "live:services"),

@@ -61,7 +61,9 @@ def equal(first: object, *others: object) -> object:
                 raise _incompatible(first, other)
             if first == other:
                 return True
-        elif _is_nil(first) or _is_nil(other):
+        elif "nil" in (kind, other_kind) or (
+            (_is_nil(first) or _is_nil(other)) and kind not in BASIC and other_kind not in BASIC
+        ):
             if _is_nil(first) and _is_nil(other):
                 return True
         elif kind in BASIC or other_kind in BASIC:

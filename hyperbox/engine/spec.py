@@ -288,6 +288,13 @@ def seccomp_profile(host_config: Json, capabilities: list[str], host: Host) -> J
         raise EngineError(str(error)) from None
 
 
+# by their numbers, see setrlimit(2)
+RLIMITS = (
+    *("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile"),
+    *("memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"),
+)
+
+
 def rlimits(host_config: Json, host: Host) -> list[Json]:
     """Return the rlimits. Raises EngineError for one above this host's hard limit, which only CAP_SYS_RESOURCE may raise."""
     result: list[Json] = []
@@ -297,9 +304,11 @@ def rlimits(host_config: Json, host: Host) -> list[Json]:
         assert isinstance(hard, int)
         most = host.limits.get(name, -1)
         if most >= 0 and "CAP_SYS_RESOURCE" not in host.capabilities and (hard < 0 or hard > most):
+            from hyperbox.runtime.words import START
+
+            number = RLIMITS.index(name) if name in RLIMITS else -1
             raise EngineError(
-                f"failed to create task for container: error setting rlimit type {name}: operation not permitted "
-                f"(asked for {hard}, this host's hard limit is {most})"
+                f"{START}error setting rlimits for ready process: error setting rlimit type {number}: operation not permitted"
             )
         unlimited = (1 << 64) - 1
         values = {"soft": soft if soft >= 0 else unlimited, "hard": hard if hard >= 0 else unlimited}

@@ -64,7 +64,36 @@ def reason(text: str, process: Json) -> tuple[str, int]:
     for part, words, code in REASONS:
         if part in message:
             return words.format(program=program, cwd=process.get("cwd", ""), not_found=not_found), code
-    return message, 0
+    return not_mounted(message) or in_small_letters(message), 0
+
+
+def not_mounted(message: str) -> str:
+    """Return docker's words where crun could not mount a folder on a file or the other way round, or ""."""
+    import re
+
+    cause = (
+        "not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
+        "expected type"
+    )
+    found = re.fullmatch(r"mount `(.+)` to `/?(.+)`: Not a directory", message)
+    if found is not None:
+        source, target = found.groups()
+        flags = ", flags=MS_BIND|MS_REC" if "/" in source else ""
+        return f'error mounting "{source}" to rootfs at "/{target}": mount src={source}, dst=/{target}{flags}: {cause}'
+    found = re.fullmatch(r"mkdir `/?(.+)`: Not a directory", message)
+    return (
+        f'error mounting to rootfs at "/{found[1]}": create mountpoint for /{found[1]} mount: {cause}' if found else ""
+    )
+
+
+def in_small_letters(message: str) -> str:
+    """Return a message with the system's reason at its end as Go writes it: "invalid argument"."""
+    import errno
+    import os
+
+    head, colon, cause = message.rpartition(": ")
+    is_reason = bool(colon) and cause in {os.strerror(number) for number in errno.errorcode}
+    return f"{head}{colon}{cause[0].lower()}{cause[1:]}" if is_reason else message
 
 
 def start_failure(text: str, process: Json) -> EngineError:

@@ -1,0 +1,42 @@
+"""What crun says, as docker's users know it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hyperbox.runtime.words import START, reason, start_failure
+
+HINT = (
+    "not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
+    "expected type"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("sethostname: Invalid argument", "sethostname: invalid argument"),
+        ("open `/x`: Too many open files", "open `/x`: too many open files"),
+        ("something: Of Its Own", "something: Of Its Own"),
+        (
+            "mount `/etc` to `etc/passwd`: Not a directory",
+            f'error mounting "/etc" to rootfs at "/etc/passwd": mount src=/etc, dst=/etc/passwd, flags=MS_BIND|MS_REC: {HINT}',
+        ),
+        (
+            "mount `tmpfs` to `/etc/passwd`: Not a directory",
+            f'error mounting "tmpfs" to rootfs at "/etc/passwd": mount src=tmpfs, dst=/etc/passwd: {HINT}',
+        ),
+        (
+            "mkdir `/etc/passwd/x`: Not a directory",
+            f'error mounting to rootfs at "/etc/passwd/x": create mountpoint for /etc/passwd/x mount: {HINT}',
+        ),
+    ],
+)
+def test_reasons_are_in_docker_s_words(said: str, words: str) -> None:
+    assert reason(f"2026-11-29T08:00:00Z: debug\n{said}\n", {}) == (words, 0)
+
+
+def test_a_start_that_fails_so_ends_with_125() -> None:
+    error = start_failure("mount `/etc` to `etc/passwd`: Not a directory", {})
+    assert error.exit_code == 125
+    assert error.message.startswith(START)

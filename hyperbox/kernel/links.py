@@ -58,13 +58,16 @@ def veth_add(
 ) -> bytes:
     """A veth pair: `name` here, up, a port of the bridge with index `master`; `peer` in the namespace behind `netns`.
 
-    `index` is the peer's index there; given, nobody has to ask for it.
+    `index` is the peer's index there; given, nobody has to ask for it. Each side has one queue from the beginning: without being told, the
+    kernel makes one for each processor, and waits for two RCU grace periods to use one of them, while nobody can change any link.
     """
+    queues = number(netlink.IFLA_NUM_TX_QUEUES, 1) + number(netlink.IFLA_NUM_RX_QUEUES, 1)
     inside = (
         _info(index)
         + text(netlink.IFLA_IFNAME, peer)
         + _hardware(mac)
         + _optional(netlink.IFLA_MTU, mtu)
+        + queues
         + (number(netlink.IFLA_NET_NS_FD, netns) if netns >= 0 else b"")
     )
     data = nested(netlink.IFLA_INFO_DATA, attribute(netlink.VETH_INFO_PEER | netlink.NLA_F_NESTED, inside))
@@ -73,6 +76,7 @@ def veth_add(
         + text(netlink.IFLA_IFNAME, name)
         + _optional(netlink.IFLA_MTU, mtu)
         + _optional(netlink.IFLA_MASTER, master)
+        + queues
         + nested(netlink.IFLA_LINKINFO, text(netlink.IFLA_INFO_KIND, "veth"), data)
     )
     return request(netlink.RTM_NEWLINK, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, payload)

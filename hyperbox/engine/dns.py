@@ -32,15 +32,7 @@ if TYPE_CHECKING:
 
 
 ADDRESS = "127.0.0.11"
-REDIRECT = """\
-table ip hyperbox_dns {{
-  chain output {{
-    type nat hook output priority -100; policy accept;
-    ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:{udp}
-    ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:{tcp}
-  }}
-}}
-"""
+TABLE = "hyperbox_dns"
 PENDING_LIMIT = 512
 THREAD_LIMIT = 16
 PATIENCE = 1.0  # seconds after which a silent server is no longer asked first
@@ -203,7 +195,8 @@ class Resolver:
             tcp = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
             tcp.bind((ADDRESS, 0))
             tcp.listen(16)
-            nftables.load(REDIRECT.format(udp=udp.getsockname()[1], tcp=tcp.getsockname()[1]))
+            instead = ((_socket.IPPROTO_UDP, 53, udp.getsockname()[1]), (_socket.IPPROTO_TCP, 53, tcp.getsockname()[1]))
+            nftables.redirect(TABLE, _socket.inet_aton(ADDRESS), instead)
             return udp, tcp
 
         made = syscalls.in_netns(netns, inside)

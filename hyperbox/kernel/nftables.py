@@ -1,4 +1,4 @@
-"""nftables: whole tables as text through nft(8), once; elements of maps and sets as raw nfnetlink, for every container.
+"""nftables: whole tables as text through nft(8), once; elements of maps and sets, and one small table, as raw nfnetlink, for every container.
 
 An element costs 0.1 ms this way and a call of `nft` 4 ms, so the rules are laid so that only elements come and go. Here belong
 messages; which tables and maps there are is `engine/network_rules.py`'s matter. linux/netfilter/nf_tables.h. Linux only. Hot paths use it.
@@ -21,9 +21,10 @@ ENOENT, EEXIST = 2, 17
 _NFNL_BATCH_BEGIN, _NFNL_BATCH_END = 16, 17
 _NFT = 10 << 8
 _NEWSETELEM, _DELSETELEM = _NFT | 12, _NFT | 14
-_GETCHAIN = _NFT | 4
-_REQUEST, _ACK, _CREATE = 1, 4, 0x400
-_INET = 1
+_NEWTABLE, _NEWCHAIN, _GETCHAIN, _NEWRULE = _NFT, _NFT | 3, _NFT | 4, _NFT | 6
+_REQUEST, _ACK, _CREATE, _APPEND = 1, 4, 0x400, 0x800
+# nfgenmsg: the family (NFPROTO_INET, NFPROTO_IPV4), version 0, no resource
+_INET, _IPV4 = b"\1\0\0\0", b"\2\0\0\0"
 
 _header = Struct("=IHHII")
 
@@ -63,7 +64,7 @@ def _element_payload(table: str, element: Element, *, with_value: bool) -> bytes
     if with_value and element.value is not None:
         parts += nested(2, attribute(1, element.value))
     return (
-        b"\1\0\0\0"  # nfgenmsg: NFPROTO_INET, version 0, no resource
+        _INET
         + attribute(1, table.encode() + b"\0")
         + attribute(2, element.holder.encode() + b"\0")
         + nested(3, nested(1, parts))
@@ -94,7 +95,7 @@ class Rules:
     def has_chain(self, name: str) -> bool:
         """Return whether the table has a chain of this name."""
         names = attribute(1, self.table.encode() + b"\0") + attribute(3, name.encode() + b"\0")
-        return self._socket.get(_GETCHAIN, b"\1\0\0\0" + names) is not None
+        return self._socket.get(_GETCHAIN, _INET + names) is not None
 
     def _commit(self, messages: Sequence[tuple[int, int, bytes]]) -> list[int]:
         """Do all `messages` in one transaction and return each one's errno; nothing was done unless all are 0."""
@@ -144,6 +145,65 @@ class Rules:
             (code,) = self._commit([(_DELSETELEM, 0, _element_payload(self.table, each, with_value=False))])
             if code not in (0, ENOENT):
                 raise OSError(code, os.strerror(code), f"nftables table {self.table}")
+
+
+def redirect(table: str, address: bytes, ports: Sequence[tuple[int, int, int]]) -> None:
+    """Lead what this network namespace itself sends to an address to other ports of it; `ports`: protocol, port, the port instead.
+
+    One table of the family ip in one transaction, as this script of nft(8) makes it in 4 ms more:
+
+        table ip TABLE { chain output { type nat hook output priority -100;
+          ip daddr ADDRESS udp dport PORT dnat to ADDRESS:INSTEAD } }
+
+    Raises EngineError where the kernel has no netfilter, OSError for what it refuses; then nothing was done.
+    """
+    named, chain = attribute(1, table.encode() + b"\0"), b"output\0"
+    hook = nested(4, _wide(1, 3), _wide(2, -100 & 0xFFFFFFFF))  # NF_INET_LOCAL_OUT
+    messages = [
+        (_NEWTABLE, _CREATE, _IPV4 + named + _wide(2, 0)),
+        (_NEWCHAIN, _CREATE, _IPV4 + named + attribute(3, chain) + hook + _wide(5, 1) + attribute(7, b"nat\0")),
+    ]
+    for protocol, wanted, instead in ports:
+        expressions = nested(4, *_redirecting(address, protocol, wanted, instead))
+        messages.append((_NEWRULE, _CREATE | _APPEND, _IPV4 + named + attribute(2, chain) + expressions))
+    rules = Rules(table)
+    try:
+        for code in rules._commit(messages):
+            if code:
+                raise OSError(code, os.strerror(code), f"nftables table {table}")
+    finally:
+        rules.close()
+
+
+def _redirecting(address: bytes, protocol: int, wanted: int, instead: int) -> tuple[bytes, ...]:
+    """Return the expressions of one rule of `redirect`; registers 1 and 2 hold 16 bytes each."""
+    return (
+        _expression(b"payload", _wide(1, 1), _wide(2, 1), _wide(3, 16), _wide(4, 4)),  # network header: the destination
+        _equals(address),
+        _expression(b"meta", _wide(1, 1), _wide(2, 16)),  # NFT_META_L4PROTO
+        _equals(bytes([protocol])),
+        _expression(b"payload", _wide(1, 1), _wide(2, 2), _wide(3, 2), _wide(4, 2)),  # transport header: the port
+        _equals(port(wanted)),
+        _expression(b"immediate", _wide(1, 1), nested(2, attribute(1, address))),
+        _expression(b"immediate", _wide(1, 2), nested(2, attribute(1, port(instead)))),
+        _expression(
+            b"nat", _wide(1, 1), _wide(2, 2), _wide(3, 1), _wide(5, 2)
+        ),  # NFT_NAT_DNAT, family, address and port from
+    )
+
+
+def _expression(name: bytes, *parts: bytes) -> bytes:
+    return nested(1, attribute(1, name + b"\0"), nested(2, *parts))
+
+
+def _equals(data: bytes) -> bytes:
+    """Return what compares register 1 with a value."""
+    return _expression(b"cmp", _wide(1, 1), _wide(2, 0), nested(3, attribute(1, data)))
+
+
+def _wide(kind: int, value: int) -> bytes:
+    """Return a number as nftables has it: four bytes, the highest first."""
+    return attribute(kind, value.to_bytes(4, "big"))
 
 
 def load(script: str) -> None:

@@ -54,6 +54,7 @@ def test_up_starts_nothing_but_the_oci_runtime_once_or_twice_a_container(
         assert SERVICES <= len(runtimes) <= 2 * SERVICES
         interpreters = [name for name in names if name.startswith("python")]
         assert len(interpreters) <= 1, "monitors are forked, not started anew"
+        assert names.count("nft") <= 1, "but for the one table of all networks, rules are sent to the kernel directly"
     finally:
         hyperbox("compose", "-f", str(file), "-p", "bulk-count", "down")
 

@@ -30,7 +30,8 @@ def _below(package: str, names: str) -> tuple[str, ...]:
 _GRAMMAR = (*_below("cli", "dispatch connect"), *_below("grammar", "flags parse tables values"))
 _ENGINE = (*_GRAMMAR, *_below("cli", "configuration_file"), *_below("engine", "control events native state"))
 _ENGINE_FOR = (*_ENGINE, "hyperbox.cli.context_store")
-_LAUNCH = _below("engine", "attach containers launch signals")
+_SIGNALS = "hyperbox.kernel.signals"
+_LAUNCH = (*_below("engine", "attach containers launch"), _SIGNALS)
 _PROCESS = (*_below("engine", "monitor_process spec spec_host"), "hyperbox.runtime.adapters")
 # group -> the groups that are there before it, and the modules that it is for, with what these import as they are loaded
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -58,17 +59,18 @@ GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     # what a command in the foreground needs once its monitor is at work
-    "attached": (("main", "fork", "run"), ("hyperbox.cli.attached", *_below("engine", "attach containers signals"))),
+    "attached": (("main", "fork", "run"), ("hyperbox.cli.attached", *_below("engine", "attach containers"), _SIGNALS)),
     "exec": (("main", "fork"), (*_ENGINE_FOR, "hyperbox.cli.streams", *_below("engine", "exec launch"))),
-    "exec-attached": (("main", "fork", "exec"), ("hyperbox.cli.attached", *_below("engine", "attach signals"))),
+    "exec-attached": (("main", "fork", "exec"), ("hyperbox.cli.attached", *_below("engine", "attach"), _SIGNALS)),
     "start": (("main", "fork"), (*_ENGINE_FOR, *_LAUNCH, "hyperbox.cli.lifecycle")),
-    "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers signals"))),
+    "stop": (("main",), (*_ENGINE_FOR, *_below("cli", "lifecycle"), *_below("engine", "containers"), _SIGNALS)),
     "rm": (
         ("main",),
         (
             *_ENGINE_FOR,
             *_below("cli", "lifecycle project_claims"),
-            *_below("engine", "containers inspect recovery removal signals"),
+            *_below("engine", "containers inspect recovery removal"),
+            _SIGNALS,
             "hyperbox.project.ports",
         ),
     ),

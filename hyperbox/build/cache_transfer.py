@@ -189,10 +189,9 @@ async def read_registry(build: Build, text: str) -> Imported:
 
         connection = Connection(Registry.of(reference, auth))
         try:
-            manifest = parse_manifest(fetch_manifest(connection, reference, reference.digest or reference.tag)[0])
+            manifest = parse_manifest(*fetch_manifest(connection, reference, reference.digest or reference.tag))
             if "manifests" in manifest:
-                data, _ = fetch_manifest(connection, reference, choose_platform(manifest, ""))
-                manifest = parse_manifest(data)
+                manifest = parse_manifest(*fetch_manifest(connection, reference, choose_platform(manifest, "")))
             config = manifest["config"]
             assert isinstance(config, dict)
             digest, size = str(config["digest"]), int(config["size"])

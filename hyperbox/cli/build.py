@@ -6,6 +6,7 @@ Progress and errors go to stderr, the image's id (`--quiet`) and results of `--c
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from hyperbox.build.api import BuildFailed, BuildRequest, Ulimit
@@ -359,6 +360,7 @@ def run(invocation: Invocation, request: BuildRequest, shown: Printer) -> BuildR
 
     check_endpoint(invocation)
     roots = native_engine().roots
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it cancels a build as Ctrl-C does
     try:
         return run_build(roots, request, shown.event)
     except BuildFailed as error:

@@ -99,9 +99,9 @@ def accounts() -> dict[str, Json]:
     if not text.strip():
         return {}
     from hyperbox.cli.configuration_reading import broken_account, settled
-    from hyperbox.cli.go_syntax import first_value
     from hyperbox.files import loads
     from hyperbox.image.accounts import decoded
+    from hyperbox.image.go_json import first_value
 
     plain, problem = first_value(text)
     if problem:

@@ -230,7 +230,8 @@ def load(invocation: Invocation) -> int:
             lines = engine.image_load(source, platform=platform)
         except EngineError as error:  # docker tells it as it reads, without its frame
             raise HyperBoxError(error.message) from None
-        print("\n".join(lines))
+        if lines:
+            print("\n".join(lines))
     return 0
 
 

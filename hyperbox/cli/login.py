@@ -11,7 +11,7 @@ from hyperbox.cli.image_transfer import known_credentials
 from hyperbox.cli.prompt import answer
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.image.credentials import HUB, credentials, erase_credentials, host_of, server_key, store_credentials
-from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, Unauthorized, check
+from hyperbox.image.registry import NOT_TAKEN, Connection, Registry, Unauthorized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def prove(domain: str, auth: Json) -> str:
     registry = Registry(domain, "", auth, offline=True)
     connection = Connection(registry)
     try:
-        check(connection.request("GET", registry.url("")), f"Get {registry.url('')}", 200).read()
+        response = connection.request("GET", registry.url(""))
+        if response.status != 200:
+            status = f"{response.status} {response.reason}"
+            raise EngineError(f"login attempt to {registry.url('')} failed with status: {status}")
     except EngineError as error:
         message = error.message
         if "no basic auth credentials" in message or message == NOT_TAKEN:

@@ -156,7 +156,8 @@ def go_time(seconds: float) -> str:
     """Return a time of the epoch as Go's time.Time prints itself in the local zone: "2025-11-24 03:13:00 +0000 UTC"."""
     import time
 
-    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
+    local = time.localtime(seconds)
+    return f"{local.tm_year:04d}{time.strftime('-%m-%d %H:%M:%S %z %Z', local)}"
 
 
 def parse_time(text: str) -> float:

@@ -20,6 +20,7 @@ from hyperbox.image.layer_workers import LayerWorkers, worker_count
 from hyperbox.image.parents import set_parent
 from hyperbox.image.platform import checked_platform, is_exactly_for
 from hyperbox.image.reference import is_digest, parse_reference
+from hyperbox.image.registry_errors import go_document
 from hyperbox.image.saving import FULL_NAME, OCI_TITLE
 from hyperbox.image.tar_reader import BadArchive, TarReader
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 MAXIMUM_MEMBERS = 100_000
 MAXIMUM_JSON = 16 << 20
+MAXIMUM_LAYER = 1 << 40
 
 
 class Unpacked:
@@ -64,10 +66,8 @@ class Unpacked:
         path = self.path(name)
         if os.path.getsize(path) > MAXIMUM_JSON:
             raise EngineError(f"invalid archive: {name} is larger than {MAXIMUM_JSON >> 20} MiB")
-        try:
-            return files.loads(files.read_text(path))
-        except ValueError as error:
-            raise EngineError(f"invalid archive: {name}: {error}") from None
+        with open(path, "rb") as file:
+            return go_document(file.read())
 
 
 def unpack_archive(source: BinaryIO, folder: str) -> Unpacked:
@@ -127,24 +127,11 @@ def image_load(
                 return _load_docker(loading, platform)
             if "index.json" in unpacked.members:
                 return _load_oci(loading, platform)
-            return _load_old(unpacked)
+            from hyperbox.image.archive_old import load_old
+
+            return load_old(loading)
         finally:
             files.remove_tree(folder)
-
-
-def _load_old(unpacked: Unpacked) -> list[str]:
-    """Say what docker says of an archive without a manifest, which it takes for one of docker before 1.10: a folder an image, with `json`
-    in it, and `repositories` with their names. Raises EngineError."""
-    folders = sorted({name.partition("/")[0] for name in unpacked.members if "/" in name})
-    if folders:
-        unpacked.path(f"{folders[0]}/json")
-        raise EngineError("unrecognized image format: images of docker before 1.10 can't be loaded")
-    unpacked.path("repositories")
-    repositories = unpacked.json("repositories")
-    for tags in repositories.values() if isinstance(repositories, dict) else ():
-        for image_id in tags.values() if isinstance(tags, dict) else ():
-            raise EngineError(f"invalid target ID: {image_id}")
-    return []
 
 
 class Loading:
@@ -153,6 +140,7 @@ class Loading:
     def __init__(self, store: ImageStore, unpacked: Unpacked) -> None:
         self.store = store
         self.unpacked = unpacked
+        self.brought: dict[str, list[str]] = {}  # image -> its layers' files
 
     def image(self, config_bytes: bytes, layers: Sequence[str]) -> str:
         """Store an image of a configuration and layer files; returns its id. Raises EngineError."""
@@ -163,6 +151,7 @@ class Loading:
         image_id = ingest.add_bytes(store, config_bytes)
         manifest = ingest.manifest_bytes(store, image_id, len(config_bytes), digests)
         store.write_record(image_id, ingest.add_bytes(store, manifest), digests)
+        self.brought[image_id] = list(layers)
         return image_id
 
     def _blob(self, path: str) -> str:
@@ -173,6 +162,19 @@ class Loading:
         except FileExistsError:
             pass
         return digest
+
+    def layers_of(self, image_id: str) -> list[str]:
+        """Return the files of the layers of an image that this archive brought."""
+        return self.brought[image_id]
+
+    def plain_digest(self, path: str) -> str:
+        """Return the digest of a layer's tar, unpacked from gzip or zstd where need be."""
+        hasher = hashlib.sha256()
+        with open(path, "rb") as file:
+            stream = Decompressed(file, limit=MAXIMUM_LAYER, hashed=False)
+            while piece := stream.chunk():
+                hasher.update(piece)
+        return f"sha256:{hasher.hexdigest()}"
 
     def _unpack(self, layers: dict[str, str]) -> None:
         """Unpack the layers (digest -> diff id) that are not there. Raises the first failure."""
@@ -195,12 +197,11 @@ class Loading:
 
 def layer_ids(config_bytes: bytes, count: int) -> list[str]:
     """Return the `count` diff ids that an image configuration states. Raises EngineError with docker's words."""
-    try:
-        config = files.loads(config_bytes.decode())
-    except ValueError as error:
-        raise EngineError(f"invalid archive: image configuration: {error}") from None
+    config = go_document(config_bytes)
     rootfs = config.get("rootfs") if isinstance(config, dict) else None
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if isinstance(config, dict) and config.get("os") not in (None, "", "linux"):
+        raise EngineError(f"cannot load {config['os']} image on linux")
     if not isinstance(config, dict) or not isinstance(diff_ids, list) or len(diff_ids) != count:
         stated = len(diff_ids) if isinstance(diff_ids, list) else 0
         raise EngineError(f"invalid manifest, layers length mismatch: expected {count}, got {stated}")
@@ -214,10 +215,7 @@ def wanted(config_bytes: bytes, platform: str) -> bool:
     """Return whether an image, given by its configuration, is for the platform that was asked for; "" is any."""
     if not platform:
         return True
-    try:
-        config = files.loads(config_bytes.decode())
-    except ValueError as error:
-        raise EngineError(f"invalid archive: image configuration: {error}") from None
+    config = go_document(config_bytes)
     return isinstance(config, dict) and is_exactly_for(config, platform)
 
 
@@ -225,7 +223,7 @@ def _load_docker(loading: Loading, platform: str) -> list[str]:
     unpacked = loading.unpacked
     manifest = unpacked.json("manifest.json")
     if not isinstance(manifest, list):
-        raise EngineError("invalid archive: manifest.json is not a list")
+        raise EngineError("json: cannot unmarshal object into Go value of type []tarexport.manifestItem")
     lines = []
     parents: dict[str, object] = {}
     for entry in manifest:
@@ -247,7 +245,7 @@ def _load_docker(loading: Loading, platform: str) -> list[str]:
     for image_id, parent in parents.items():
         if isinstance(parent, str) and parent != image_id and parent in parents:
             _set_parent(loading.store, image_id, parent)
-    return lines
+    return lines or [""]  # where none is for the platform docker ends its list of them all the same
 
 
 def _set_parent(store: ImageStore, image_id: str, parent: str) -> None:
@@ -265,6 +263,8 @@ def _history(document: Json) -> list[object]:
 
 def _name(store: ImageStore, tags: Sequence[str], image_id: str) -> list[str]:
     for tag in tags:
+        if parse_reference(tag).digest:
+            raise EngineError(f'invalid tag "{tag}"')
         store.set_name(parse_reference(tag).with_tag(), image_id)
     return [f"Loaded image: {parse_reference(tag).with_tag()}" for tag in tags] or [f"Loaded image ID: {image_id}"]
 
@@ -273,6 +273,8 @@ def _load_oci(loading: Loading, platform: str) -> list[str]:
     unpacked = loading.unpacked
     index = unpacked.json("index.json")
     manifests = index.get("manifests") if isinstance(index, dict) else None
+    if not manifests:
+        unpacked.path("repositories")  # what docker looks for where there is no other list
     if not isinstance(manifests, list):
         raise EngineError("invalid archive: index.json has no manifests")
     lines = []

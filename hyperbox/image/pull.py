@@ -20,7 +20,8 @@ from hyperbox.image.content_lock import ContentLock
 from hyperbox.image.layer_workers import LayerWorkers, worker_count
 from hyperbox.image.platform import checked_platform
 from hyperbox.image.reference import DEFAULT_DOMAIN, Reference, is_digest, parse_reference
-from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check, read_manifest
+from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, read_manifest
+from hyperbox.image.registry_errors import Refusal, go_document, pull_error, refusal_of
 from hyperbox.image.registry_hosts import mirrors
 
 TYPE_CHECKING = False
@@ -37,6 +38,9 @@ TAG_PAGES = 1000
 CHUNK = 1 << 19
 ATTEMPTS = 5
 MAXIMUM_LAYERS = 127
+MISMATCH = "layers from manifest don't match image configuration"
+MISSING = ("DENIED", "MANIFEST_UNKNOWN", "NAME_UNKNOWN")
+GO_KINDS: dict[type, str] = {list: "array", str: "string", bool: "bool"}
 MAXIMUM_BLOB = 1 << 40
 CONFIG_TYPES = ("application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json")
 
@@ -102,7 +106,8 @@ def _fetch(
                 response = connection.request(
                     "GET", connection.registry.url(f"{connection.registry.path}/blobs/{digest}"), headers
                 )
-                check(response, f"blob {digest}", 200, 206)
+                if response.status not in (200, 206):
+                    raise EngineError("unknown blob" if response.status == 404 else refusal_of(response).words)
                 if received and response.status == 200:
                     file.seek(0)
                     file.truncate()
@@ -118,6 +123,8 @@ def _fetch(
                         raise EngineError("canceled")
                 if size < 0 or received == size or attempt == ATTEMPTS - 1:
                     break
+        if response.length:
+            raise EngineError("unexpected EOF")
         if f"sha256:{hasher.hexdigest()}" != digest:
             raise EngineError(f"filesystem layer verification failed for digest {digest}")
         store.reached("blob-fetched")
@@ -143,38 +150,50 @@ def arriving(connection: Connection, response: http.client.HTTPResponse) -> Iter
 
 
 def fetch_manifest(connection: Connection, reference: Reference, tag: str) -> tuple[bytes, str]:
-    """Return a manifest's bytes and media type, checked where it was asked for by digest. Raises NotFound with docker's words."""
+    """Return a manifest's bytes and media type. Raises NotFound or EngineError with docker's words."""
     registry = connection.registry
-    what = f"manifest for {reference} not found"
+    address = registry.url(f"{registry.path}/manifests/{tag}")
     try:
-        response = check(
-            connection.request("GET", registry.url(f"{registry.path}/manifests/{tag}"), {"Accept": MANIFEST_TYPES}),
-            what,
-            200,
-        )
+        response = connection.request("GET", address, {"Accept": MANIFEST_TYPES})
     except Unauthorized as error:
-        if error.first.startswith("denied"):
-            raise NotFound(
-                f"pull access denied for {reference.familiar}, repository does not exist or may require 'docker login': {error.first}"
-            ) from None
-        # docker asks for the head of a manifest first
-        raise EngineError(error.first.replace('Get "http', 'Head "http', 1)) from None
-    return read_manifest(response, str(reference), tag if is_digest(tag) else "")
+        refusal = Refusal(error.first, "DENIED" if error.first.startswith("denied: ") else "")
+    except EngineError as error:
+        raise EngineError(headed(error.message, registry.url(""))) from None
+    else:
+        if 200 <= response.status < 400:
+            return read_manifest(response, str(reference))
+        refusal = refusal_of(response)
+    # docker asks for the head of a manifest first
+    message = pull_error(refusal, reference.familiar, str(reference))
+    raise NotFound(message) if refusal.code in MISSING else EngineError(headed(message, registry.url("")))
 
 
-def parse_manifest(data: bytes) -> Json:
-    """Return a manifest as a record. Raises EngineError."""
-    try:
-        value = files.loads(data.decode())
-    except ValueError as error:
-        raise EngineError(f"manifest is not JSON: {error}") from None
+def headed(message: str, base: str) -> str:
+    """Return an error of the first request for a manifest, whose head docker asks for once the registry answers at `base`."""
+    if message.startswith('Get "') and not message.startswith(f'Get "{base}"'):
+        return message.replace("Get", "Head", 1)
+    return message
+
+
+def parse_manifest(data: bytes, kind: str) -> Json:
+    """Return a manifest of a media type as a record. Raises EngineError with docker's words."""
+    if not kind:
+        raise EngineError("missing or empty Content-Type header")
+    known = kind in MANIFEST_TYPES.split(", ")
+    value = go_document(data, "" if known else "error unmarshalling content: ")
+    if not known:
+        raise EngineError("missing signature key")  # docker takes all others for manifests of the first schema
     if not isinstance(value, dict):
-        raise EngineError("manifest is not an object")
-    if value.get("schemaVersion") == 1:
         raise EngineError(
-            "[DEPRECATION NOTICE] Docker Image Format v1 and Docker Image manifest version 2, schema 1 are not supported"
+            f"json: cannot unmarshal {GO_KINDS.get(type(value), 'number')} into Go value of type ocischema.unknownDocument"
         )
     return value
+
+
+def check_digest(data: bytes, digest: str) -> None:
+    """Raise EngineError where a manifest is not the one that was asked for."""
+    if is_digest(digest) and f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
+        raise EngineError(f"manifest verification failed for digest {digest}")
 
 
 def acceptable_variants(architecture: str, variant: str) -> list[str]:
@@ -193,11 +212,13 @@ def choose_platform(index: Json, platform: str) -> str:
     usual = acceptable_variants(wanted[1], "")[0]
     offers: dict[str, object] = {}
     for descriptor in manifests if isinstance(manifests, list) else []:
+        if isinstance(descriptor, dict) and descriptor.get("platform") is None:
+            offers.setdefault("any", descriptor)
         offered = descriptor.get("platform") if isinstance(descriptor, dict) else None
         if isinstance(offered, dict) and [offered.get("os"), offered.get("architecture")] == wanted[:2]:
             (variant, *_) = acceptable_variants(wanted[1], str(offered.get("variant") or usual))
             offers.setdefault(variant, descriptor)
-    for variant in acceptable_variants(wanted[1], wanted[2] if len(wanted) > 2 else ""):
+    for variant in (*acceptable_variants(wanted[1], wanted[2] if len(wanted) > 2 else ""), "any"):
         if variant in offers:
             return _digest(offers[variant])
     raise NotFound(f"no matching manifest for {'/'.join(wanted)} in the manifest list entries")
@@ -259,13 +280,16 @@ def _pull_from(
     try:
         with store.shared_lock():
             tag = reference.digest or reference.tag
-            data, _ = fetch_manifest(connection, reference, tag)
+            data, kind = fetch_manifest(connection, reference, tag)
+            manifest = parse_manifest(data, kind)
             pull.tell({"status": f"Pulling from {reference.path}", "id": str(reference) if reference.digest else tag})
+            check_digest(data, tag)
             digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-            manifest = parse_manifest(data)
             if "manifests" in manifest:
-                data, _ = fetch_manifest(connection, reference, choose_platform(manifest, platform))
-                manifest = parse_manifest(data)
+                chosen = choose_platform(manifest, platform)
+                data, kind = fetch_manifest(connection, reference, chosen)
+                check_digest(data, chosen)
+                manifest = parse_manifest(data, kind)
             return _pull_manifest(pull, connection, reference, digest, data, manifest, platform)
     finally:
         connection.close()
@@ -283,10 +307,11 @@ def repository_tags(text: str, *, auth: Json | None = None) -> list[str]:
     address = registry.url(f"{registry.path}/tags/list")
     try:
         for _ in range(TAG_PAGES):
-            response = check(
-                connection.request("GET", address), f"repository {parse_reference(text).familiar} not found", 200
-            )
-            value = files.loads(response.read(ingest.MANIFEST_LIMIT).decode())
+            response = connection.request("GET", address)
+            if response.status != 200:
+                reference = parse_reference(text).with_tag()
+                raise EngineError(pull_error(refusal_of(response), reference.familiar, str(reference)))
+            value = go_document(response.read(ingest.MANIFEST_LIMIT))
             tags = value.get("tags") if isinstance(value, dict) else None
             found.update(str(tag) for tag in tags or ())
             link = response.headers.get("Link", "")
@@ -295,8 +320,6 @@ def repository_tags(text: str, *, auth: Json | None = None) -> list[str]:
             address = urllib.parse.urljoin(address, link[1:].partition(">")[0])
             if urllib.parse.urlsplit(address).netloc != urllib.parse.urlsplit(registry.url("")).netloc:
                 raise EngineError(f"registry {registry.host} leads to another host for the next tags")
-    except ValueError as error:
-        raise EngineError(f"the registry's list of tags is no JSON: {error}") from None
     finally:
         connection.close()
     return sorted(found)
@@ -308,20 +331,17 @@ def _pull_manifest(
     store = pull.store
     config, layers = manifest.get("config"), manifest.get("layers")
     if not isinstance(config, dict) or not isinstance(layers, list) or len(layers) > MAXIMUM_LAYERS:
-        raise EngineError(f"manifest of {reference} has no usable config and layers")
+        raise EngineError(MISMATCH)
     if config.get("mediaType") not in CONFIG_TYPES:
-        raise EngineError(f"invalid rootfs: {reference} is no container image but {config.get('mediaType')!r}")
+        raise EngineError(f"unsupported media type {config.get('mediaType')}")
     image_id = _digest(config)
     known = os.path.exists(store.record_path(image_id))
     name = Reference(reference.domain, reference.path, reference.tag, "") if reference.tag else reference
     before = store._by_name(name)
     if not known:
-        fetch_blob(store, connection, image_id, min(_size(config), ingest.MANIFEST_LIMIT), lambda current: None)
-        document = store.read_blob_json(image_id)
-        rootfs = document.get("rootfs")
-        diff_ids = [str(diff_id) for diff_id in rootfs.get("diff_ids", [])] if isinstance(rootfs, dict) else []
+        diff_ids = _configured_layers(store, connection, config)
         if len(diff_ids) != len(layers):
-            raise EngineError(f"manifest of {reference} has {len(layers)} layers, its configuration {len(diff_ids)}")
+            raise EngineError(MISMATCH)
         Layers(pull, layers, diff_ids).bring()
         manifest_digest = ingest.add_bytes(store, data)
         store.write_record(image_id, manifest_digest, [_digest(layer) for layer in layers])
@@ -340,6 +360,27 @@ def _pull_manifest(
             }
         )
     return image_id
+
+
+def _configured_layers(store: ImageStore, connection: Connection, config: Json) -> list[str]:
+    """Fetch an image's configuration and return the layers that it names. Raises EngineError with docker's words."""
+    image_id = _digest(config)
+    try:
+        fetch_blob(store, connection, image_id, min(_size(config), ingest.MANIFEST_LIMIT), lambda current: None)
+    except EngineError as error:
+        words = error.message.replace("filesystem layer verification", "image config verification")
+        attempts = "download failed after attempts=1: " if words == "unknown blob" else ""
+        raise EngineError(f"error pulling image configuration: {attempts}{words}") from None
+    document = go_document(files.read_text(store.blob(image_id)).encode())
+    document = document if isinstance(document, dict) else {}
+    system = document.get("os") or "linux"
+    if system != "linux":
+        words = f'image operating system "{system}" cannot be used on this platform'
+        raise EngineError(f"{words}: operating system is not supported")
+    rootfs = document.get("rootfs")
+    if not isinstance(rootfs, dict) or not isinstance(rootfs.get("diff_ids"), list):
+        raise EngineError("invalid rootfs in image configuration")
+    return [str(diff_id) for diff_id in rootfs["diff_ids"]]
 
 
 def platform_text(document: Json) -> str:
@@ -387,6 +428,10 @@ class Layers:
                 while digest not in self.unpacked:
                     self._one_event()
                 self.pull.tell({"status": "Pull complete", "progressDetail": {}, "id": digest[7:19]})
+        except KeyboardInterrupt:
+            self.pull.failed.set()  # a thread may wait for the registry long: nobody waits for it
+            threads.clear()
+            raise
         except BaseException:
             self.pull.failed.set()
             raise

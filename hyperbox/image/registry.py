@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 
 from hyperbox.errors import EngineError, NotFound
+from hyperbox.image.go_json import first_value
 from hyperbox.image.registry_hosts import HUB_HOSTS, is_insecure, reachable, speaks_tls, tls_context, tls_words
 
 TYPE_CHECKING = False
@@ -149,6 +150,8 @@ class Registry:
     def _fetch_token(self, fields: Mapping[str, str], connection: Connection, request: str) -> str:
         """Return a token of the service that a challenge names."""
         realm = fields.get("realm", "")
+        if not realm:
+            raise EngineError(f"{request}: no realm specified for token auth challenge")
         if urllib.parse.urlsplit(realm).scheme not in ("https", "http" if not self.secure else "https"):
             raise EngineError(f"registry {self.host} names a token service that is not secure: {realm!r}")
         address, headers, body = self._token_request(realm, fields.get("service", ""))
@@ -158,10 +161,10 @@ class Registry:
             raise EngineError(f"{request}: {error.message}") from None
         if not 200 <= status < 300:
             raise Unauthorized(f"{request}: {refusal(status, '', answer)}")
-        try:
-            value = json.loads(answer)
-        except ValueError as error:
-            raise EngineError(f"{request}: unable to decode token response: {error}") from None
+        text, wrong = first_value(answer.decode("utf-8", "replace"))
+        if wrong:
+            raise EngineError(f"{request}: unable to decode token response: {wrong}")
+        value = json.loads(text)
         value = value if isinstance(value, dict) else {}
         token = str(value.get("token") or value.get("access_token") or "")
         if not token:
@@ -261,8 +264,8 @@ class Connection:
         """Send a request with the registry's credentials, following redirects and answering one challenge."""
         registry = self.registry
         own_host = urllib.parse.urlsplit(address).netloc
-        tries, answered = 1, 0
-        for _ in range(8 + TRIES):
+        tries, answered, given = 1, 0, ""
+        for _ in range(10 + TRIES):
             named = f"{method.capitalize()} {json.dumps(address)}"
             sent = {"User-Agent": "docker/28.5 hyperbox", **(headers or {})}
             if registry.challenge and time.monotonic() > registry.expires:
@@ -280,7 +283,8 @@ class Connection:
                     continue
             if response.status in REDIRECTS and response.headers.get("Location"):
                 response.read()
-                address = urllib.parse.urljoin(address, response.headers["Location"])
+                given = response.headers["Location"]
+                address = urllib.parse.urljoin(address, given)
                 if registry.secure and not address.startswith("https://"):
                     raise EngineError(f"registry {registry.host} redirects to a place that is not secure: {address}")
                 continue
@@ -288,6 +292,8 @@ class Connection:
                 challenge = response.headers.get("WWW-Authenticate", "")
                 had_token = sent.get("Authorization", "").startswith("Bearer ")
                 if had_token and not worth_another_token(challenge, answered):
+                    return response
+                if parsed_challenge(challenge)[0] not in ("basic", "bearer"):
                     return response
                 told = response.read()
                 if registry.authorize(challenge, self, named) and not (had_token and registry.scheme == "Basic"):
@@ -299,7 +305,7 @@ class Connection:
                     raise Unauthorized(NOT_TAKEN)
                 raise Unauthorized(f"{named}: no basic auth credentials")
             return response
-        raise EngineError(f"{method.capitalize()} {json.dumps(address)}: stopped after 8 redirects")
+        raise EngineError(f"{method.capitalize()} {json.dumps(given or address)}: stopped after 10 redirects")
 
 
 def rewound(body: object) -> bool:
@@ -374,6 +380,8 @@ def read_manifest(response: http.client.HTTPResponse, what: str, digest: str = "
     from hyperbox.image.ingest import MANIFEST_LIMIT
 
     data = response.read(MANIFEST_LIMIT + 1)
+    if len(data) <= MANIFEST_LIMIT and response.length:
+        raise EngineError("unexpected EOF")
     if len(data) > MANIFEST_LIMIT:
         raise EngineError(f"manifest of {what} is larger than {MANIFEST_LIMIT >> 20} MiB")
     if digest and f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:

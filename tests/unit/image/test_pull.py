@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hyperbox.image import registry as registry_module
 from hyperbox.image import registry_hosts
 from hyperbox.image.pull import choose_platform, image_pull
 from hyperbox.image.store import ImageStore
-from tests.fake_registry import INDEX, Answer, FakeRegistry, Request, digest_of, fake_registry, tar_of
+from tests.fake_registry import INDEX, MANIFEST, Answer, FakeRegistry, Request, digest_of, fake_registry, tar_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="unpacking layers changes the root, which only root may")
 
@@ -107,7 +109,7 @@ def test_a_registry_without_ranges_begins_anew(store: ImageStore, registry: Fake
 
 def test_a_body_that_never_comes_whole_ends_in_an_error(store: ImageStore, registry: FakeRegistry) -> None:
     registry.fault = lambda request: Answer(cut=10) if is_layer(registry, request) else None
-    with pytest.raises(EngineError, match="filesystem layer verification failed"):
+    with pytest.raises(EngineError, match="unexpected EOF"):
         pull(store, registry)
     assert len(registry.seen(layer_digest(registry))) <= 6
     assert_nothing_kept(store)
@@ -214,12 +216,72 @@ def test_refused_credentials_are_told_as_docker_does(store: ImageStore, registry
         pull(store, registry)
     with pytest.raises(EngineError, match=r"^unauthorized: authentication required$"):
         pull(store, registry, auth={"username": "u", "password": "p"})
-    denied = {"errors": [{"code": "DENIED", "message": "requested access to the resource is denied"}]}
-    registry.fault = lambda request: Answer(403, {}, json.dumps(denied).encode())
+    denied = {"code": "DENIED", "message": "requested access to the resource is denied", "detail": [{"Type": "x"}]}
+    body = json.dumps({"errors": [denied]}).encode()
+    registry.fault = lambda request: Answer(403, {"Content-Type": "application/json"}, body)
     with pytest.raises(
         NotFound, match=r"^pull access denied for .*/tiny, .* may require 'docker login': denied: requested"
     ):
         pull(store, registry)
+    assert_nothing_kept(store)
+
+
+JSON = "application/json"
+
+
+def errors(*rows: tuple[str, str]) -> str:
+    return json.dumps({"errors": [{"code": code, "message": message} for code, message in rows]})
+
+
+# (status, Content-Type, body) -> what docker 28.5 told of a pull with such an answer
+TOLD = (
+    (401, JSON, errors(("UNAUTHORIZED", "authentication required")), "unauthorized"),
+    (403, JSON, errors(("DENIED", "requested access to the resource is denied")), "denied"),
+    (
+        403,
+        "text/html",
+        "<h1>No</h1>",
+        "pull access denied for HOST/tiny, repository does not exist or may require 'docker login': denied: <h1>No</h1>",
+    ),
+    (403, JSON, "", 'error parsing HTTP 403 response body: unexpected end of JSON input: ""'),
+    (404, "text/html", "<h1>No</h1>", "unknown: <h1>No</h1>"),
+    (
+        404,
+        JSON,
+        errors(("MANIFEST_UNKNOWN", "one"), ("DENIED", "two")),
+        "manifest for HOST/tiny:latest not found: manifest unknown: one",
+    ),
+    (404, JSON, errors(("NAME_UNKNOWN", "x")), "repository HOST/tiny not found: name unknown: x"),
+    (404, JSON, "{}", 'error parsing HTTP 404 response body: no error details found in HTTP response body: "{}"'),
+    (400, JSON, errors(("NAME_INVALID", "bad")), "name invalid: bad"),
+    (
+        418,
+        "",
+        "teapot",
+        "error parsing HTTP 418 response body: invalid character 'e' in literal true (expecting 'r'): \"teapot\"",
+    ),
+    (429, JSON, errors(("TOOMANYREQUESTS", "slow down")), "toomanyrequests: slow down"),
+    (200, "text/plain", "{}", "missing signature key"),
+    (200, "", "{}", "missing or empty Content-Type header"),
+    (
+        200,
+        "text/html",
+        "<html>",
+        "error unmarshalling content: invalid character '<' looking for beginning of value",
+    ),
+    (200, MANIFEST, "{no", "invalid character 'n' looking for beginning of object key string"),
+    (200, MANIFEST, "[1]", "json: cannot unmarshal array into Go value of type ocischema.unknownDocument"),
+)
+
+
+@pytest.mark.parametrize(("status", "kind", "body", "words"), TOLD)
+def test_an_answer_that_is_an_error_is_told_in_docker_s_words(
+    store: ImageStore, registry: FakeRegistry, status: int, kind: str, body: str, words: str
+) -> None:
+    registry.fault = lambda request: Answer(status, {"Content-Type": kind}, body.encode())
+    with pytest.raises(EngineError) as caught:
+        pull(store, registry)
+    assert caught.value.message == words.replace("HOST", registry.host)
     assert_nothing_kept(store)
 
 
@@ -297,3 +359,18 @@ def test_mirrors_are_asked_before_docker_hub(
     image_id = image_pull(store, "app", auth={"username": "u", "password": "p"})
     assert store.resolve("app:latest") == image_id
     assert all("authorization" not in request.headers for request in registry.requests)
+
+
+def test_an_interrupted_pull_does_not_wait_for_the_registry(store: ImageStore, registry: FakeRegistry) -> None:
+    registry.fault = lambda request: Answer(stall=8) if is_layer(registry, request) else None
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            pull(store, registry)
+        assert time.monotonic() - started < 6
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert list(store.names()) == []

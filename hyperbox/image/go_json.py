@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from hyperbox.grammar.values import quote
-
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _STARTED = re.compile(r"-?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?")
@@ -38,7 +36,9 @@ def _refuse(text: str, place: int, where: str) -> _Wrong:
     if place >= len(text):
         return _Wrong("unexpected EOF")
     letter = text[place]
-    shown = "\\'" if letter == "'" else '"' if letter == '"' else quote(letter)[1:-1]
+    shown = {"'": "\\'", "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(letter, letter)
+    if not shown.isprintable():
+        shown = f"\\x{ord(letter):02x}" if ord(letter) < 128 else f"\\u{ord(letter):04x}"
     return _Wrong(f"invalid character '{shown}' {where}")
 
 

@@ -51,11 +51,14 @@ def unpacked(text: object) -> object:
     return pickle.loads(base64.b64decode(str(text)))
 
 
-def solve_apart(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]) -> BuildResult:
+def solve_apart(
+    roots: Roots, request: BuildRequest, on_event: Callable[[Event], None], *, lifeline: int = -1
+) -> BuildResult:
     """Do what `solver.solve` does, in a child."""
     from hyperbox.engine import transient
 
     runner = Runner()
+    runner.lifeline = lifeline
 
     async def main() -> Json:
         return await runner.start(

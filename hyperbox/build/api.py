@@ -235,8 +235,10 @@ class BuildFailed(EngineError):
         self.excerpt = excerpt
 
 
-def build(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None] = lambda event: None) -> BuildResult:
-    """Build and export what `request` says.
+def build(
+    roots: Roots, request: BuildRequest, on_event: Callable[[Event], None] = lambda event: None, *, lifeline: int = -1
+) -> BuildResult:
+    """Build and export what `request` says, until the descriptor `lifeline` becomes readable: that is a KeyboardInterrupt.
 
     `on_event` is called by one thread at a time, not always the caller's. Raises BuildFailed, or another HyperBoxError for a request that is
     wrong in itself. Killing the process at any point leaves only what the next command sweeps.
@@ -245,8 +247,8 @@ def build(roots: Roots, request: BuildRequest, on_event: Callable[[Event], None]
     from hyperbox.build.solver import solve
 
     if apart.has_threads():
-        return apart.solve_apart(roots, request, on_event)
-    return solve(roots, request, on_event)
+        return apart.solve_apart(roots, request, on_event, lifeline=lifeline)
+    return solve(roots, request, on_event, lifeline=lifeline)
 
 
 def cache_usage(roots: Roots, filters: Mapping[str, Sequence[str]] | None = None) -> list[Json]:

@@ -28,7 +28,7 @@ NOTHING = frozenset({int(_signal.SIGUSR1), int(_signal.SIGUSR2), int(_signal.SIG
 FORCED_AFTER = 3
 # what INT and TERM do to this command: nothing; it stays, but has the terminal back; it ends with their code, or with 0; they end it as such
 IGNORES, STAYS, ENDS, ENDS_WELL, DIES = "ignores", "stays", "ends", "ends well", "dies"
-COMPOSE = "compose"  # INT ends the line and the command, TERM is as such
+COMPOSE = "compose"  # ends the line and the command, alike for INT and TERM
 INTERRUPTED = 4  # EINTR
 BACKGROUND_PAUSE = 0.2  # seconds until it is looked again whether this process is in front
 REDRAW_PAUSE = 0.004  # seconds, in which a program may see the first of two new sizes
@@ -182,10 +182,10 @@ class Signals:
 
     def _interrupt(self, number: int) -> None:
         self._count += 1
-        if self._interrupted == COMPOSE and number == _signal.SIGINT:
+        if self._interrupted == COMPOSE:
             sys.stderr.write("\n")
             raise ExitStatus(130)
-        if self._interrupted in (COMPOSE, DIES):
+        if self._interrupted == DIES:
             self._end_by(number)
         if self._interrupted in (ENDS, ENDS_WELL):
             raise ExitStatus(128 + number if self._interrupted == ENDS else 0)

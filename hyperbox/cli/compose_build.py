@@ -153,16 +153,18 @@ def build_services(
     waits = with_contexts(found, names)
     mode = mode or (progress or step_progress(found.invocation)).mode
     silent = quiet or mode == "quiet"
-    shown = None if silent else printer(mode)
-    lock = threading.Lock()
+    shown = Shown(None if silent else printer(mode), several=len(waits) > 1)
     images: dict[str, str] = {}
     failures: list[HyperBoxError] = []
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            _run(found, waits, options, pool, Shown(shown, lock, several=len(waits) > 1), images, failures)
+            try:
+                _run(found, waits, options, pool, shown, images, failures)
+            except KeyboardInterrupt:
+                shown.cancel()
+                raise
     finally:
-        if shown is not None:
-            shown.close()
+        shown.close()
     if failures:
         raise failures[0]
     if progress is not None and (not silent or found.invocation.path != "compose build"):
@@ -186,10 +188,22 @@ def printer(mode: str) -> Printer:
 class Shown:
     """One printer for several builds: their steps are named after the services."""
 
-    def __init__(self, printer: Printer | None, lock: threading.Lock, *, several: bool) -> None:
+    def __init__(self, printer: Printer | None, *, several: bool) -> None:
         self.printer = printer
-        self.lock = lock
+        self.lock = threading.Lock()
         self.several = several
+        self.lifeline, self.end = os.pipe2(os.O_CLOEXEC)
+
+    def cancel(self) -> None:
+        """End all builds: a signal interrupts this thread only, and theirs wait for their steps."""
+        os.write(self.end, b".")
+
+    def close(self) -> None:
+        """End the display."""
+        os.close(self.lifeline)
+        os.close(self.end)
+        if self.printer is not None:
+            self.printer.close()
 
     def event(self, service: str, event: Event) -> None:
         """Show an event of one service's build."""
@@ -249,7 +263,8 @@ def _build_one(found: Session, wish: ServiceWish, options: Options, images: Mapp
 
     request = request_of(found, wish, options, images)
     try:
-        result = run_build(roots_from_environment(), request, lambda event: shown.event(wish.name, event))
+        roots = roots_from_environment()
+        result = run_build(roots, request, lambda event: shown.event(wish.name, event), lifeline=shown.lifeline)
     except BuildFailed as error:
         excerpt = error.excerpt.rstrip("\n") + "\n" if error.excerpt else ""
         raise ComposeError(f"{excerpt}{error.message}") from None

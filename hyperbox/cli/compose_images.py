@@ -163,8 +163,13 @@ def ensure_images(
     with step_progress(found.invocation, "Running") as pulling:
         by_image, to_build = _present_images(found, services, pulling, policy, build=build, no_build=no_build)
     if to_build:
-        by_image.update(built(found, to_build, progress, quiet=bool(found.invocation.flags.get("quiet-build"))))
+        by_image.update(built(found, to_build, progress, quiet=_builds_quietly(found)))
     return {name: by_image[found.desired.services[name].image] for name in services}
+
+
+def _builds_quietly(found: Session) -> bool:
+    flags = found.invocation.flags
+    return bool(flags.get("quiet-build") or (found.invocation.path == "compose watch" and flags.get("quiet")))
 
 
 def _present_images(

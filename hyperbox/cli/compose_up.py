@@ -133,8 +133,9 @@ def preparer(
     known: dict[tuple[str, int], str] = {}
 
     def container_id(service: str, ordinal: int) -> str:
-        if (service, ordinal) not in known:
-            known.update({(row.service, row.ordinal): row.container_id for row in session.containers()})
+        if (service, ordinal) not in known:  # one that is to take another's place counts where that one has gone
+            rows = sorted(session.containers(), key=lambda row: not row.replaces)
+            known.update({(row.service, row.ordinal): row.container_id for row in rows})
         if (service, ordinal) not in known:
             raise ComposeError(f'service "{service}" has no container #{ordinal}')
         return known[service, ordinal]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 
 from hyperbox.cli.compose_project import Session, containers_named, session_by_name
 from hyperbox.errors import ComposeError, NotFound
@@ -59,9 +60,18 @@ def wait_until_up(found: Session, services: Sequence[str], timeout: int, progres
         remaining = 1.0 if settled <= 0 else settled
         if deadline is not None:
             remaining = max(0.0, min(remaining, deadline - time.monotonic()))
-        for _ in found.engine.events(since=f"{since:.9f}", until=f"{time.time() + remaining:.9f}", filters=filters):
-            break
+        _await_event(found, since, remaining, filters)
         since = time.time() - 0.001
+
+
+def _await_event(found: Session, since: float, patience: float, filters: dict[str, list[str]]) -> None:
+    """Return once something has happened since a moment, or after some seconds."""
+    events = found.engine.events(since=f"{since:.9f}", until=f"{time.time() + patience:.9f}", filters=filters)
+    try:
+        next(iter(events), None)
+    finally:
+        if isinstance(events, Generator):  # a signal that came while it is disposed of without this would be lost
+            events.close()
 
 
 def _up(found: Session, row: ObservedContainer, completed: set[str], settled: bool, tell: object) -> bool:

@@ -5,6 +5,7 @@ A verb's function takes the Invocation and returns the exit code. It is imported
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import sys
 
@@ -241,6 +242,8 @@ def dispatch(arguments: list[str]) -> int:
         from hyperbox.cli.compose_progress import with_json_errors
 
         return with_json_errors(verb, invocation)
+    if invocation.path.startswith("compose "):
+        _signal.signal(_signal.SIGTERM, _signal.default_int_handler)  # docker compose ends alike at both
     try:
         code: int = verb(invocation)
     except Unreachable as error:

@@ -143,6 +143,8 @@ def execute(plan: op.Plan, context: Context) -> None:
         for node, pid in running.values():
             if not _is_short(node):
                 os.kill(pid, signal.SIGTERM)
+            if isinstance(node.operation, op.StopContainer):
+                context.on_event(StepEvent(node.name, "Error while Stopping", "error"))
         for _, pid in running.values():
             os.waitpid(pid, 0)
         raise

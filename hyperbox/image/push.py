@@ -9,9 +9,11 @@ from hyperbox.errors import EngineError, InvalidParameter, NotFound
 from hyperbox.image import ingest
 from hyperbox.image.reference import Reference, parse_reference
 from hyperbox.image.registry import Connection, Registry, Unauthorized, check
+from hyperbox.image.registry_errors import refusal_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import http.client
     from collections.abc import Callable
 
     from hyperbox.image.store import ImageStore
@@ -113,6 +115,13 @@ class Counted:
         return chunk
 
 
+def _taken(response: http.client.HTTPResponse, wanted: int) -> http.client.HTTPResponse:
+    """Return the response if its status is the wanted one. Raises EngineError with docker's words."""
+    if response.status in (wanted, 401, 403):
+        return check(response, "", wanted)
+    raise EngineError(refusal_of(response).words)
+
+
 def push_blob(store: ImageStore, connection: Connection, digest: str, tell: Callable[[int, int], None]) -> bool:
     """Send one blob in one request; returns False where the registry had it. Raises EngineError."""
     registry = connection.registry
@@ -120,10 +129,8 @@ def push_blob(store: ImageStore, connection: Connection, digest: str, tell: Call
     response.read()
     if response.status == 200:
         return False
-    response = check(
-        connection.request("POST", registry.url(f"{registry.path}/blobs/uploads/"), {"Content-Length": "0"}),
-        "upload",
-        202,
+    response = _taken(
+        connection.request("POST", registry.url(f"{registry.path}/blobs/uploads/"), {"Content-Length": "0"}), 202
     )
     location = urllib.parse.urljoin(registry.url(""), response.headers["Location"])
     response.read()
@@ -134,7 +141,7 @@ def push_blob(store: ImageStore, connection: Connection, digest: str, tell: Call
     try:
         headers = {"Content-Length": str(source.size), "Content-Type": "application/octet-stream"}
         response = connection.request("PUT", location, headers, source)
-        check(response, f"upload of {digest}", 201).read()
+        _taken(response, 201).read()
     finally:
         source.file.close()
     return True
@@ -146,5 +153,5 @@ def _put_manifest(connection: Connection, reference: Reference, data: bytes, med
     registry = connection.registry
     headers = {"Content-Type": media_type, "Content-Length": str(len(data))}
     response = connection.request("PUT", registry.url(f"{registry.path}/manifests/{reference.tag}"), headers, data)
-    check(response, "manifest", 201).read()
+    _taken(response, 201).read()
     return f"sha256:{hashlib.sha256(data).hexdigest()}"

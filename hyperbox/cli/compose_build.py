@@ -192,7 +192,7 @@ class Shown:
         self.printer = printer
         self.lock = threading.Lock()
         self.several = several
-        self.lifeline, self.end = os.pipe2(os.O_CLOEXEC)
+        self.lifeline, self.end = os.pipe()
 
     def cancel(self) -> None:
         """End all builds: a signal interrupts this thread only, and theirs wait for their steps."""

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 WRITTEN = 512  # bits of a number that was written down
 WHOLE = 64  # bits of one that was counted
-MOST_BITS = 16384  # a number of more bits before or after the point is refused: it could only be there to use up memory
+MOST_BITS = 14000  # a number of more bits before or after the point is refused: it could only be there to use up memory (Python writes 4300 digits)
+MOST_DIGITS = 4250  # that are computed of one
 _FORM = re.compile(r"([+-]?)(?:(\d[\d_]*)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d+))?\Z", re.ASCII)
 
 
@@ -131,21 +132,45 @@ def _compute(one: Number, other: Number, value: Fraction | float) -> Number:
 
 
 def digits_of(number: Number) -> tuple[str, int]:
-    """Return the fewest digits that give a number again, and where the point is: (digits, exponent) of 0.DIGITS times ten to the exponent."""
+    """Return the digits that Go shows, the fewest that give the number again, and where the point is: 0.DIGITS times ten to the exponent.
+
+    Go takes the same step below a power of two as above, where the numbers lie closer: it shows one digit too few there.
+    """
     value = absolute(number).value
     assert isinstance(value, Fraction)
     if value == 0:
         return "0", 1
+    half = _half_step(value, number.bits)
+    most = min(number.bits * 31 // 100 + 30, MOST_DIGITS)
+    digits, exponent = _decimal(value, most)
+    lower, _ = _decimal(value - half, most)
+    upper, _ = _decimal(value + half, most)
+    inclusive = int(value / half) & 2 == 0
+    for index, digit in enumerate(digits):
+        above = upper[index : index + 1] or "0"
+        down = (lower[index : index + 1] or "0") != digit or (inclusive and index + 1 == len(lower))
+        up = digit != above and (inclusive or int(digit) + 1 < int(above) or index + 1 < len(upper))
+        if down or up:
+            kept, rest = digits[: index + 1], digits[index + 1 :]
+            if down and up:
+                up = rest > "5" or (rest == "5" and int(digit) % 2 == 1)
+            text = str(int(kept) + 1) if up else kept
+            return text.rstrip("0") or "0", exponent + len(text) - len(kept)
+    return digits, exponent
+
+
+def _half_step(value: Fraction, bits: int) -> Fraction:
+    """Return half the distance from a value to the next larger one of a precision."""
+    power = value.numerator.bit_length() - value.denominator.bit_length()
+    power += 1 if value >= Fraction(2) ** power else 0
+    return Fraction(2) ** (power - bits - 1)
+
+
+def _decimal(value: Fraction, most: int) -> tuple[str, int]:
+    """Return a value's digits and exponent; a 1 follows `most` digits where there are more that are not zero."""
     exponent = _exponent(value)
-    for count in range(1, 6000):
-        scaled = value * Fraction(10) ** (count - exponent)
-        low = math.floor(scaled)
-        for candidate in (round(scaled), low, low + 1):
-            written = Fraction(candidate) * Fraction(10) ** (exponent - count)
-            if rounded(written, number.bits).value == value:
-                text = str(candidate)
-                return text.rstrip("0") or "0", exponent + len(text) - count
-    raise NumberError("number is too large or too small")
+    whole_part, rest = divmod(value * Fraction(10) ** (most - exponent), 1)
+    return (str(whole_part) + ("1" if rest else "")).rstrip("0"), exponent
 
 
 def _exponent(value: Fraction) -> int:

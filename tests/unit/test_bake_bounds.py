@@ -46,7 +46,12 @@ def target(expression: str) -> str:
 DOUBLED = "".join(f"a{n + 1} = [a{n}, a{n}]\n" for n in range(60))
 LONGER = "".join(f'a{n + 1} = "${{a{n}}}${{a{n}}}"\n' for n in range(60))
 SQUARED = "".join(f"a{n + 1} = a{n} * a{n}\n" for n in range(60))
+LONG_NUMBER = 'parseint(join("", [for i in range(N): "zzz"]), 36)'
 HOSTILE = {
+    "a number too long for Python": target(LONG_NUMBER.replace("N", "950")),
+    "parts of a long number": target(
+        f"""format("%d %v %g", {", ".join(["P", "P / 3", "P"])})""".replace("P", LONG_NUMBER.replace("N", "900"))
+    ),
     "parentheses": target("(" * 20000 + "1" + ")" * 20000),
     "brackets": target("[" * 20000),
     "braces": target("{a=" * 20000),

@@ -108,6 +108,8 @@ def read_pairs(path: str, *, from_environment: bool) -> list[str]:
     try:
         with open(path, "rb") as file:
             data = file.read()
+    except IsADirectoryError:
+        raise HyperBoxError(f"invalid env file ({path}): read {path}: is a directory") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise HyperBoxError(f"open {path}: {reason}") from None
@@ -250,6 +252,8 @@ def security_options(
     unconfined = False
     for word in words:
         key, separator, value = word.partition("=" if "=" in word else ":")
+        if separator and not value:
+            raise HyperBoxError(f'{refusal}: "{word}"')
         if key == "systempaths" and value == "unconfined":
             unconfined = True
             continue
@@ -318,6 +322,8 @@ def host_config(invocation: Invocation) -> Json:
         pairs = [word.rpartition(":") for word in words_of(flags["blkio-weight-device"])]
         host["BlkioWeightDevice"] = [{"Path": path, "Weight": int(weight)} for path, _, weight in pairs]
     if flags["storage-opt"]:
+        if not all("=" in word for word in words_of(flags["storage-opt"])):
+            raise HyperBoxError("invalid storage option")
         host["StorageOpt"] = dict(word.partition("=")[::2] for word in words_of(flags["storage-opt"]))
     if flags["security-opt"]:
         host["SecurityOpt"], unconfined = security_options(words_of(flags["security-opt"]))

@@ -21,6 +21,8 @@ def volumes(words: list[str]) -> tuple[list[str], dict[str, object]]:
     binds: list[str] = []
     anonymous: dict[str, object] = {}
     for word in dict.fromkeys(words):  # the same twice is once
+        if not word:
+            raise HyperBoxError("invalid empty volume spec")
         parts = word.split(":")
         if "" in parts:
             raise HyperBoxError(f"invalid spec: {word}: empty section between colons")
@@ -155,7 +157,7 @@ def device(text: str) -> Json:
     """Return one --device, HOST[:CONTAINER[:PERMISSIONS]]. Raises HyperBoxError."""
     parts = text.split(":")
     if len(parts) > 3 or not parts[0]:
-        raise HyperBoxError(f"invalid device specification: {text}")
+        raise HyperBoxError(f"bad format for path: {text}")
     inside, permissions = parts[0], "rwm"
     if len(parts) > 1:
         if len(parts) == 2 and parts[1] and MODES.issuperset(parts[1]):
@@ -164,6 +166,8 @@ def device(text: str) -> Json:
             inside = parts[1] or parts[0]
     if len(parts) == 3:
         permissions = parts[2]
-    if not MODES.issuperset(permissions):
-        raise HyperBoxError(f"invalid device specification: {text}")
+    if not MODES.issuperset(permissions) or len(set(permissions)) < len(permissions):
+        raise HyperBoxError(f"bad mode specified: {permissions}")
+    if not inside.startswith("/"):
+        raise HyperBoxError(f"{inside} is not an absolute path")
     return {"PathOnHost": parts[0], "PathInContainer": inside, "CgroupPermissions": permissions}

@@ -105,6 +105,8 @@ def networks(invocation: Invocation) -> tuple[str, Json]:
     attachments = [parse_network(text) for text in words_of(flags["network"])] or [Attachment("default")]
     seen: set[str] = set()
     for attachment in attachments:
+        if not attachment.name:
+            raise HyperBoxError("no name set for network")
         if attachment.name in seen:
             raise HyperBoxError(f'network "{attachment.name}" is specified multiple times')
         seen.add(attachment.name)

@@ -116,7 +116,11 @@ def ports(published: list[str], expose: list[str]) -> tuple[dict[str, object], B
         try:
             start, end = port_range(number)
         except ValueError:
-            reason = f'strconv.ParseUint: parsing "{number.partition("-")[0]}": invalid syntax'
+            first, dash, last = number.partition("-")
+            if dash and first.isdigit() and last.isdigit() and int(last) < int(first):
+                reason = f"Invalid range specified for the Port: {number}"
+            else:
+                reason = f'strconv.ParseUint: parsing "{first}": invalid syntax'
             raise HyperBoxError(f"invalid range format for --expose: {text}, error: {reason}") from None
         for port in range(start, end + 1):
             exposed.setdefault(f"{port}/{protocol.lower() if slash else 'tcp'}", {})

@@ -138,7 +138,7 @@ def check_memory(host_config: Json, *, update: bool = False) -> None:
     swap = host_config.get("MemorySwap") or 0
     assert isinstance(memory, int)
     assert isinstance(swap, int)
-    if 0 < memory < SMALLEST_MEMORY:
+    if memory and memory < SMALLEST_MEMORY:
         raise InvalidParameter("Minimum memory limit allowed is 6MB")
     if swap > 0 and not memory and not update:
         raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")

@@ -55,6 +55,7 @@ def test_names_that_docker_refuses_are_refused(name: str) -> None:
         ({"WorkingDir": "rel"}, {}, "the working directory 'rel' is invalid, it needs to be an absolute path"),
         ({"StopSignal": "FOO"}, {}, "invalid signal: FOO"),
         ({}, {"Memory": 1 << 20}, "Minimum memory limit allowed is 6MB"),
+        ({}, {"Memory": -1}, "Minimum memory limit allowed is 6MB"),
         ({}, {"RestartPolicy": {"Name": "bogus"}}, "unknown policy 'bogus'"),
         ({}, {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 3}}, "only be used with 'on-failure'"),
         (

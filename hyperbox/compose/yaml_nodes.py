@@ -67,7 +67,7 @@ def read_stream(data: bytes | str) -> Stream:
     """Parse a whole stream; never raises, the error is in the result."""
     stream, problem = _read(data)
     if isinstance(data, bytes) and (yaml_dialect.needs_care(data) or isinstance(problem, yaml.scanner.ScannerError)):
-        stream, problem = _read_with_care(data) or (stream, problem)
+        stream, problem, data = _read_with_care(data) or (stream, problem, data)
     if problem is not None:
         told = (_met_ahead(data) if isinstance(problem, yaml.parser.ParserError) else None) or problem
         mark = getattr(told, "problem_mark", None)
@@ -76,8 +76,8 @@ def read_stream(data: bytes | str) -> Stream:
     return stream
 
 
-def _read_with_care(data: bytes) -> tuple[Stream, yaml.YAMLError | None] | None:
-    """Parse a stream in which yaml.v3 may read characters otherwise than libyaml; None where it can't be told."""
+def _read_with_care(data: bytes) -> tuple[Stream, yaml.YAMLError | None, str] | None:
+    """Parse a stream in which yaml.v3 may read characters otherwise than libyaml, as text with stand-ins; None where it can't be told."""
     text = yaml_dialect.to_text(data)
     if text is None:
         return None
@@ -91,7 +91,7 @@ def _read_with_care(data: bytes) -> tuple[Stream, yaml.YAMLError | None] | None:
         if not other:
             break
         text = other
-    return stream, problem
+    return stream, problem, text
 
 
 def _read(data: bytes | str) -> tuple[Stream, yaml.YAMLError | None]:

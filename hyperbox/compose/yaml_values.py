@@ -244,10 +244,8 @@ def _cast(tag: str, text: str) -> tuple[object, str]:
     """Return `text` as the type that one of YAML's own tags names, and what is wrong with it; other tags leave it a string."""
     if tag not in ("!!bool", "!!int", "!!float", "!!null", "!!timestamp"):
         return text, ""
-    value = parse_timestamp(text) if tag == "!!timestamp" else resolve(text)
+    value = (parse_timestamp(text) if tag == "!!timestamp" else None) or resolve(text)
     found = "!!null" if value is None else _TYPES[type(value)]
-    if tag == "!!timestamp" and value is None:
-        found = "!!str"
     if found == tag:
         return value, ""
     if tag == "!!float" and isinstance(value, int) and not isinstance(value, bool):

@@ -201,6 +201,7 @@ def settings(container: Container, held: Json) -> Json:
 
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 ADDRESS_KEYS = ("IPv4Address", "IPv6Address")
+LAST_PORT = 1 << 16  # behind all ports of the host: where a port is open at the container's own address
 PRIVATE = frozenset({"Interface", "Index", "Link", "Internal"})
 
 
@@ -436,7 +437,9 @@ def note_published(published: list[Published], held: Json, endpoint: Json, recor
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
     relays: list[list[object]] = []
-    for each in sorted(published, key=lambda each: (each.container_port, each.host_port, ":" in each.address)):
+    for each in sorted(
+        published, key=lambda each: (each.container_port, each.host_port or LAST_PORT, ":" in each.address)
+    ):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
         if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)
             if each.protocol == "sctp" or not endpoint["IPAddress"]:

@@ -201,7 +201,6 @@ def settings(container: Container, held: Json) -> Json:
 
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 ADDRESS_KEYS = ("IPv4Address", "IPv6Address")
-LAST_PORT = 1 << 16  # behind all ports of the host: where a port is open at the container's own address
 PRIVATE = frozenset({"Interface", "Index", "Link", "Internal"})
 
 

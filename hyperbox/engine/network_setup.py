@@ -436,8 +436,9 @@ def note_published(published: list[Published], held: Json, endpoint: Json, recor
     ports: dict[str, list[Json]] = {}
     listed: list[list[object]] = []
     relays: list[list[object]] = []
+    is_routed_too = not all(each.host_port for each in published)
     for each in sorted(
-        published, key=lambda each: (each.container_port, each.host_port or LAST_PORT, ":" in each.address)
+        published, key=lambda each: (each.container_port, 0 if is_routed_too else each.host_port, ":" in each.address)
     ):
         target = endpoint["GlobalIPv6Address"] if ":" in each.address else endpoint["IPAddress"]
         if not target:  # no rule leads from one family to the other: the monitor carries it (`relay`)

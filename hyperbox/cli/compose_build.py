@@ -15,7 +15,6 @@ from hyperbox.cli.build_progress import PlainProgress, RawProgress
 from hyperbox.cli.compose_build_request import Options, build_of, request_of, services_in_contexts
 from hyperbox.cli.compose_progress import MODES, step_progress
 from hyperbox.cli.compose_project import Session, session, warn
-from hyperbox.compose.paths import join_path
 from hyperbox.errors import ComposeError, EngineError, HyperBoxError, UnsupportedError
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import StepEvent
@@ -46,12 +45,12 @@ def build(invocation: Invocation) -> int:
         check_builder(invocation)
     except HyperBoxError as error:
         raise ComposeError(error.message.removeprefix("ERROR: ")) from None
-    for name in ("provenance", "sbom"):
+    for name in ("provenance", "sbom") if not flags["print"] else ():
         if str(flags[name] or "false").lower() not in ("false", "0"):
             raise UnsupportedError(
                 f"compose build: --{name}: HyperBox makes no attestations: leave it out or give false"
             )
-    if invocation.given.get("memory"):
+    if invocation.given.get("memory") and not flags["print"]:
         warn("--memory has no effect: builds have no such limit (nor has BuildKit)")
     if flags["progress"]:
         invocation.globals["progress"] = flags["progress"]
@@ -65,7 +64,11 @@ def build(invocation: Invocation) -> int:
         push=bool(flags["push"]),
     )
     if flags["print"]:
-        return _print(found, names, options) if names else 0
+        from hyperbox.cli.compose_build_print import document
+
+        if names:
+            print(document(found, names, options, check=bool(flags["check"])))
+        return 0
     if flags["check"]:
         return _check(found, names, options)
     if names and not invocation.globals.get("dry-run"):
@@ -289,53 +292,3 @@ def _check(found: Session, names: Sequence[str], options: Options) -> int:
             code = status.exit_code
         print(flush=True)
     return code
-
-
-def _print(found: Session, names: Sequence[str], options: Options) -> int:
-    """`compose build --print`: the builds as a bake file."""
-    from hyperbox.cli.output import indented_json
-
-    targets = {name: _target(found, wish_of(found, name), options) for name in with_contexts(found, names)}
-    document: Json = {"group": {"default": {"targets": list(names)}}, "target": dict(sorted(targets.items()))}
-    print(indented_json(document, indent="  "))
-    return 0
-
-
-def _target(found: Session, wish: ServiceWish, options: Options) -> Json:
-    from hyperbox.cli.compose_build_request import labels, ssh, tags, texts_of
-
-    build = build_of(wish)
-    context = str(build.get("context") or ".")
-    file = str(build.get("dockerfile") or "Dockerfile")
-    inline = build.get("dockerfile_inline")
-    services = {name: f"target:{service}" for name, service in services_in_contexts(wish).items()}
-    facts: Json = {
-        "context": context,
-        "contexts": {**texts_of(build.get("additional_contexts")), **services},
-        "dockerfile": ""
-        if inline is not None
-        else file
-        if os.path.isabs(file) or not os.path.isabs(context)
-        else join_path(context, file),
-        "dockerfile-inline": inline or "",
-        "args": {**texts_of(build.get("args")), **dict(options.arguments)},
-        "labels": labels(found, wish),
-        "tags": list(tags(found, wish)),
-        "cache-from": build.get("cache_from"),
-        "cache-to": build.get("cache_to"),
-        "target": build.get("target"),
-        "secret": [f"id={row.get('target') or row.get('source')}" for row in _rows(build.get("secrets"))],
-        "ssh": list(ssh(build, options.ssh)),
-        "platforms": build.get("platforms"),
-        "pull": options.pull or build.get("pull"),
-        "no-cache": options.no_cache or build.get("no_cache"),
-        "network": build.get("network"),
-        "extra-hosts": dict(word.partition("=")[::2] for word in words_of(build.get("extra_hosts"))),
-        "shm-size": build.get("shm_size"),
-        "output": ["type=registry" if options.push else "type=docker"],
-    }
-    return {key: value for key, value in facts.items() if value}
-
-
-def _rows(value: object) -> list[Json]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

@@ -164,8 +164,11 @@ class Prober:
         self._tell(f"exec_create: {command}", f"exec_start: {command}")
         try:
             self._child, stdio = start_exec(self._roots, self._container, self._described(), stdin=False)
-        except HyperBoxError as error:
-            self._record(-1, error.message.encode())
+        except (
+            HyperBoxError,
+            OSError,
+        ) as error:  # OSError: the container has just ended, of which the loop is about to learn
+            self._record(-1, (error.message if isinstance(error, HyperBoxError) else str(error)).encode())
             return
         for descriptor in (stdio.stdout, stdio.stderr):
             os.set_blocking(descriptor, False)

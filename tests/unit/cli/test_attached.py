@@ -66,7 +66,7 @@ def test_the_mode_is_given_back_once(terminal: int) -> None:
         (DIES, signal.SIGTERM, 143),
         (DIES, signal.SIGHUP, 129),
         (COMPOSE, signal.SIGINT, 130),
-        (COMPOSE, signal.SIGTERM, 143),
+        (COMPOSE, signal.SIGTERM, 130),
         (IGNORES, signal.SIGQUIT, 131),
         (STAYS, signal.SIGHUP, 129),
     ],

@@ -79,7 +79,7 @@ def own_sizes() -> dict[str, str]:
     if not archive.exists():
         return {}
     with tarfile.open(archive) as tar:
-        size = sum(member.size for member in tar)
+        size = sum(member.size or len(member.linkname) for member in tar)  # as lstat(2) counts
     forms = [(str(each), f"{each / 1e6:.3g}MB", f"{each / 1e6:.4g}MB") for each in (size, RECORDED_SIZE)]
     return {own: recorded for own, recorded in zip(*forms, strict=True) if own != recorded}
 

@@ -112,7 +112,8 @@ def files(roots: Roots) -> Iterator[str]:
         yield from (f"file {path}" for path in (roots.data / name).glob("*"))
     yield from (f"volume {path}" for path in (roots.data / "volumes").glob("*"))
     for name in ("containers", "execs", "networks/containers", "runtime/crun", "runtime/runc"):
-        yield from (f"file {path}" for path in (roots.run / name).glob("*"))
+        # newer versions of crun keep compiled seccomp filters beside their containers, in .cache
+        yield from (f"file {path}" for path in (roots.run / name).glob("*") if path.name != ".cache")
     for network in (roots.run / "networks").glob("*"):
         if network.is_dir() and network.name != "containers":
             yield from (f"file {path}" for path in network.glob("*"))

@@ -187,7 +187,13 @@ def test_a_kernel_without_nftables_is_told_in_one_line(hyperbox: Command, busybo
 
 
 def test_another_user_is_told_that_root_is_needed(hyperbox: Command, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "hyperbox", tmp_path / "code" / "hyperbox")
+    import yaml
+
+    for package in (
+        ROOT / "hyperbox",
+        Path(yaml.__file__).parent,
+    ):  # the tests' own environment may lie where others can't look
+        shutil.copytree(package, tmp_path / "code" / package.name)
     for folder in (*tmp_path.parents, tmp_path):
         if folder.stat().st_uid == os.getuid() and str(folder).startswith("/tmp/"):
             folder.chmod(0o755)

@@ -26,7 +26,7 @@ from tests.machine import Roots, leftovers, processes
 SEED = int(os.environ.get("HYPERBOX_TEST_SEED", "1"))
 # the engine's own operations are killed at every step; what is made of these at a few, chosen by the seed ("all": every one)
 ALL_STEPS = os.environ.get("HYPERBOX_TEST_STEPS") == "all"
-COMPOSED, FEW = ("compose up", "compose down", "restart"), 5
+COMPOSED, FEW = ("compose up", "compose down", "compose run", "restart"), 5
 RANDOM_KILLS = int(os.environ.get("HYPERBOX_TEST_RANDOM_KILLS", "2"))
 PORT = "18081"
 SLEEP = ["busybox", "sleep", "1000"]
@@ -94,6 +94,8 @@ OPERATIONS = {
         ["pull", PULLED], (["image", "rm", "-f", PULLED],), (["run", "--rm", PULLED, "true"],), (["image", "rm", PULLED],)
     ),
     "compose up": Operation(["compose", "up", "-d"], last=(["compose", "down", "-v"],)),
+    # the file that it is given by its text is in it before it is in its place
+    "compose run": Operation(["compose", "run", "--rm", "other", "true"], last=(["compose", "down", "-v"],)),
     "compose down": Operation(
         ["compose", "down", "-v"], (["compose", "up", "-d"],), (["compose", "up", "-d"],), (["compose", "down", "-v"],)
     ),

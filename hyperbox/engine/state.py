@@ -349,7 +349,7 @@ def claim_name(roots: Roots, name: str, container_id: str) -> None:
         if owner is None or owner == container_id:
             return
         # in this order: a container moves from making/ to containers/, never back
-        if is_being_made(roots, owner) or is_there(roots, owner):
+        if is_being_made(roots, owner) or (is_there(roots, owner) and not has_left(roots, name, owner)):
             raise Conflict(
                 f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
                 "You have to remove (or rename) that container to be able to reuse that name."
@@ -365,6 +365,15 @@ def is_there(roots: Roots, container_id: str) -> bool:
     except NotFound:
         return os.path.exists(roots.container(container_id))
     return True
+
+
+def has_left(roots: Roots, name: str, container_id: str) -> bool:
+    """Return whether a container that claims `name` has another one by now: a rename was killed before it gave the old one back."""
+    try:
+        with files.Lock(f"{roots.container(container_id)}/lock", wait=False) as lock:
+            return lock.descriptor >= 0 and read_container(roots, container_id).name != name
+    except (FileNotFoundError, NotFound):
+        return False
 
 
 def is_being_made(roots: Roots, container_id: str) -> bool:

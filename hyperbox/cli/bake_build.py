@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 from hyperbox.bake import entitlements
 from hyperbox.bake.entries import FALSE, TRUE
@@ -17,6 +17,7 @@ from hyperbox.cli import build_outputs, builder_store
 from hyperbox.cli.bake import called, select, sorted_targets
 from hyperbox.cli.bake_requests import refuse, request_of
 from hyperbox.cli.build import NO_OUTPUT, check_builder, progress_mode
+from hyperbox.cli.build_order import build_in_order
 from hyperbox.cli.build_progress import NoProgress, cancel, printer
 from hyperbox.cli.compose_build import renamed
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound
@@ -102,7 +103,6 @@ class _Run:
         self.lock = threading.Lock()
         self.images: dict[str, str] = {}
         self.results: dict[str, BuildResult] = {}
-        self.failure: HyperBoxError | None = None
 
     def run(self) -> dict[str, BuildResult]:
         """Build all targets; after a failure no new one is begun. Raises HyperBoxError with docker's closing lines."""
@@ -113,34 +113,17 @@ class _Run:
         builder_store.set_status(self.invocation, self.builder, "running")
         builder_store.note_activity(self.invocation, self.builder)
         self.engine = native_engine()
+        waits = {name: linked_by(target.pairs("contexts")) for name, target in sorted(self.targets.items())}
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            self._run_all(pool)
+            failure = build_in_order(pool, waits, self._build, self._built)
         self._forget_linked()
-        if self.failure is not None:
-            raise self.failure
+        if failure is not None:
+            raise failure
         return self.results
 
-    def _run_all(self, pool: ThreadPoolExecutor) -> None:
-        pending = {name: linked_by(target.pairs("contexts")) for name, target in sorted(self.targets.items())}
-        running: dict[Future[BuildResult], str] = {}
-        while (pending and self.failure is None) or running:
-            ready = [name for name, before in pending.items() if before <= set(self.images)]
-            for name in ready if self.failure is None else []:
-                del pending[name]
-                running[pool.submit(self._build, name)] = name
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                name = running.pop(future)
-                error = future.exception()
-                if error is None:
-                    self.results[name] = future.result()
-                    self.images[name] = self.results[name].image_id
-                elif isinstance(error, HyperBoxError):
-                    self.failure = self.failure or error
-                else:
-                    raise error
+    def _built(self, name: str, result: BuildResult) -> None:
+        self.results[name] = result
+        self.images[name] = result.image_id
 
     def _build(self, name: str) -> BuildResult:
         """Build one target. Raises HyperBoxError."""

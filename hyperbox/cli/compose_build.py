@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 from hyperbox.build.api import BuildFailed, Finding, Log, Status, Vertex
 from hyperbox.build.api import build as run_build
 from hyperbox.cli.build import check_builder
 from hyperbox.cli.build_inputs import build_arguments
+from hyperbox.cli.build_order import build_in_order
 from hyperbox.cli.build_progress import PlainProgress, RawProgress
 from hyperbox.cli.compose_build_request import Options, build_of, request_of, services_in_contexts
 from hyperbox.cli.compose_progress import MODES, step_progress
@@ -158,18 +159,21 @@ def build_services(
     silent = quiet or mode == "quiet"
     shown = Shown(None if silent else printer(mode), several=len(waits) > 1)
     images: dict[str, str] = {}
-    failures: list[HyperBoxError] = []
+
+    def build_one(name: str) -> str:
+        return _build_one(found, wish_of(found, name), options, images, shown)
+
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
-                _run(found, waits, options, pool, shown, images, failures)
+                failure = build_in_order(pool, waits, build_one, images.__setitem__)
             except KeyboardInterrupt:
                 shown.cancel()
                 raise
     finally:
         shown.close()
-    if failures:
-        raise failures[0]
+    if failure is not None:
+        raise failure
     if progress is not None and (not silent or found.invocation.path != "compose build"):
         for name in sorted({wish_of(found, name).image for name in waits}):
             progress.event(StepEvent(name, "Built", "done"))
@@ -228,36 +232,6 @@ def renamed(service: str, event: Event, *, several: bool) -> Event:
     if isinstance(event, (Status, Log, Finding)):
         return event._replace(vertex=f"{service}/{event.vertex}")
     return event
-
-
-def _run(
-    found: Session,
-    waits: Mapping[str, set[str]],
-    options: Options,
-    pool: ThreadPoolExecutor,
-    shown: Shown,
-    images: dict[str, str],
-    failures: list[HyperBoxError],
-) -> None:
-    """Run all builds, each when those that it waits for are done; after a failure no new one is begun."""
-    pending = dict(waits)
-    running: dict[Future[str], str] = {}
-    while (pending and not failures) or running:
-        for name in [name for name, before in pending.items() if not failures and all(one in images for one in before)]:
-            del pending[name]
-            running[pool.submit(_build_one, found, wish_of(found, name), options, images, shown)] = name
-        if not running:
-            return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            name = running.pop(future)
-            error = future.exception()
-            if error is None:
-                images[name] = future.result()
-            elif isinstance(error, HyperBoxError):
-                failures.append(error)
-            else:
-                raise error
 
 
 def _build_one(found: Session, wish: ServiceWish, options: Options, images: Mapping[str, str], shown: Shown) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from hyperbox.compose.model import Json
@@ -140,52 +140,50 @@ OPTIONS: dict[str, tuple[str, Callable[[Json], Json]]] = {
 
 def _files(desired: Desired, service: ServiceWish, mounts: list[Json]) -> list[FileWish]:
     """Return the configs and secrets whose content is given (environment, content); those that are files become bind mounts."""
-    assert desired.project is not None
-    files: list[FileWish] = []
-    for kind, defined, folder in (
-        ("secrets", desired.project.secrets, "/run/secrets/"),
-        ("configs", desired.project.configs, "/"),
-    ):
+    for kind, row, found in _wanted(desired, service):
+        source = row.get("source")
+        if found is None:
+            raise ComposeError(
+                f'service "{service.name}" refers to undefined {kind[:-1]} {source}: invalid compose project'
+            )
+        if found.get("external"):
+            raise ComposeError(f"unsupported external {kind[:-1]} {found.get('name') or source}")
+        if found.get("file"):  # docker compose ignores uid, gid and mode of a file as well: it is mounted as it is
+            mount: Json = {"Type": "bind", "Source": found["file"], "Target": _target(kind, row), "ReadOnly": True}
+            mounts.append({**mount, "BindOptions": {}} if kind == "secrets" else mount)
+    return list(given_files(desired, service))
+
+
+def given_files(desired: Desired, service: ServiceWish) -> tuple[FileWish, ...]:
+    """Return the configs and secrets whose content is given: each start of one of the service's containers puts them in."""
+    return tuple(
+        _file_wish(row, _target(kind, row), str(found["content"]))
+        for kind, row, found in _wanted(desired, service)
+        # docker compose makes no file of nothing
+        if found and found.get("content") and not found.get("file") and not found.get("external")
+    )
+
+
+def _wanted(desired: Desired, service: ServiceWish) -> Iterator[tuple[str, Json, Json | None]]:
+    """Yield the secrets and configs of a service: "secrets" | "configs", its row, and what the project says of it."""
+    if desired.project is None:
+        return
+    for kind, defined in (("secrets", desired.project.secrets), ("configs", desired.project.configs)):
         rows = service.definition.get(kind)
         for row in rows if isinstance(rows, list) else []:
-            source = str(row.get("source"))
-            found = defined.get(source)
-            if found is None:
-                raise ComposeError(
-                    f'service "{service.name}" refers to undefined {kind[:-1]} {source}: invalid compose project'
-                )
-            if found.get("external"):
-                raise ComposeError(f"unsupported external {kind[:-1]} {found.get('name') or source}")
-            target = str(row.get("target") or source)
-            target = target if target.startswith("/") else folder + target
-            if found.get("file"):  # docker compose ignores uid, gid and mode of a file as well: it is mounted as it is
-                mount: Json = {"Type": "bind", "Source": found["file"], "Target": target, "ReadOnly": True}
-                mounts.append({**mount, "BindOptions": {}} if kind == "secrets" else mount)
-            elif found.get("content"):  # docker compose makes no file of nothing
-                files.append(_file_wish(row, target, str(found["content"])))
-    return files
+            yield kind, row, defined.get(str(row.get("source")))
+
+
+def _target(kind: str, row: Json) -> str:
+    """Return the path of a secret or config in its container."""
+    target = str(row.get("target") or row.get("source"))
+    return target if target.startswith("/") else {"secrets": "/run/secrets/", "configs": "/"}[kind] + target
 
 
 def _file_wish(row: Json, target: str, content: str) -> FileWish:
     owner = {key: str(row[key]) for key in ("uid", "gid", "mode") if row.get(key) is not None}
     mode = int(owner.get("mode", "0444"), 8)
     return FileWish(target, content, mode, number(owner.get("uid"), 0), number(owner.get("gid"), 0))
-
-
-def given_files(desired: Desired, service: ServiceWish) -> tuple[FileWish, ...]:
-    """Return the configs and secrets whose content is given: each start of one of the service's containers puts them in."""
-    if desired.project is None:
-        return ()
-    project, files = desired.project, []
-    for kind, defined, folder in (("secrets", project.secrets, "/run/secrets/"), ("configs", project.configs, "/")):
-        rows = service.definition.get(kind)
-        for row in rows if isinstance(rows, list) else []:
-            found = defined.get(str(row.get("source"))) or {}
-            if found.get("content") and not found.get("file") and not found.get("external"):
-                target = str(row.get("target") or row.get("source"))
-                target = target if target.startswith("/") else folder + target
-                files.append(_file_wish(row, target, str(found["content"])))
-    return tuple(files)
 
 
 def ignored_owners(desired: Desired, service: ServiceWish) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 
 from hyperbox.image.timestamps import days_from_epoch
@@ -141,6 +140,8 @@ def _seconds(text: str, found: dict[str, int], offset: int | None) -> float:
 
 def duration_seconds(text: str) -> float:
     """Return a Go duration ("1h30m") in seconds. Raises ValueError with the words of Go's time.ParseDuration."""
+    import re  # five milliseconds, and most who ask for moments have no duration
+
     rest, sign = (text[1:], -1) if text.startswith("-") else (text, 1)
     if not rest:
         raise ValueError(f'time: invalid duration "{text}"')

@@ -32,13 +32,12 @@ _NO_TARGET = re.compile(r"[^a-zA-Z0-9_-]")
 
 def document(found: Session, names: Sequence[str], options: Options, *, check: bool) -> str:
     """Return the bake file's text, `check` where the builds are to be checked only. Raises ComposeError for services that build on each other."""
-    from hyperbox.cli.output import indented_json
+    from hyperbox.cli.output import html_escaped, indented_json
 
     services = sorted(with_contexts(found, names))
     targets = {_target_name(name): _target(found, wish_of(found, name), options, check=check) for name in services}
     value: Json = {"group": {"default": {"targets": list(targets)}}, "target": dict(sorted(targets.items()))}
-    text = indented_json(value, indent="  ")
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return html_escaped(indented_json(value, indent="  "))
 
 
 def _target_name(service: str) -> str:

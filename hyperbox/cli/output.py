@@ -80,9 +80,16 @@ def go_json(value: object, *, sort_keys: bool = False, escape_html: bool = True)
     The keys of a dict keep their order (a Go struct) unless `sort_keys` (a Go map).
     """
     text = dumps(value, sort_keys=sort_keys)
-    if escape_html and ("<" in text or ">" in text or "&" in text):
-        text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    if escape_html:
+        text = html_escaped(text)
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def html_escaped(text: str) -> str:
+    """Return JSON as Go's encoding/json writes it where nobody asks it not to: <, > and & as escapes."""
+    if "<" in text or ">" in text or "&" in text:
+        text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return text
 
 
 def indented_json(value: object, *, indent: str = "    ", sort_keys: bool = False) -> str:

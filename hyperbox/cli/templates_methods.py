@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from hyperbox.cli.templates_values import Duration, JsonNumber, Named, Number, Spoken, Struct, type_name
+from hyperbox.image.timestamps import days_from_epoch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,18 +86,15 @@ class Moment:
             self.zone = "" if self.offset else "UTC"
         numbers = [int(part) for part in (*text[:10].split("-"), *clock.split(":"))]
         self.nanoseconds = int((fraction + "000000000")[:9])
-        self.seconds = _days(*numbers[:3]) * 86400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5] - self.offset
-        day = _days(*numbers[:3])
-        self.fields = (*numbers, (day + 3) % 7, day - _days(numbers[0], 1, 1) + 1)  # …, weekday, day of the year
-
-
-def _days(year: int, month: int, day: int) -> int:
-    """Return the days since 1970 of a date of the Gregorian calendar."""
-    year -= month <= 2
-    era = year // 400
-    of_era = year - era * 400
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+        self.seconds = (
+            days_from_epoch(*numbers[:3]) * 86400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5] - self.offset
+        )
+        day = days_from_epoch(*numbers[:3])
+        self.fields = (
+            *numbers,
+            (day + 3) % 7,
+            day - days_from_epoch(numbers[0], 1, 1) + 1,
+        )  # …, weekday, day of the year
 
 
 def _month(number: int) -> Spoken:

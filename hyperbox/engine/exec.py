@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox import bundle, files
+from hyperbox import bundle, files, process
 from hyperbox.engine import control, life_events
 from hyperbox.engine.state import Container, Roots, find_container, new_id, read_container
 from hyperbox.errors import Conflict, EngineError, NotFound
@@ -110,7 +110,7 @@ def exec_start(
     if not detach:
         bundle.preload("exec-attached")  # while the monitor is at work
     received = channel.receive()
-    if (received is None or "error" in received[0]) and not is_there(container):
+    if (received is None or "error" in received[0]) and not still_runs(container):
         raise Conflict(f"container {container.id} is not running")
     if received is None:
         raise EngineError(f"the exec's monitor died in container {container.id}")
@@ -126,14 +126,9 @@ def exec_start(
     return StreamAttachment(data, channel, tty=tty, fallback=lambda: 137, keys=key_bytes(detach_keys))
 
 
-def is_there(container: Container) -> bool:
-    """Return whether a container's process is there still: it may have ended meanwhile, which its record does not tell yet."""
-    try:
-        with open(f"/proc/{container.pid}/stat", "rb") as file:
-            state = file.read().rpartition(b") ")[2][:1]
-    except OSError:
-        return False
-    return state not in (b"Z", b"X")
+def still_runs(container: Container) -> bool:
+    """Return whether a container's process runs still: it may have ended meanwhile, which its record does not tell yet."""
+    return process.is_alive(container.pid) and process.ended_status(container.pid) is None
 
 
 def start_monitor(

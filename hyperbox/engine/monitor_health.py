@@ -164,10 +164,8 @@ class Prober:
         self._tell(f"exec_create: {command}", f"exec_start: {command}")
         try:
             self._child, stdio = start_exec(self._roots, self._container, self._described(), stdin=False)
-        except (
-            HyperBoxError,
-            OSError,
-        ) as error:  # OSError: the container has just ended, of which the loop is about to learn
+        # OSError: the container has just ended, of which the loop is about to learn
+        except (HyperBoxError, OSError) as error:
             self._record(-1, (error.message if isinstance(error, HyperBoxError) else str(error)).encode())
             return
         for descriptor in (stdio.stdout, stdio.stderr):

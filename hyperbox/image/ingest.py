@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 MANIFEST_LIMIT = 8 << 20
+MISMATCH = "layers from manifest don't match image configuration"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -72,7 +73,7 @@ def layer_tasks(digests: Sequence[str], diff_ids: Sequence[str]) -> dict[str, st
     tasks: dict[str, str] = {}
     for digest, diff_id in zip(digests, diff_ids, strict=True):
         if tasks.setdefault(digest, diff_id) != diff_id:
-            raise EngineError("layers from manifest don't match image configuration")
+            raise EngineError(MISMATCH)
     return tasks
 
 
@@ -92,7 +93,7 @@ def _unpack(store: ImageStore, blob_digest: str, expected_diff_id: str) -> str:
         diff_id, size = extract_layer(store.blob(blob_digest), staging, digest=blob_digest)
         store.reached("layer-unpacked")
         if expected_diff_id and diff_id != expected_diff_id:
-            raise EngineError("layers from manifest don't match image configuration")
+            raise EngineError(MISMATCH)
         keep_layer(store, staging, diff_id, size, blob_digest)
     except BaseException:
         files.remove_tree(staging)

@@ -38,7 +38,6 @@ TAG_PAGES = 1000
 CHUNK = 1 << 19
 ATTEMPTS = 5
 MAXIMUM_LAYERS = 127
-MISMATCH = "layers from manifest don't match image configuration"
 MISSING = ("DENIED", "MANIFEST_UNKNOWN", "NAME_UNKNOWN")
 GO_KINDS: dict[type, str] = {list: "array", str: "string", bool: "bool"}
 MAXIMUM_BLOB = 1 << 40
@@ -331,7 +330,7 @@ def _pull_manifest(
     store = pull.store
     config, layers = manifest.get("config"), manifest.get("layers")
     if not isinstance(config, dict) or not isinstance(layers, list) or len(layers) > MAXIMUM_LAYERS:
-        raise EngineError(MISMATCH)
+        raise EngineError(ingest.MISMATCH)
     if config.get("mediaType") not in CONFIG_TYPES:
         raise EngineError(f"unsupported media type {config.get('mediaType')}")
     image_id = _digest(config)
@@ -341,7 +340,7 @@ def _pull_manifest(
     if not known:
         diff_ids = _configured_layers(store, connection, config)
         if len(diff_ids) != len(layers):
-            raise EngineError(MISMATCH)
+            raise EngineError(ingest.MISMATCH)
         Layers(pull, layers, diff_ids).bring()
         manifest_digest = ingest.add_bytes(store, data)
         store.write_record(image_id, manifest_digest, [_digest(layer) for layer in layers])

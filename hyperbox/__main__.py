@@ -81,9 +81,6 @@ def begin_early(arguments: list[str]) -> None:
     if os.path.basename(arguments[0]) == "docker-compose":
         return
     if word in STARTING:
-        from hyperbox.kernel.moves import hasten_moves
-
-        hasten_moves()  # first of all: what it begins takes longer than all that comes before the runtime
         bundle.preload("fork")
         from hyperbox.cli.connect import send_early
 

@@ -35,7 +35,7 @@ _LAUNCH = (*_below("engine", "attach containers launch"), _SIGNALS)
 _PROCESS = (*_below("engine", "monitor_process spec spec_host"), "hyperbox.runtime.adapters")
 # group -> the groups that are there before it, and the modules that it is for, with what these import as they are loaded
 GROUPS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "main": ((), ("hyperbox.__main__", "hyperbox.kernel.moves")),
+    "main": ((), ("hyperbox.__main__",)),
     # before a command forks its monitor, and then what each of the two goes on with
     "fork": (("main",), ("hyperbox.cli.connect", *_below("engine", "ahead state"))),
     "monitor": (

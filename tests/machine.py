@@ -130,6 +130,12 @@ def nameless_networks(roots: Roots) -> Iterator[str]:
     yield from (f"network {name}" for name in owners ^ records)
 
 
+def kernel_settings(roots: Roots) -> list[str]:
+    """Return the kernel's setting if a process that is gone has changed it: see `hyperbox.kernel.moves`."""
+    record = roots.run / "runtime/expedited"
+    return ["/sys/kernel/rcu_expedited"] if record.exists() and record.stat().st_size else []
+
+
 def leftovers(roots: Roots) -> list[str]:
     """Return what is there of containers that should be gone, one line each."""
     return [
@@ -139,6 +145,7 @@ def leftovers(roots: Roots) -> list[str]:
         *published(roots),
         *forgotten_bridges(roots),
         *control_groups(roots),
+        *kernel_settings(roots),
         *files(roots),
     ]
 

@@ -73,11 +73,11 @@ _sent: dict[str, Ahead | None] = {}
 
 
 def send_early(kind: str) -> None:
-    """Send a monitor ahead for the command that will call `expect_start`, if it does. `moves.hasten_moves` was called before."""
-    _sent[kind] = expect_start(kind, hastened=True)
+    """Send a monitor ahead for the command that will call `expect_start`, if it does."""
+    _sent[kind] = expect_start(kind)
 
 
-def expect_start(kind: str, *, hastened: bool = False) -> Ahead | None:
+def expect_start(kind: str) -> Ahead | None:
     """Return a monitor that was sent ahead, as this command will start a "container" or an "exec"; see `engine.ahead`."""
     if kind in _sent:
         return _sent.pop(kind)
@@ -85,7 +85,7 @@ def expect_start(kind: str, *, hastened: bool = False) -> Ahead | None:
         return None
     from hyperbox.engine.ahead import send_ahead
 
-    return send_ahead(roots_from_environment(), kind, hastened=hastened)
+    return send_ahead(roots_from_environment(), kind)
 
 
 def engine_for(invocation: Invocation, ahead: Ahead | None = None) -> Engine:

@@ -13,7 +13,6 @@ import os
 from hyperbox import bundle, files, process
 from hyperbox.engine import control
 from hyperbox.errors import EngineError, HyperBoxError, disk_error
-from hyperbox.kernel import moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,15 +41,10 @@ class Ahead:
         return self.channel, self.data
 
 
-def send_ahead(roots: Roots, kind: str, *, hastened: bool = False) -> Ahead | None:
-    """Fork a monitor for a container (CONTAINER) or an exec (EXEC) to come; None where this process should not be forked.
-
-    `hastened`: this process has called `moves.hasten_moves` already.
-    """
+def send_ahead(roots: Roots, kind: str) -> Ahead | None:
+    """Fork a monitor for a container (CONTAINER) or an exec (EXEC) to come; None where this process should not be forked."""
     if process.is_heavy():
         return None
-    if not hastened:
-        moves.hasten_moves()
     ours, theirs = control.pair()
     data, their_data = control.pair()
     if os.fork() == 0:
@@ -66,8 +60,7 @@ def send_ahead(roots: Roots, kind: str, *, hastened: bool = False) -> Ahead | No
 def wait_for_call(roots: Roots, kind: str, starter: control.Channel, data: _socket.socket) -> None:
     """Be the monitor, from just after the fork to its end."""
     bundle.preload("monitor" if kind == CONTAINER else "exec-monitor")
-    become_daemon({starter.fileno(), data.fileno()})  # before there is a thread that opens and closes descriptors
-    moves.keep_moves_fast()
+    become_daemon({starter.fileno(), data.fileno()})
     ground = None
     if kind == CONTAINER:
         from hyperbox.engine import monitor_setup, monitor_start

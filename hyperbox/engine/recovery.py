@@ -4,6 +4,7 @@ making/frozen.…       a container that a dead `commit` has frozen: thawed, see
 making/ID-PID-START   whose maker is dead: the name is given back, the folder goes
 removing/ID           whose monitor is dead: what the container held is given back, the folder goes
 build/containers/ID   whose process is dead: see `transient`
+RUN/runtime/expedited whose process is dead: the kernel's setting is put back, see `kernel.moves`
 containers/ID         that says running and whose monitor is dead: what still runs in it is killed, the state becomes exited (137);
                       that was being started when its monitor died: created again; that a killed `run` had made: removed
 """
@@ -27,6 +28,7 @@ from hyperbox.engine.state import (
     update_state,
 )
 from hyperbox.errors import HyperBoxError, NotFound
+from hyperbox.kernel import moves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def sweep(roots: Roots) -> None:
             sweep_temporaries(roots)
     for container_id in removing:
         finish_removal(roots, container_id)
+    moves.mend(f"{roots.run}/runtime/{moves.RECORD}")
     try:
         steps = os.listdir(f"{roots.data}/build/containers")
     except FileNotFoundError:

@@ -1,8 +1,9 @@
-"""Moves into v1 cgroups that wait for nothing: what the kernel does before one is begun long before there is one.
+"""Moves into v1 cgroups that wait for nothing.
 
-The first write to any `cgroup.procs` after a pause waits for an RCU grace period, 10 ms and more, and holds up all other changes of groups
-meanwhile; while one write follows another none waits again (rcu_sync in cgroup_threadgroup_rwsem, kernel/cgroup/cgroup.c). On v2 there is
-nothing to do: a runtime clones into the group, which waits for nothing.
+The first write to any `cgroup.procs` after a pause waits for an RCU grace period, 5 to 20 ms, and holds up all other changes of groups
+meanwhile; until the next one has passed, and while one write follows another, none waits again (rcu_sync in cgroup_threadgroup_rwsem,
+kernel/cgroup/cgroup.c). An expedited grace period takes 0.05 ms, and all are expedited while /sys/kernel/rcu_expedited is 1 (the kernel's
+Documentation/RCU): here it is, for one write. On v2 there is nothing to do: a runtime clones into the group, which waits for nothing.
 """
 
 from __future__ import annotations
@@ -11,62 +12,74 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _thread
+    from collections.abc import Callable
 
 ROOT = "/sys/fs/cgroup"
-MOVES = 4  # writes: each lasts a grace period on an idle machine, and what it did lasts another one
-INTERVAL = 0.006  # seconds
-PATIENCE = 0.0005  # seconds
+EXPEDITED = "/sys/kernel/rcu_expedited"
+RECORD = "expedited"  # the usual name of a `record`
 
 
-def hasten_moves() -> None:
-    """Begin the wait now, so that it is over when the OCI runtime moves a process: a thread writes this process into the group in which
-    it is already. To be called as soon as a command knows that it will start something; does nothing where that can't be done.
+def open_moves(record: str, reached: Callable[[str], None] = lambda step: None) -> None:
+    """Have the wait over with before an OCI runtime moves a process: this process is written into the group in which it is already.
 
-    Once only: a process can't end before all its threads have returned from the kernel.
+    `record` is a file that holds something while the kernel's setting is changed; one process at a time does that. `reached` hears of the
+    step. Does nothing where the setting can't be written (a /sys that is read-only) or is 1 already; where rcu_normal is set, which goes
+    before it, the write waits.
     """
     try:
-        file = own_group_file()
+        setting = os.open(EXPEDITED, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return
-    import _thread
-
-    runs = _thread.allocate_lock()
-    runs.acquire()
-    _thread.start_new_thread(_write, (file, 1, runs))
-    # else this thread would keep the interpreter for the 5 ms that are its turn; where the processors are full they are not worth a wait
-    runs.acquire(timeout=PATIENCE)
-
-
-def keep_moves_fast() -> None:
-    """Do the same again and again for a while, in a process whose end nobody waits for."""
     try:
-        file = own_group_file()
-    except OSError:
-        return
-    import _thread
-
-    _thread.start_new_thread(_write, (file, MOVES, _thread.allocate_lock()))
-
-
-def _write(file: str, times: int, runs: _thread.LockType) -> None:
-    import time
-
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
+        group = os.open(own_group_file(), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            if os.pread(setting, 8, 0) == b"0\n":
+                _move_expedited(setting, group, record, reached)
+            else:
+                mend(record)
+        finally:
+            os.close(group)
     except OSError:
         return
     finally:
-        if runs.locked():
-            runs.release()
+        os.close(setting)
+
+
+def _move_expedited(setting: int, group: int, record: str, reached: Callable[[str], None]) -> None:
+    lock = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        for _ in range(times):
-            os.write(descriptor, b"0")
-            time.sleep(INTERVAL)
-    except OSError:
-        pass
+        os.lockf(lock, os.F_TLOCK, 0)  # raises where another process has it: its grace period is ours, too
+        os.write(lock, b"0")
+        os.write(setting, b"1")
+        try:
+            reached("expedited")
+            os.write(group, b"0")
+        finally:
+            os.write(setting, b"0")
+        os.ftruncate(lock, 0)
     finally:
-        os.close(descriptor)
+        os.close(lock)
+
+
+def mend(record: str) -> None:
+    """Put the kernel's setting back where a process was killed before it did so itself, as its `record` says."""
+    try:
+        if not os.stat(record).st_size:
+            return
+        lock = os.open(record, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.lockf(lock, os.F_TLOCK, 0)
+        if os.fstat(lock).st_size:
+            setting = os.open(EXPEDITED, os.O_WRONLY | os.O_CLOEXEC)
+            os.write(setting, b"0")
+            os.close(setting)
+            os.ftruncate(lock, 0)
+    except OSError:  # somebody has it
+        return
+    finally:
+        os.close(lock)
 
 
 def own_group_file() -> str:

@@ -11,6 +11,7 @@ import os
 
 from hyperbox import files, process
 from hyperbox.errors import EngineError, Unavailable
+from hyperbox.kernel import moves
 from hyperbox.runtime import filters
 from hyperbox.runtime.words import exec_failure, start_failure
 
@@ -200,6 +201,7 @@ class Adapter:
             argv, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, given=given, preferred=preferred
         )
         self.reached("runtime-spawned")
+        moves.open_moves(f"{os.path.dirname(self.state_folder)}/{moves.RECORD}", self.reached)  # while it loads
         return pid
 
     def shield(self) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # modules that only large commands have loaded
 HEAVY = ("threading", "yaml", "click", "json")
 
+# policy and priority of what runs before all others; what it forks does not
+FIRST = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, 1
+
 
 def is_heavy() -> bool:
     """Return whether this process is too large, or has too many threads, to be forked for a process that stays."""
@@ -78,15 +81,33 @@ def spawn(
     environment = os.environ if env is None else env
     if not preferred:
         return os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
-    own = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
-    first = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, 1
-    _schedule(0, *first)  # so that the new process has done nothing yet when its turn is changed
+    own = _go_first()  # so that the new process has done nothing yet when its turn is changed
     try:
         pid = os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=setsid)
-        _schedule(pid, *first)
+        _schedule(pid, *FIRST)
     finally:
         _schedule(0, *own)
     return pid
+
+
+def fork_apart() -> int:
+    """Fork a process that is to work beside this one, and return as os.fork does; the child's scheduling is as ours was.
+
+    A kernel that keeps few processors awake leaves a new process on the one that it was forked on, where the two take turns of milliseconds.
+    Nothing is left on one on which a process runs that comes first, so this one does, until it has forked (where that is allowed).
+    """
+    own = _go_first()
+    try:
+        return os.fork()
+    finally:
+        _schedule(0, *own)
+
+
+def _go_first() -> tuple[int, int]:
+    """Have this process run before all others whenever it can, and return its scheduling as `_schedule` takes it."""
+    own = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    _schedule(0, *FIRST)
+    return own
 
 
 def _schedule(pid: int, policy: int, priority: int) -> None:

@@ -47,7 +47,7 @@ def send_ahead(roots: Roots, kind: str) -> Ahead | None:
         return None
     ours, theirs = control.pair()
     data, their_data = control.pair()
-    if os.fork() == 0:
+    if process.fork_apart() == 0:
         try:
             wait_for_call(roots, kind, control.Channel(theirs), their_data)
         finally:

@@ -13,7 +13,7 @@ import _signal  # type: ignore[import-not-found]
 import _socket
 import os
 
-from hyperbox import files
+from hyperbox import files, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def prepare() -> None:
     if _asked:
         return
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    if process.fork_apart() == 0:
         try:
             ours.close()
             serve(theirs)

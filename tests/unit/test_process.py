@@ -53,6 +53,19 @@ def test_a_pid_and_its_start_name_a_process() -> None:
     assert not process.is_alive(pid)
 
 
+def test_what_is_forked_apart_is_scheduled_as_usual_and_so_are_we() -> None:
+    usual = os.sched_getscheduler(0)
+    out, theirs = os.pipe()
+    if process.fork_apart() == 0:
+        os.write(theirs, str(os.sched_getscheduler(0)).encode())
+        os._exit(0)
+    os.close(theirs)
+    assert os.read(out, 16) == str(usual).encode()
+    os.wait()
+    os.close(out)
+    assert os.sched_getscheduler(0) == usual
+
+
 def test_what_a_preferred_process_starts_is_scheduled_as_usual_and_so_are_we() -> None:
     usual = os.sched_getscheduler(0)
     out, theirs = os.pipe()

@@ -6,10 +6,11 @@ from hyperbox.bake.decode import DecodeError, decode, group_value, target_value,
 from hyperbox.bake.merged import body_of
 from hyperbox.bake.model import FIELDS, Group, Target
 from hyperbox.bake.variables import ResolveError
+from hyperbox.go.text import quote
 from hyperbox.hcl.body import Schema
 from hyperbox.hcl.convert import ConversionError, convert
 from hyperbox.hcl.evaluate import evaluate
-from hyperbox.hcl.positions import Diagnostic, Diagnostics, quoted
+from hyperbox.hcl.positions import Diagnostic, Diagnostics
 from hyperbox.hcl.syntax import Attribute, Block, GetAttribute, Reference, start_range
 from hyperbox.hcl.types import STRING, map_of
 from hyperbox.hcl.values import LimitError, Value, iterable, map_value, object_value
@@ -107,7 +108,7 @@ class Blocks:
         for place, name in enumerate(names):
             check_name(name)
             if name in names[:place] and len(names) <= MOST_TARGETS:
-                raise ResolveError(f"duplicate name {quoted(name)}")
+                raise ResolveError(f"duplicate name {quote(name)}")
         return [Instance(block, scope, name, attributes) for scope, name in zip(scopes, names, strict=True)]
 
     def _scopes(self, attribute: Attribute) -> list[Scope]:

@@ -13,7 +13,7 @@ from hyperbox.bake.variables import ResolveError
 from hyperbox.compose.load import load
 from hyperbox.compose.model import EXTENSIONS, LoadOptions
 from hyperbox.errors import ComposeError, HyperBoxError
-from hyperbox.hcl.positions import quoted
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _target(name: str, service: Json, build: Json, project: Project) -> Target:
     try:
         check_name(target.name)
     except ResolveError as error:
-        raise BakeError(f"failed to parse compose file: invalid service name {quoted(target.name)}: {error}") from None
+        raise BakeError(f"failed to parse compose file: invalid service name {quote(target.name)}: {error}") from None
     values = target.values
     for key, field in _SIMPLE.items():
         if build.get(key):

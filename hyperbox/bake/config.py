@@ -10,7 +10,7 @@ from hyperbox.bake.errors import BakeError
 from hyperbox.bake.model import Group, Target
 from hyperbox.bake.overrides import Override, add_overrides, parse_overrides
 from hyperbox.bake.patterns import has_pattern, matches
-from hyperbox.hcl.positions import quoted
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Chooser:
             return [pattern]
         found = [name for name in (*self.groups, *self.definitions) if matches(pattern, name)]
         if not found:
-            raise BakeError(f"could not find any target matching {quoted(pattern)}")
+            raise BakeError(f"could not find any target matching {quote(pattern)}")
         return found
 
     def _expand(

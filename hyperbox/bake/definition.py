@@ -20,11 +20,12 @@ from hyperbox.bake.variables import (
     variable_of,
     with_default,
 )
+from hyperbox.go.text import quote
 from hyperbox.hcl.body import Schema
 from hyperbox.hcl.evaluate import evaluate
 from hyperbox.hcl.json_source import parse_json
 from hyperbox.hcl.parser import parse_config
-from hyperbox.hcl.positions import Diagnostic, Diagnostics, Range, quoted
+from hyperbox.hcl.positions import Diagnostic, Diagnostics, Range
 from hyperbox.hcl.scope import Scope
 from hyperbox.hcl.standard import standard_functions
 from hyperbox.hcl.syntax import Attribute, Block, Expression, calls, references
@@ -199,7 +200,7 @@ class Definition:
         if scope.function(name) is not None:
             return
         if name not in self.functions:
-            raise ResolveError(f"function {quoted(name)} does not exist: undefined", undefined=True)
+            raise ResolveError(f"function {quote(name)} does not exist: undefined", undefined=True)
         self._enter(scope, "function", name)
         for part in ("result", "params"):
             if part not in self.function_attributes[name]:
@@ -218,7 +219,7 @@ class Definition:
         variable = self.variables.get(name)
         attribute = self.attributes.get(name)
         if attribute is None and variable is None:
-            raise ResolveError(f"variable {quoted(name)} does not exist: undefined", undefined=True)
+            raise ResolveError(f"variable {quote(name)} does not exist: undefined", undefined=True)
         if attribute is not None:
             value = self._evaluated(scope, attribute)
         else:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hyperbox.bake.entries import Agent, Entry, Secret
 from hyperbox.bake.errors import BakeError
 from hyperbox.bake.model import Target
-from hyperbox.hcl.positions import quoted
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def parse(words: Sequence[str]) -> Entitlements:
             found.reads += [value] if key != "fs.write" else []
             found.writes += [value] if key != "fs.read" else []
         elif key not in ("image", "image.load", "image.push"):
-            raise BakeError(f"unknown entitlement key {quoted(key)}")
+            raise BakeError(f"unknown entitlement key {quote(key)}")
     return found
 
 
@@ -150,7 +150,7 @@ def explain(found: Missing, arguments: Sequence[str], *, terminal: bool) -> str:
     lines = ["Your build is requesting privileges for following possibly insecure capabilities:", ""]
     lines += [what for what, _ in entries]
     lead = "In order to not see this message in the future pass" if terminal else "Pass"
-    lines += ["", f"{lead} {quoted(flags)} to grant requested privileges."]
+    lines += ["", f"{lead} {quote(flags)} to grant requested privileges."]
     if "bake" in arguments:
         place = list(arguments).index("bake") + 1
         before, behind = " ".join(arguments[:place]), " ".join(arguments[place:])

@@ -7,22 +7,20 @@ import json
 from dataclasses import dataclass, replace
 
 from hyperbox.bake.errors import BakeError
+from hyperbox.go import text as go_text
+from hyperbox.go.text import FALSE, TRUE, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TRUE = ("1", "t", "T", "TRUE", "true", "True")
-FALSE = ("0", "f", "F", "FALSE", "false", "False")
-
 
 def parse_bool(text: str) -> bool:
     """Return what Go's strconv.ParseBool makes of a text. Raises BakeError with its words."""
-    if text in TRUE:
-        return True
-    if text in FALSE:
-        return False
-    raise BakeError(f"strconv.ParseBool: parsing {json.dumps(text, ensure_ascii=False)}: invalid syntax")
+    try:
+        return go_text.parse_bool(text)
+    except ValueError as error:
+        raise BakeError(str(error)) from None
 
 
 def fields_of(text: str) -> list[str]:
@@ -121,7 +119,7 @@ def cache(text: str) -> Entry:
         return Entry("registry", (("ref", fields[0]),))
     made = _made(_pairs(text))
     if not made.type:
-        raise BakeError(f"type required form> {json.dumps(text, ensure_ascii=False)}")
+        raise BakeError(f"type required form> {quote(text)}")
     return made
 
 
@@ -129,7 +127,7 @@ def cache_of(fields: dict[str, str]) -> Entry:
     made = _made(list(fields.items()))
     if not made.type:
         shown = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
-        raise BakeError(f"type required form> {json.dumps(shown, ensure_ascii=False)}")
+        raise BakeError(f"type required form> {quote(shown)}")
     return made
 
 
@@ -161,7 +159,7 @@ def secret(text: str) -> Secret:
             raise BakeError(f"invalid field '{field}' must be a key=value pair")
         if name == "type":
             if value not in ("file", "env"):
-                raise BakeError(f"unsupported secret type {json.dumps(value, ensure_ascii=False)}")
+                raise BakeError(f"unsupported secret type {quote(value)}")
             kind = value
         elif name in ("id", "src", "source", "env"):
             values["src" if name == "source" else name] = value

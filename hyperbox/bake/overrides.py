@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from hyperbox.bake import patterns
 from hyperbox.bake.decode import entry_of_text
-from hyperbox.bake.entries import FALSE, TRUE, Agent, Entry, Secret
+from hyperbox.bake.entries import Agent, Entry, Secret
 from hyperbox.bake.errors import BakeError
 from hyperbox.bake.model import Target, tidy
+from hyperbox.go.text import FALSE, TRUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,16 +6,15 @@ import csv
 import math
 from typing import NamedTuple
 
-from hyperbox.bake.entries import FALSE as FALSE_WORDS
-from hyperbox.bake.entries import TRUE as TRUE_WORDS
 from hyperbox.bake.merged import body_of
+from hyperbox.go.text import invalid_syntax, parse_bool
 from hyperbox.hcl import numbers
 from hyperbox.hcl.body import Schema
 from hyperbox.hcl.convert import ConversionError, convert
 from hyperbox.hcl.evaluate import evaluate
 from hyperbox.hcl.functions import FunctionError
 from hyperbox.hcl.functions_encoding import FUNCTIONS as ENCODINGS
-from hyperbox.hcl.positions import Diagnostic, Range, quoted
+from hyperbox.hcl.positions import Diagnostic, Range
 from hyperbox.hcl.syntax import Attribute, Block, Expression, start_range
 from hyperbox.hcl.type_expressions import type_constraint
 from hyperbox.hcl.types import BOOL, DYNAMIC, STRING, Type, friendly, map_of
@@ -149,15 +148,14 @@ def _primitive(name: str, type: Type, given: str) -> Value:
     if type == STRING:
         return string(given)
     if type == BOOL:
-        if given not in (*TRUE_WORDS, *FALSE_WORDS):
-            reason = f"strconv.ParseBool: parsing {quoted(given)}: invalid syntax"
-            raise ResolveError(f"failed to parse {name} as bool: {reason}")
-        return boolean(given in TRUE_WORDS)
+        try:
+            return boolean(parse_bool(given))
+        except ValueError as error:
+            raise ResolveError(f"failed to parse {name} as bool: {error}") from None
     try:
         found = float(given)
     except ValueError:
-        reason = f"strconv.ParseFloat: parsing {quoted(given)}: invalid syntax"
-        raise ResolveError(f"failed to parse {name} as number: {reason}") from None
+        raise ResolveError(f"failed to parse {name} as number: {invalid_syntax('ParseFloat', given)}") from None
     if not math.isfinite(found):
         raise ResolveError(f"failed to parse {name} as number: invalid number value")
     return number(numbers.from_float(found))

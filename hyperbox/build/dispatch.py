@@ -9,8 +9,9 @@ from hyperbox.build.copying_plan import plan_copy
 from hyperbox.build.dispatch_history import record
 from hyperbox.build.instructions import Arg, Command, Copy, Healthcheck, Onbuild, Pairs, Run, Text, Words
 from hyperbox.build.running_plan import plan_run
-from hyperbox.build.stages import located, quoted
+from hyperbox.build.stages import located
 from hyperbox.build.words import WordError, expand_to_words
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _words(planner: Planner, stage: Stage, instruction: Instruction, step: Words
         try:
             found += expand_to_words(word, stage.environment.values, escape=planner.document.escape)
         except WordError as error:
-            raise located(f"failed to process {quoted(word)}: {error}", instruction) from None
+            raise located(f"failed to process {quote(word)}: {error}", instruction) from None
     if step.kind == "EXPOSE":
         ports = [port for word in found for port in exposed_ports(word, instruction)]
         stage.draft.add_names("ExposedPorts", ports)

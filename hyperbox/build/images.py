@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyperbox.build.jobs import JobFailed
 from hyperbox.build.stages import Base
 from hyperbox.errors import HyperBoxError, NotFound
+from hyperbox.go.text import quote
 from hyperbox.image.reference import parse_reference
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ class BaseImages:
         try:
             reference = parse_reference(text).with_tag()
         except HyperBoxError as error:
-            raise ImageFailed(f"failed to parse stage name {quoted(text)}: {error.message}", "") from None
+            raise ImageFailed(f"failed to parse stage name {quote(text)}: {error.message}", "") from None
         vertex = f"metadata {reference.canonical} {platform.text}"
         self.progress.start(vertex, f"[internal] load metadata for {reference.canonical}")
         try:
@@ -107,10 +108,3 @@ class ImageFailed(JobFailed):
     def __init__(self, message: str, error: str) -> None:
         super().__init__(message)
         self.error = error
-
-
-def quoted(text: str) -> str:
-    """Return a text in Go's double quotes."""
-    from hyperbox.files import dumps
-
-    return dumps(text)

@@ -18,6 +18,7 @@ from hyperbox.build.dockerfile import (
 )
 from hyperbox.build.mounts import Mount, parse_mount
 from hyperbox.files import loads
+from hyperbox.go.text import invalid_syntax
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -341,7 +342,7 @@ def _check_health_option(name: str, value: str, line: int) -> None:
         try:
             count = int(value)
         except ValueError:
-            raise DockerfileError(f'strconv.ParseInt: parsing "{value}": invalid syntax', line) from None
+            raise DockerfileError(invalid_syntax("ParseInt", value), line) from None
         if count < 0:
             raise DockerfileError(f"--retries cannot be negative ({count})", line)
         return

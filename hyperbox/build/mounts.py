@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from hyperbox.build.dockerfile import DockerfileError, suggestion
-from hyperbox.image.booleans import parse_bool
+from hyperbox.go.text import parse_bool
 
 
 class Mount(NamedTuple):

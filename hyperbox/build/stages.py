@@ -15,6 +15,7 @@ from hyperbox.build.image_config import DEFAULT_PATH, Draft
 from hyperbox.build.instructions import Arg, Copy, From, Run, read
 from hyperbox.build.variables import Environment, Platform, parse_platform, platform_arguments, proxy_environment
 from hyperbox.build.words import WordError, expand, expand_for_display
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Planner:
         try:
             return expand(text, values, escape=self.document.escape)
         except WordError as error:
-            raise located(f"failed to process {quoted(text)}: {error}", instruction) from None
+            raise located(f"failed to process {quote(text)}: {error}", instruction) from None
 
     # --- stages ---
     async def plan(self) -> Stage:
@@ -385,13 +386,6 @@ class LocatedError(DockerfileError):
 def located(message: str, instruction: Instruction) -> LocatedError:
     """Return the error of an instruction."""
     return LocatedError(message, instruction)
-
-
-def quoted(text: str) -> str:
-    """Return a text in Go's double quotes."""
-    from hyperbox.files import dumps
-
-    return dumps(text)
 
 
 def _epoch(request: BuildRequest, given: dict[str, str]) -> int | None:

@@ -7,6 +7,7 @@ import sys
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound
+from hyperbox.go.text import invalid_syntax
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def service_scale(invocation: Invocation) -> int:
         if count.isascii() and count.isdigit():
             told.append(f"{name}: {EngineError(NOT_MANAGER).told}")
         else:
-            told.append(f'{name}: invalid replicas value {count}: strconv.ParseUint: parsing "{count}": invalid syntax')
+            told.append(f"{name}: invalid replicas value {count}: {invalid_syntax('ParseUint', count)}")
     raise HyperBoxError("\n".join(told))
 
 

@@ -19,6 +19,7 @@ from hyperbox.cli.build import progress_mode
 from hyperbox.cli.build_inputs import is_remote
 from hyperbox.cli.build_progress import printer
 from hyperbox.errors import HyperBoxError, UnsupportedError
+from hyperbox.go.text import TRUE
 from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
@@ -151,7 +152,7 @@ def entry_names(start: str) -> list[str]:
 
 def variables(environment: Mapping[str, str]) -> Mapping[str, str]:
     """Return the variables of the environment that definitions may read."""
-    disabled = environment.get("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "") in ("1", "t", "T", "TRUE", "true", "True")
+    disabled = environment.get("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "") in TRUE
     return {} if disabled else environment
 
 

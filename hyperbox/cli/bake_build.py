@@ -8,7 +8,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from hyperbox.bake import entitlements
-from hyperbox.bake.entries import FALSE, TRUE
 from hyperbox.bake.errors import BakeError
 from hyperbox.bake.model import group_json, target_json
 from hyperbox.build.api import BuildFailed, Vertex
@@ -21,6 +20,7 @@ from hyperbox.cli.build_order import build_in_order
 from hyperbox.cli.build_progress import NoProgress, cancel, printer
 from hyperbox.cli.compose_build import renamed
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, NotFound
+from hyperbox.go.text import FALSE, TRUE, invalid_syntax, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,9 +72,8 @@ def _ask(chosen: Chosen, granted: Entitlements, shown: Printer) -> None:
     found = entitlements.missing(chosen.targets.values(), granted, os.getcwd())
     setting = os.environ.get("BUILDX_BAKE_ENTITLEMENTS_FS")
     if setting is not None and setting not in (*TRUE, *FALSE):
-        raise BakeError(
-            f'failed to parse BUILDX_BAKE_ENTITLEMENTS_FS value "{setting}": strconv.ParseBool: parsing "{setting}": invalid syntax'
-        )
+        reason = invalid_syntax("ParseBool", setting)
+        raise BakeError(f"failed to parse BUILDX_BAKE_ENTITLEMENTS_FS value {quote(setting)}: {reason}")
     asks_for_files = bool(found.files) and setting not in FALSE
     if not found.always and not asks_for_files:
         return

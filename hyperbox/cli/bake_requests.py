@@ -12,8 +12,9 @@ from hyperbox.build.api import Agent as BuildAgent
 from hyperbox.build.api import BuildRequest, Cache, Output, Source
 from hyperbox.build.api import Secret as BuildSecret
 from hyperbox.cli import build_inputs, build_outputs
-from hyperbox.cli.build_inputs import go_quote, is_remote
+from hyperbox.cli.build_inputs import is_remote
 from hyperbox.errors import HyperBoxError, UnsupportedError
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,14 +121,14 @@ def check_output(output: Entry) -> None:
 def _check_annotation(word: str) -> None:
     key, equals, _ = word.partition("=")
     if not equals:
-        raise BakeError(f"invalid annotation {go_quote(word)}, expected key=value")
+        raise BakeError(f"invalid annotation {quote(word)}, expected key=value")
     for kind in key.partition(":")[0].split(",") if ":" in key else []:
         name = kind.partition("[")[0]
         if not name or not all(letter.islower() or letter == "-" for letter in name):
-            lead = f"invalid annotation type {go_quote(kind)}"
+            lead = f"invalid annotation type {quote(kind)}"
             raise BakeError(f"{lead}, expected type and optional platform in square brackets")
         if name not in ANNOTATIONS:
-            raise BakeError(f"unknown annotation type {go_quote(name)}")
+            raise BakeError(f"unknown annotation type {quote(name)}")
 
 
 def _check_ulimit(word: str) -> None:

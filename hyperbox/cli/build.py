@@ -15,8 +15,8 @@ from hyperbox.cli import build_inputs, build_outputs, builder_store
 from hyperbox.cli.build_progress import cancel, printer
 from hyperbox.cli.image_transfer import check_platform
 from hyperbox.errors import EngineError, HyperBoxError, UnsupportedError
+from hyperbox.go.text import invalid_syntax, parse_bool
 from hyperbox.grammar.values import split_commas, words_of
-from hyperbox.image.booleans import parse_bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def source_date_epoch() -> int | None:
     try:
         return int(text)
     except ValueError:
-        reason = f'strconv.ParseInt: parsing "{text}": invalid syntax'
+        reason = invalid_syntax("ParseInt", text)
         raise HyperBoxError(f"failed to solve: invalid SOURCE_DATE_EPOCH: {text}: {reason}") from None
 
 

@@ -15,8 +15,8 @@ from hyperbox.build.instructions import Arg, Run
 from hyperbox.build.progress import Doing, Progress
 from hyperbox.cli.output import indented_json, table
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, UnsupportedError
+from hyperbox.go.text import parse_bool
 from hyperbox.grammar.values import split_commas
-from hyperbox.image.booleans import parse_bool
 from hyperbox.image.reference import parse_reference
 
 TYPE_CHECKING = False

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hyperbox.build.api import Agent, Secret, Source
 from hyperbox.errors import EngineError, HyperBoxError
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,15 +57,8 @@ def source_of(location: str, folder: str = "") -> Source:
     if not os.path.isdir(path) and is_remote(location):
         return Source("git" if _GIT.match(location) else "url", location)
     if not os.path.isdir(path):
-        raise HyperBoxError(f"path {go_quote(location)} not found")
+        raise HyperBoxError(f"path {quote(location)} not found")
     return Source("folder", path)
-
-
-def go_quote(text: str) -> str:
-    """Return a text in double quotes."""
-    from hyperbox.grammar.values import quote
-
-    return quote(text)
 
 
 def read_inputs(location: str, file: str) -> Inputs:

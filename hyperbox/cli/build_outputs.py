@@ -9,6 +9,7 @@ from hyperbox import files
 from hyperbox.build.api import Cache, Output
 from hyperbox.cli.output_file import check_target, remove_old
 from hyperbox.errors import HyperBoxError, UnsupportedError
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def parse_output(word: str) -> Output:
         kind = "image"
         rest.append(("push", "true"))
     if kind not in ("image", "local", CACHE_ONLY, *ARCHIVES):
-        raise HyperBoxError(f"ERROR: failed to build: failed to solve: exporter {go_quote(kind)} could not be found")
+        raise HyperBoxError(f"ERROR: failed to build: failed to solve: exporter {quote(kind)} could not be found")
     if kind == "local" and not destination:
         raise HyperBoxError("ERROR: failed to build: dest is required for local exporter")
     if kind == "local" and destination == "-":
@@ -91,13 +92,6 @@ def _archive(kind: str, destination: str) -> str:
         reason = "not a directory" if os.path.exists(os.path.dirname(destination)) else "no such file or directory"
         raise HyperBoxError(f"ERROR: failed to build: failed to open open {destination}: {reason}")
     return os.path.abspath(destination)
-
-
-def go_quote(text: str) -> str:
-    """Return a text in double quotes."""
-    from hyperbox.grammar.values import quote
-
-    return quote(text)
 
 
 def outputs(
@@ -140,7 +134,7 @@ def parse_cache(word: str, *, export: bool) -> Cache:
         if kind in ("gha", "s3", "azblob"):
             raise UnsupportedError(f"build: HyperBox has no cache of type {kind}: registry, local and inline are there")
         raise HyperBoxError(
-            f"ERROR: failed to build: failed to solve: failed to configure {kind} cache {direction}: unknown cache {direction}: {go_quote(kind)}"
+            f"ERROR: failed to build: failed to solve: failed to configure {kind} cache {direction}: unknown cache {direction}: {quote(kind)}"
         )
     cache = Cache(kind, tuple(attributes))
     if kind == "registry" and not cache.get("ref"):

@@ -8,7 +8,8 @@ from itertools import pairwise
 from hyperbox.cli import builder_store as store
 from hyperbox.cli.builder_store import CONTAINER, Builder
 from hyperbox.errors import HyperBoxError, UnsupportedError
-from hyperbox.grammar.values import split_commas, to_bool, to_bytes, to_int, to_memory_swap, words_of
+from hyperbox.go.text import parse_bool
+from hyperbox.grammar.values import split_commas, to_bytes, to_int, to_memory_swap, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ OPTIONS: dict[str, Callable[[str], object] | None] = {
     **dict.fromkeys(("cpu-quota", "cpu-period", "cpu-shares"), to_int),
     "memory": to_bytes,
     "memory-swap": to_memory_swap,
-    "default-load": to_bool,
+    "default-load": parse_bool,
 }
 ENTITLEMENT = "--allow-insecure-entitlement"
 # what a build may ask for is decided by the build, so these need no daemon to take them

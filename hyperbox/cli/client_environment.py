@@ -79,7 +79,7 @@ def refuse_trust(invocation: Invocation, reference: str) -> None:
     An image that is named by its digest needs none.
     """
     from hyperbox.errors import UnsupportedError
-    from hyperbox.image.booleans import FALSE
+    from hyperbox.go.text import FALSE
 
     asked = ""
     if invocation.given.get("disable-content-trust"):

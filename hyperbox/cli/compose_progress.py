@@ -9,7 +9,7 @@ from io import StringIO
 
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.files import dumps
-from hyperbox.grammar.values import TRUE
+from hyperbox.go.text import TRUE
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False

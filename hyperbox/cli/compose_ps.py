@@ -16,6 +16,7 @@ from hyperbox.cli.output_list import Listing, show
 from hyperbox.cli.templates_values import Fields
 from hyperbox.cli.version import COMPOSE_VERSION
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import invalid_syntax, out_of_range
 from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
@@ -244,8 +245,7 @@ def port(invocation: Invocation) -> int:
     service, number = invocation.arguments[:2]
     protocol = str(invocation.flags["protocol"]).lower()
     if not number.isdigit() or int(number) > 65535:
-        wrong = "value out of range" if number.isdigit() else "invalid syntax"
-        raise ComposeError(f'strconv.ParseUint: parsing "{number}": {wrong}')
+        raise ComposeError((out_of_range if number.isdigit() else invalid_syntax)("ParseUint", number))
     index = invocation.flags["index"]
     row = session_of_name(invocation).container(service, index if isinstance(index, int) else 0)
     rows = publishers(row.summary)

@@ -192,7 +192,7 @@ def _pretend_hooks(session: Session, step: StartContainer | StopContainer | RunH
 
 def tell_command(words: Sequence[str], container: str) -> None:
     """Show, with --dry-run, what would be executed in a container."""
-    from hyperbox.compose.go import quote
+    from hyperbox.go.text import quote
 
     print(
         f" DRY-RUN MODE - Executing command [{' '.join(map(quote, words))}] in {container} (detached mode)", flush=True
@@ -236,8 +236,10 @@ def parse_scale(values: Sequence[str], *, flag: bool = True) -> dict[str, int]:
             )
             raise ComposeError(said)
         if not count.isdigit():
-            said = f'strconv.Atoi: parsing "{count}": invalid syntax'
-            raise ComposeError(said if flag else f"invalid scale specifier: can't parse replica value as int: {text}")
+            from hyperbox.go.text import invalid_syntax
+
+            said = f"invalid scale specifier: can't parse replica value as int: {text}"
+            raise ComposeError(invalid_syntax("Atoi", count) if flag else said)
         scale[name] = int(count)
     return scale
 

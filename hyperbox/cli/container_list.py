@@ -100,7 +100,7 @@ def image(item: Json, *, short: bool) -> str:
 
 def command(item: Json, *, short: bool) -> str:
     """Return the quoted command."""
-    from hyperbox.cli.templates_lexer import quote
+    from hyperbox.go.text import quote
 
     text = str(item.get("Command") or "")
     return quote(truncate(text, COMMAND_WIDTH) if short else text)

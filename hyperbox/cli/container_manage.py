@@ -9,6 +9,7 @@ from hyperbox.cli.container_list import parse_filters
 from hyperbox.cli.container_ports import bindings, host_and_port
 from hyperbox.cli.output import human_size, natural_key, table
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, InvalidParameter
+from hyperbox.go.text import invalid_syntax, out_of_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def port(invocation: Invocation) -> int:
         wanted = invocation.arguments[1]
         number, _, protocol = wanted.partition("/")
         if not number.isdigit() or int(number) > 65535:
-            reason = "value out of range" if number.isdigit() else "invalid syntax"
-            raise HyperBoxError(f'Error: invalid port ({number}): strconv.ParseUint: parsing "{number}": {reason}')
+            reason = (out_of_range if number.isdigit() else invalid_syntax)("ParseUint", number)
+            raise HyperBoxError(f"Error: invalid port ({number}): {reason}")
         hosts = published.get(f"{number}/{protocol or 'tcp'}")
         if not hosts:
             raise HyperBoxError(f"Error: No public port '{wanted}' published for {name}")

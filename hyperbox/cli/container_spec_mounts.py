@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import HyperBoxError
-from hyperbox.grammar.values import TRUE
+from hyperbox.go.text import TRUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

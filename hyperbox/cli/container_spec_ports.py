@@ -120,7 +120,9 @@ def ports(published: list[str], expose: list[str]) -> tuple[dict[str, object], B
             if dash and first.isdigit() and last.isdigit() and int(last) < int(first):
                 reason = f"Invalid range specified for the Port: {number}"
             else:
-                reason = f'strconv.ParseUint: parsing "{first}": invalid syntax'
+                from hyperbox.go.text import invalid_syntax
+
+                reason = invalid_syntax("ParseUint", first)
             raise HyperBoxError(f"invalid range format for --expose: {text}, error: {reason}") from None
         for port in range(start, end + 1):
             exposed.setdefault(f"{port}/{protocol.lower() if slash else 'tcp'}", {})

@@ -12,6 +12,7 @@ from hyperbox.cli.output_list import Listing
 from hyperbox.cli.output_list import show as show_list
 from hyperbox.errors import HyperBoxError
 from hyperbox.files import dumps
+from hyperbox.go.text import FALSE, TRUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ HEADERS = {
 }
 ERROR_WIDTH = 45
 BAD_ENDPOINT = "unable to create docker endpoint config: "
-TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 DEFAULT_DESCRIPTION = "Current DOCKER_HOST based configuration"
 ENDPOINT_KEYS = ("from", "host", "ca", "cert", "key", "skip-tls-verify")
 TLS_NAMES = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}

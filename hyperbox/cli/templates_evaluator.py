@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hyperbox.cli.templates_functions import CallError, fits
-from hyperbox.cli.templates_lexer import quote
 from hyperbox.cli.templates_methods import method
 from hyperbox.cli.templates_nodes import (
     Action,
@@ -33,6 +32,7 @@ from hyperbox.cli.templates_values import (
     text_of,
     type_name,
 )
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

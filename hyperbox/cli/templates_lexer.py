@@ -6,6 +6,8 @@ A hot path: no `re`.
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Token = tuple[str, str, int, int]
@@ -36,29 +38,6 @@ KEYWORDS = frozenset({"block", "break", "continue", "define", "else", "end", "if
 
 SPACES = " \t\r\n"
 DIGITS = {"0": "0123456789_", "x": "0123456789abcdefABCDEF_", "o": "01234567_", "b": "01_"}
-
-
-def quote(text: str) -> str:
-    """Return `text` as Go's %q writes it."""
-    output = ['"']
-    for character in text:
-        code = ord(character)
-        if character in '"\\':
-            output.append("\\" + character)
-        elif character in _NAMED:
-            output.append(_NAMED[character])
-        elif 0xDC80 <= code <= 0xDCFF:
-            output.append(f"\\x{code - 0xDC00:02x}")
-        elif character.isprintable():
-            output.append(character)
-        elif code < 0x20 or code == 0x7F:
-            output.append(f"\\x{code:02x}")
-        else:
-            output.append(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
-    return "".join(output) + '"'
-
-
-_NAMED = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
 
 
 def unicode_name(character: str) -> str:

@@ -190,6 +190,6 @@ class Call(Node):
         self.pipe = pipe
 
     def __str__(self) -> str:
-        from hyperbox.cli.templates_lexer import quote
+        from hyperbox.go.text import quote
 
         return "{{template " + quote(self.name) + (f" {self.pipe}" if self.pipe is not None else "") + "}}"

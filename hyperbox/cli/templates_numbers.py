@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperbox.cli.templates_lexer import quote
+from hyperbox.go.text import quote
 
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 HEX_LENGTHS = {"x": 2, "u": 4, "U": 8}

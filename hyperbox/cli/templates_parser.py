@@ -19,6 +19,7 @@ from hyperbox.cli.templates_nodes import (
     Text,
     Variable,
 )
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def token_name(token: Token) -> str:
         return "EOF" if kind == lexer.EOF else value
     if kind in lexer.KEYWORDS or kind in (lexer.DOT, lexer.NIL):
         return f"<{value}>"
-    return lexer.quote(value[:10]) + "..." if len(value) > 10 else lexer.quote(value)
+    return quote(value[:10]) + "..." if len(value) > 10 else quote(value)
 
 
 def is_empty(tree: list[Node]) -> bool:
@@ -159,7 +160,7 @@ class Parser:
         if held is None or is_empty(held):
             self.trees[name] = tree
         elif not is_empty(tree):
-            raise self.error(f"template: multiple definition of template {lexer.quote(name)}")
+            raise self.error(f"template: multiple definition of template {quote(name)}")
 
     def _define(self) -> None:
         context = "define clause"
@@ -356,7 +357,7 @@ class Parser:
         if isinstance(node, Variable):
             return Variable(position, node.names + names)
         if isinstance(node, (Literal, Dot)):
-            raise self.error(f"unexpected . after term {lexer.quote(str(node))}")
+            raise self.error(f"unexpected . after term {quote(str(node))}")
         return Chain(position, node, names)
 
     def _term(self) -> Node | None:
@@ -364,7 +365,7 @@ class Parser:
         kind, text, position = token[0], token[1], token[2]
         if kind == lexer.IDENTIFIER:
             if text not in self.functions:
-                raise self.error(f"function {lexer.quote(text)} not defined")
+                raise self.error(f"function {quote(text)} not defined")
             return Identifier(position, text)
         if kind == lexer.DOT:
             return Dot(position)
@@ -372,7 +373,7 @@ class Parser:
             return Literal(position, "nil", text, None)
         if kind == lexer.VARIABLE:
             if text not in self.variables:
-                raise self.error(f"undefined variable {lexer.quote(text)}")
+                raise self.error(f"undefined variable {quote(text)}")
             return Variable(position, [text])
         if kind == lexer.FIELD:
             return Field(position, [text[1:]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperbox.cli.templates_lexer import quote, unicode_name
+from hyperbox.cli.templates_lexer import unicode_name
 from hyperbox.cli.templates_values import (
     MISSING,
     Duration,
@@ -19,6 +19,7 @@ from hyperbox.cli.templates_values import (
     text_of,
     type_name,
 )
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from hyperbox.compose.ports import TooManyPorts, parse_ports
 from hyperbox.compose.tree import Rules, compile_rules, join
 from hyperbox.compose.volumes import parse_volume
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 # how many ports the ranges of a document may stand for: all that there are, in two protocols
 PORTS = 2 * 65536
@@ -227,7 +228,7 @@ def _ssh(value: object, path: str, _: Walk, __: Rules[Transform]) -> object:
             raise ComposeError(f"invalid ssh key type {go.type_name(entry)}")
         name, equals, key_path = entry.partition("=")
         if not equals and name != "default":
-            raise ComposeError(f"invalid ssh key {go.quote(entry)}")
+            raise ComposeError(f"invalid ssh key {quote(entry)}")
         keys[name] = key_path if equals else None
     return keys
 

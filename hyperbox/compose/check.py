@@ -9,6 +9,7 @@ from hyperbox.compose.model import Json, Project
 from hyperbox.compose.ports import is_ip
 from hyperbox.compose.tree import Rules, compile_rules, join
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 Check = Callable[[object, str], None]
 INVALID = "invalid compose project"
@@ -40,7 +41,7 @@ def _volume(value: object, path: str) -> None:
         return
     for key in value:
         if key not in ("name", "external") and not key.startswith("x-"):
-            raise ComposeError(f'{path}: conflicting parameters "external" and {go.quote(key)} specified')
+            raise ComposeError(f'{path}: conflicting parameters "external" and {quote(key)} specified')
 
 
 def _file_object(*keys: str) -> Check:
@@ -92,7 +93,7 @@ def check_project(project: Project) -> None:
             rule(name, service, project)
     for name, secret in project.secrets.items():
         if not secret.get("external") and not secret.get("file") and not secret.get("environment"):
-            raise ComposeError(f"secret {go.quote(name)} must declare either `file` or `environment`: {INVALID}")
+            raise ComposeError(f"secret {quote(name)} must declare either `file` or `environment`: {INVALID}")
     check_dependencies(project)
 
 
@@ -114,12 +115,12 @@ def _mapping(value: object, *keys: str) -> Json:
 
 def _image_or_build(name: str, service: Json, project: Project) -> None:
     if not service.get("image") and "build" not in service and "provider" not in service:
-        raise ComposeError(f"service {go.quote(name)} has neither an image nor a build context specified: {INVALID}")
+        raise ComposeError(f"service {quote(name)} has neither an image nor a build context specified: {INVALID}")
 
 
 def _build(name: str, service: Json, project: Project) -> None:
     build = _mapping(service, "build")
-    quoted = go.quote(name)
+    quoted = quote(name)
     if build.get("dockerfile") and build.get("dockerfile_inline"):
         raise ComposeError(f"service {quoted} declares mutualy exclusive dockerfile and dockerfile_inline: {INVALID}")
     for context, reference in _mapping(build, "additional_contexts").items():
@@ -127,17 +128,15 @@ def _build(name: str, service: Json, project: Project) -> None:
             target = reference.removeprefix("service:")
             if target not in project.services:
                 raise ComposeError(
-                    f"service {quoted} declares unknown service {go.quote(target)} as additional contexts {context}"
+                    f"service {quoted} declares unknown service {quote(target)} as additional contexts {context}"
                 )
             if "build" not in project.services[target]:
                 raise ComposeError(
-                    f"service {quoted} declares non-buildable service {go.quote(target)} as additional contexts {context}"
+                    f"service {quoted} declares non-buildable service {quote(target)} as additional contexts {context}"
                 )
     platforms, platform = _list(build, "platforms"), service.get("platform")
     if platforms and platform and platform not in platforms:
-        raise ComposeError(
-            f"service.build.platforms MUST include service.platform {go.quote(str(platform))}: {INVALID}"
-        )
+        raise ComposeError(f"service.build.platforms MUST include service.platform {quote(str(platform))}: {INVALID}")
 
 
 def _networks(name: str, service: Json, project: Project) -> None:
@@ -146,7 +145,7 @@ def _networks(name: str, service: Json, project: Project) -> None:
         raise ComposeError(f"service {name} declares mutually exclusive `network_mode` and `networks`: {INVALID}")
     for network in networks:
         if network not in project.networks:
-            raise ComposeError(f"service {go.quote(name)} refers to undefined network {network}: {INVALID}")
+            raise ComposeError(f"service {quote(name)} refers to undefined network {network}: {INVALID}")
 
 
 def _health(name: str, service: Json, project: Project) -> None:
@@ -161,16 +160,16 @@ def _depends_on(name: str, service: Json, project: Project) -> None:
             continue
         if dependency in project.disabled_services and not _get(condition, "required"):
             continue
-        raise ComposeError(f"service {go.quote(name)} depends on undefined service {go.quote(dependency)}: {INVALID}")
+        raise ComposeError(f"service {quote(name)} depends on undefined service {quote(dependency)}: {INVALID}")
     mode = service.get("network_mode")
     if isinstance(mode, str) and mode.startswith("service:"):
         other = mode.removeprefix("service:")
         if other not in project.services:
-            raise ComposeError(f"service {go.quote(other)} not found for network_mode 'service:{other}'")
+            raise ComposeError(f"service {quote(other)} not found for network_mode 'service:{other}'")
 
 
 def _references(name: str, service: Json, project: Project) -> None:
-    quoted = go.quote(name)
+    quoted = quote(name)
     for volume in _list(service, "volumes"):
         source = _get(volume, "source")
         if _get(volume, "type") == "volume" and source and source not in project.volumes:
@@ -271,10 +270,10 @@ def check_dependencies(project: Project) -> None:
                 profiles = _list(project.disabled_services.get(dependency), "profiles")
                 if dependency in project.disabled_services:
                     raise ComposeError(
-                        f"service {go.quote(dependency)} is required by {go.quote(name)} but is disabled. "
+                        f"service {quote(dependency)} is required by {quote(name)} but is disabled. "
                         f"Can be enabled by profiles {go.sprint(profiles)}"
                     )
-                raise ComposeError(f"service {go.quote(name)} depends on unknown service {go.quote(dependency)}")
+                raise ComposeError(f"service {quote(name)} depends on unknown service {quote(dependency)}")
     done: set[str] = set()
     for name in sorted(edges):
         _find_circle(name, edges, done)
@@ -306,6 +305,6 @@ def check_container_names(project: Project) -> None:
         if isinstance(container_name, str) and container_name:
             if container_name in names:
                 raise ComposeError(
-                    f'services.{name}: container name {go.quote(container_name)} is already in use by service {{}}"'
+                    f'services.{name}: container name {quote(container_name)} is already in use by service {{}}"'
                 )
             names.add(container_name)

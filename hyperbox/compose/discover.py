@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hyperbox.compose import go
 from hyperbox.compose.environment import ABSENT, read_bytes, read_env_files, stat_problem
 from hyperbox.compose.include import refuse_remote
 from hyperbox.compose.model import LoadOptions
 from hyperbox.compose.paths import expand_user, join_path
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import FALSE, TRUE, invalid_syntax, quote
 
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE_NAMES = (
@@ -124,10 +124,10 @@ def _env_files(
         return env_files
     disabled = process.get("COMPOSE_DISABLE_ENV_FILE")
     if disabled is not None:
-        if disabled in go.TRUE_WORDS:
+        if disabled in TRUE:
             return ()
-        if disabled not in go.FALSE_WORDS:
-            raise ComposeError(f"strconv.ParseBool: parsing {go.quote(disabled)}: invalid syntax")
+        if disabled not in FALSE:
+            raise ComposeError(invalid_syntax("ParseBool", disabled))
     path = join_path(_working_dir(project_directory, files, options.working_dir), ".env")
     problem = stat_problem(path)
     if problem not in ("", ABSENT):
@@ -194,6 +194,6 @@ def normalize_name(name: str) -> str:
 def invalid_name(name: str) -> ComposeError:
     """Return the error for a project name that the user gave."""
     return ComposeError(
-        f"invalid project name {go.quote(name)}: must consist only of lowercase alphanumeric characters, "
+        f"invalid project name {quote(name)}: must consist only of lowercase alphanumeric characters, "
         "hyphens, and underscores as well as start with a letter or number"
     )

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from hyperbox.compose import go
 from hyperbox.compose.interpolate import InvalidTemplate, Lookup, MissingRequired, Substitution, TooLarge
 from hyperbox.compose.key_values import SPACES
+from hyperbox.go.text import quote
 
 _KEY = re.compile(r"[\w.\-\[\]\t\v\f\r \x85\xa0]*")
 _SPACE = re.compile(f"[{SPACES}]+")
@@ -117,7 +117,7 @@ class _Parser:
             if "\udc80" <= following <= "\udcff":
                 following = "\ufffd"
             raise DotenvError(
-                f"line {self.line}: unexpected character {go.quote(following)} in variable name {go.quote(line)}"
+                f"line {self.line}: unexpected character {quote(following)} in variable name {quote(line)}"
             )
         # without a sign or a line end behind it, what is read counts as the value of no name
         key, end = (name.group(), name.end() + 1) if following else ("", start)

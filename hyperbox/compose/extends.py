@@ -13,6 +13,7 @@ from hyperbox.compose import go
 from hyperbox.compose.merge import extend_service
 from hyperbox.compose.tree import clone
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 # how long a chain of services may be
 CHAIN = 100
@@ -60,9 +61,7 @@ def _extend(
         base_services, base_resets = _services_of(name, reference, file, extension)
         file_name = file
     elif reference not in services:
-        raise ComposeError(
-            f"cannot extend service {go.quote(name)} in {file_name}: service {go.quote(reference)} not found"
-        )
+        raise ComposeError(f"cannot extend service {quote(name)} in {file_name}: service {quote(reference)} not found")
     chain = _follow(chain, file_name, name)
     base = _extend(reference, base_services, extension, chain, base_resets)
     if base is None:
@@ -88,7 +87,7 @@ def _reference(name: str, extends: object) -> tuple[str, str | None]:
 
 def _follow(chain: tuple[tuple[str, str], ...], file_name: str, name: str) -> tuple[tuple[str, str], ...]:
     if len(chain) > CHAIN:
-        raise ComposeError(f"service {go.quote(chain[0][1])} extends a chain of more than {CHAIN} services")
+        raise ComposeError(f"service {quote(chain[0][1])} extends a chain of more than {CHAIN} services")
     link = (file_name, name)
     if link in chain:
         lines = ["Circular reference:", f"  {chain[0][1]} in {chain[0][0]}"]
@@ -103,14 +102,14 @@ def _services_of(name: str, reference: str, file: str, extension: Extension) -> 
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     document, resets = extension.read(path, os.path.relpath(folder, extension.base))
     if "services" not in document:
-        raise ComposeError(f"cannot extend service {go.quote(name)} in {path}: no services section")
+        raise ComposeError(f"cannot extend service {quote(name)} in {path}: no services section")
     services = document["services"]
     if not isinstance(services, dict):
-        raise ComposeError(f"cannot extend service {go.quote(name)} in {path}: services must be a mapping")
+        raise ComposeError(f"cannot extend service {quote(name)} in {path}: services must be a mapping")
     if reference not in services:
         raise ComposeError(
-            f"cannot extend service {go.quote(name)} in {extension.file_name}: "
-            f"service {go.quote(reference)} not found in {file}"
+            f"cannot extend service {quote(name)} in {extension.file_name}: "
+            f"service {quote(reference)} not found in {file}"
         )
     return services, resets
 

@@ -6,10 +6,8 @@ import math
 import struct
 
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import invalid_syntax, out_of_range, quote
 
-# strconv.ParseBool
-TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
 
@@ -184,38 +182,17 @@ def sprint_error(value: object, *, inner: bool = False) -> str:
     return f"%!s({type_name(value)}={sprint(value)})"
 
 
-_ESCAPES = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v", 34: '\\"', 92: "\\\\"}
-
-
-def quote(text: str) -> str:
-    """strconv.Quote: `%q`."""
-    out = []
-    for character in text:
-        code = ord(character)
-        if code in _ESCAPES:
-            out.append(_ESCAPES[code])
-        elif 0xDC80 <= code <= 0xDCFF:
-            out.append(f"\\x{code - 0xDC00:02x}")
-        elif code < 0x20 or code == 0x7F:
-            out.append(f"\\x{code:02x}")
-        elif character.isprintable():
-            out.append(character)
-        else:
-            out.append(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
-    return '"' + "".join(out) + '"'
-
-
 def parse_int(text: str, *, base: int = 10, function: str = "ParseInt") -> int:
     """strconv.ParseInt(text, base, 64), or Atoi. Raises NumberError with strconv's words."""
     digits = text[1:] if text[:1] in ("+", "-") else text
     allowed = "0123456789"[:base]
     if not digits or digits.strip(allowed):
-        raise NumberError(f"strconv.{function}: parsing {quote(text)}: invalid syntax")
+        raise NumberError(invalid_syntax(function, text))
     if len(digits.lstrip("0")) > 64:
-        raise NumberError(f"strconv.{function}: parsing {quote(text)}: value out of range")
+        raise NumberError(out_of_range(function, text))
     value = int(text, base)
     if not INT_MIN <= value <= INT_MAX:
-        raise NumberError(f"strconv.{function}: parsing {quote(text)}: value out of range")
+        raise NumberError(out_of_range(function, text))
     return value
 
 
@@ -234,11 +211,11 @@ def parse_float(text: str, bits: int = 64) -> float:
         else:
             value = float(text)
     except (ValueError, OverflowError):
-        raise NumberError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax") from None
+        raise NumberError(invalid_syntax("ParseFloat", text)) from None
     limit = 3.4028235677973366e38 if bits == 32 else float("inf")
     infinite = text.lower().lstrip("+-").startswith("inf")
     if abs(value) >= limit and not infinite:
-        raise NumberError(f"strconv.ParseFloat: parsing {quote(text)}: value out of range")
+        raise NumberError(out_of_range("ParseFloat", text))
     return single(value) if bits == 32 else value
 
 

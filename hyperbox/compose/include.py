@@ -13,6 +13,7 @@ from hyperbox.compose import go, kinds
 from hyperbox.compose.environment import read_env_files, stat_problem
 from hyperbox.compose.paths import join_path
 from hyperbox.errors import ComposeError, UnsupportedError
+from hyperbox.go.text import quote
 
 Json = dict[str, object]
 
@@ -67,7 +68,7 @@ def _decode(entries: list[object]) -> list[Json]:
             decoded.append({})
         else:
             found = {list: "slice", bool: "bool", int: "int", float: "float64"}[type(fields)]
-            errors.append(f"'[{index}]' expected a map or struct, got {go.quote(found)}")
+            errors.append(f"'[{index}]' expected a map or struct, got {quote(found)}")
     if errors:
         raise ComposeError("decoding failed due to the following error(s):\n\n" + "\n".join(errors))
     return decoded

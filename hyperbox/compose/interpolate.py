@@ -13,6 +13,7 @@ from typing import Protocol
 from hyperbox.compose import go
 from hyperbox.compose.tree import Rules, compile_rules, join
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 # how deep defaults may hold variables with defaults; real files stay below five
 NESTING = 64
@@ -38,7 +39,7 @@ class InvalidTemplate(ValueError):
     """A `${` that does not parse; `template` is the string around it."""
 
     def __init__(self, template: str) -> None:
-        super().__init__(f"Invalid template: {go.quote(template)}")
+        super().__init__(f"Invalid template: {quote(template)}")
         self.template = template
 
 
@@ -193,7 +194,7 @@ def to_boolean(value: str, warn: Callable[[str], None]) -> bool:
     for words, meaning in ((("y", "yes", "on"), True), (("n", "no", "off"), False)):
         if word in words:
             proper = "true" if meaning else "false"
-            warn(f"{go.quote(value)} for boolean is not supported by YAML 1.2, please use `{proper}`")
+            warn(f"{quote(value)} for boolean is not supported by YAML 1.2, please use `{proper}`")
             return meaning
     raise ValueError(f"invalid boolean: {value}")
 

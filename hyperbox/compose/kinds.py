@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hyperbox.compose import go
 from hyperbox.compose.quantities import format_duration, parse_bytes, parse_duration, split_words
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 Json = dict[str, object]
 
@@ -206,7 +207,7 @@ def _multi_options(value: object) -> object:
 
 def _text_map(value: object) -> object:
     if not isinstance(value, dict):
-        raise DecodeError(f"expected a map or struct, got {go.quote(go.type_name(value))}")
+        raise DecodeError(f"expected a map or struct, got {quote(go.type_name(value))}")
     result: Json = {}
     for key, item in value.items():
         try:
@@ -267,7 +268,7 @@ def _ssh_to_json(keys: object) -> object:
 
 def _ulimits(value: object) -> object:
     if not isinstance(value, dict):
-        raise DecodeError(f"expected a map or struct, got {go.quote(go.type_name(value))}")
+        raise DecodeError(f"expected a map or struct, got {quote(go.type_name(value))}")
     limits: Json = {}
     for name, limit in value.items():
         if isinstance(limit, dict):
@@ -309,7 +310,7 @@ def _device_count(value: object) -> object:
         try:
             return go.parse_int(value)
         except go.NumberError:
-            raise DecodeError(f"invalid value {go.quote(value)}, the only value allowed is 'all' or a number") from None
+            raise DecodeError(f"invalid value {quote(value)}, the only value allowed is 'all' or a number") from None
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise DecodeError(f"invalid type {go.type_name(value)} for device count")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hyperbox.compose import go
 from hyperbox.compose.canonical import clean_path
+from hyperbox.go.text import TRUE
 
 Json = dict[str, object]
 
@@ -115,6 +116,6 @@ def _name_resources(document: Json) -> None:
         for key, value in resources.items():
             resource = _mapping(value)
             if resource.get("name") is None:
-                external = go.sprint(resource.get("external")) in go.TRUE_WORDS
+                external = go.sprint(resource.get("external")) in TRUE
                 resource["name"] = key if external else f"{go.sprint(document.get('name'))}_{key}"
             resources[key] = resource

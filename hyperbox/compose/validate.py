@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hyperbox.compose import go
 from hyperbox.compose.schema import ANY, COMPOSE, Schema
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 Json = dict[str, object]
 Path = tuple[str, ...]
@@ -168,7 +169,7 @@ def _type_words(types: tuple[str, ...]) -> str:
 
 
 def _quote(text: str) -> str:
-    return "'" + go.quote(text)[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
+    return "'" + quote(text)[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
 
 
 STRING_SCHEMA = COMPOSE.properties["name"]

@@ -12,6 +12,7 @@ from hyperbox.compose import go
 from hyperbox.compose.yaml_nodes import ALIAS, DEPTH, MAPPING, SCALAR, SEQUENCE, Node, YamlError
 from hyperbox.compose.yaml_scalars import parse_timestamp, resolve
 from hyperbox.errors import ComposeError
+from hyperbox.go.text import quote
 
 # how many nodes aliases may stand for, all together; so many characters of text count as another one
 EXPANSION = 100_000
@@ -174,7 +175,7 @@ class Construction:
         return result
 
     def refuse_twice(self, key: Node, line: int) -> None:
-        message = f"line {key.line}: mapping key {go.quote(key.text)} already defined at line {line}"
+        message = f"line {key.line}: mapping key {quote(key.text)} already defined at line {line}"
         if not self.kept:
             raise YamlError(message)
         self.fail(f"yaml: unmarshal errors:\n  {message}")
@@ -284,7 +285,7 @@ def top_level_problem(root: Node) -> str:
             key, value = root.items[index], root.items[index + 1]
             if (key.kind, key.text) in seen:
                 first = seen[key.kind, key.text]
-                twice.append(f"line {key.line}: mapping key {go.quote(key.text)} already defined at line {first}")
+                twice.append(f"line {key.line}: mapping key {quote(key.text)} already defined at line {first}")
             seen.setdefault((key.kind, key.text), key.line)
             if key.kind in (SEQUENCE, MAPPING):
                 tag = "!!seq" if key.kind == SEQUENCE else "!!map"

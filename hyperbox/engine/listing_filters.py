@@ -8,6 +8,7 @@ import time
 from hyperbox.engine.listing import ports
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import InvalidParameter, check_filters
+from hyperbox.go.text import invalid_syntax, out_of_range
 from hyperbox.image.moments import to_moment
 from hyperbox.image.timestamps import timestamp_seconds
 
@@ -58,9 +59,7 @@ def check(filters: Filters) -> None:
                     f"invalid filter 'health={value}': invalid value for health ({value}): must be one of {kinds}"
                 )
             if name == "exited" and not value.lstrip("+-").isdigit():
-                raise InvalidParameter(
-                    f"invalid filter 'exited={value}': strconv.Atoi: parsing \"{value}\": invalid syntax"
-                )
+                raise InvalidParameter(f"invalid filter 'exited={value}': {invalid_syntax('Atoi', value)}")
             if name == "is-task" and value.lower() not in ("true", "false", "0", "1"):
                 raise InvalidParameter(f"invalid filter 'is-task=[{value}]'")
             if name in ("publish", "expose"):
@@ -171,13 +170,9 @@ def port_range(name: str, text: str) -> tuple[int, int, str]:
     found = []
     for number in (first, last if separator else first):
         if not number.isdigit():
-            raise InvalidParameter(
-                f'error while looking up for {name} {text}: strconv.ParseUint: parsing "{number}": invalid syntax'
-            )
+            raise InvalidParameter(f"error while looking up for {name} {text}: {invalid_syntax('ParseUint', number)}")
         if int(number) > 65535:
-            raise InvalidParameter(
-                f'error while looking up for {name} {text}: strconv.ParseUint: parsing "{number}": value out of range'
-            )
+            raise InvalidParameter(f"error while looking up for {name} {text}: {out_of_range('ParseUint', number)}")
         found.append(int(number))
     if found[1] < found[0]:
         raise InvalidParameter(

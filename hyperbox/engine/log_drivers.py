@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hyperbox.engine import log_options
 from hyperbox.errors import InvalidParameter
-from hyperbox.image import booleans
+from hyperbox.go import text as go_text
 from hyperbox.image.moments import duration_seconds
 
 TYPE_CHECKING = False
@@ -102,7 +102,7 @@ SYSLOG_FORMATS = ("", "rfc3164", "rfc5424", "rfc5424micro")
 def check(driver: str, options: Options) -> None:
     """Raise InvalidParameter with docker's words for options that can't be."""
     disabled = options.get("cache-disabled", "false")
-    if disabled not in booleans.TRUE | booleans.FALSE:
+    if disabled not in go_text.TRUE | go_text.FALSE:
         raise InvalidParameter(f"invalid value for option cache-disabled: {disabled}")
     own = {name: value for name, value in options.items() if name not in log_options.CACHE | log_options.BUFFERING}
     if driver == "gelf" and not own.get("gelf-address"):
@@ -229,7 +229,7 @@ def check_fluentd(options: Options) -> None:
         if name in ("fluentd-async", "fluentd-request-ack", "fluentd-sub-second-precision"):
             parse_bool(value)
         elif name == "fluentd-max-retries" and not (value.isascii() and value.isdigit()):
-            raise InvalidParameter(f'strconv.ParseUint: parsing "{value}": invalid syntax')
+            raise InvalidParameter(go_text.invalid_syntax("ParseUint", value))
         elif name == "fluentd-buffer-limit":
             try:
                 log_options.to_size(value)
@@ -252,10 +252,10 @@ def seconds(text: str) -> float:
     return duration_seconds(text)
 
 
-def parse_bool(text: str) -> bool:
+def parse_bool(value: str) -> bool:
     """Return a boolean as Go reads it. Raises InvalidParameter."""
     try:
-        return booleans.parse_bool(text)
+        return go_text.parse_bool(value)
     except ValueError as error:
         raise InvalidParameter(str(error)) from None
 

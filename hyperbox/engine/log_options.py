@@ -151,7 +151,7 @@ def parsed(options: dict[str, str], name: str, *, default: bool) -> bool:
     """Return an option that is a boolean. Raises ValueError with Go's words."""
     if name not in options:
         return default
-    from hyperbox.image.booleans import parse_bool  # few containers have one
+    from hyperbox.go.text import parse_bool  # few containers have one
 
     return parse_bool(options[name])
 
@@ -159,7 +159,9 @@ def parsed(options: dict[str, str], name: str, *, default: bool) -> bool:
 def file_count(text: str) -> int:
     """Return max-file. Raises EngineError."""
     if not text.removeprefix("-").isdigit():
-        raise EngineError(f'{FAILED}strconv.Atoi: parsing "{text}": invalid syntax')
+        from hyperbox.go.text import invalid_syntax
+
+        raise EngineError(FAILED + invalid_syntax("Atoi", text))
     if int(text) < 1:
         raise EngineError(f"{FAILED}max-file cannot be less than 1")
     return int(text)

@@ -6,7 +6,7 @@ import ssl
 from socket import create_connection
 
 from hyperbox.errors import EngineError
-from hyperbox.image import booleans
+from hyperbox.go.text import TRUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def syslog_context(options: dict[str, str]) -> ssl.SSLContext:
             raise EngineError(
                 f"could not load X509 key pair: open {certificate}: {words}. Make sure the key is not encrypted"
             ) from None
-    if options.get("syslog-tls-skip-verify", "") in booleans.TRUE:
+    if options.get("syslog-tls-skip-verify", "") in TRUE:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

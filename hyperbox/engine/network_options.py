@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hyperbox.engine import network_store
 from hyperbox.errors import Forbidden, InvalidParameter
-from hyperbox.image.booleans import parse_bool
+from hyperbox.go.text import invalid_syntax, parse_bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def check_value(key: str, short: str, value: str, *, internal: bool) -> None:
     lead = f"failed to parse {key} value: {value}"
     if short == "driver.mtu":
         if not value.removeprefix("-").isdigit():
-            raise InvalidParameter(f'{lead} (strconv.Atoi: parsing "{value}": invalid syntax)')
+            raise InvalidParameter(f"{lead} ({invalid_syntax('Atoi', value)})")
         if int(value) < 0:
             raise InvalidParameter(f"invalid MTU number: {value}")
     elif short in SWITCHES:

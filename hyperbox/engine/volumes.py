@@ -306,7 +306,7 @@ def volume_move(roots: Roots, name: str, new: str, labels: dict[str, str]) -> No
 def volume_prune(roots: Roots, filters: Filters | None = None) -> Json:
     """See `engine.api.Engine.volume_prune`."""
     from hyperbox.engine.sizes import folder_size
-    from hyperbox.image.booleans import parse_bool
+    from hyperbox.go.text import parse_bool
 
     wanted = dict(filters or {})
     check_filters(wanted, ("all", "label", "label!"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hyperbox.grammar.values import FALSE, TRUE, split_commas, to_bytes
+from hyperbox.go.text import FALSE, TRUE
+from hyperbox.grammar.values import split_commas, to_bytes
 
 WITHOUT_VALUE = frozenset({"readonly", "ro", "volume-nocopy", "bind-nonrecursive"})
 FREE = frozenset(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hyperbox.grammar.values import CHECKED, CONVERTERS, LISTS, MAPS, check_filter, quote, split_commas
+from hyperbox.go.text import quote
+from hyperbox.grammar.values import CHECKED, CONVERTERS, LISTS, MAPS, check_filter, split_commas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import invalid_syntax, out_of_range, parse_bool, quote
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 NANOSECONDS = {
     "ns": 1,
     "us": 10**3,
@@ -23,48 +23,6 @@ NANOSECONDS = {
 }
 
 
-ESCAPES = {
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-    "\\": "\\\\",
-    '"': '\\"',
-}
-
-
-def quote(text: str) -> str:
-    """Return `text` in double quotes as Go's %q writes it."""
-    if text.isascii() and text.isprintable() and "\\" not in text and '"' not in text:
-        return f'"{text}"'
-    out = ""
-    for letter in text:
-        code = ord(letter)
-        if letter in ESCAPES:
-            out += ESCAPES[letter]
-        elif 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
-            out += f"\\x{code - 0xDC00:02x}"
-        elif letter.isprintable():
-            out += letter
-        elif code < 0x80:
-            out += f"\\x{code:02x}"
-        else:
-            out += f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-    return f'"{out}"'
-
-
-def to_bool(text: str) -> bool:
-    """Go's strconv.ParseBool."""
-    if text in TRUE:
-        return True
-    if text in FALSE:
-        return False
-    raise ValueError(f"strconv.ParseBool: parsing {quote(text)}: invalid syntax")
-
-
 def _integer(text: str, function: str, low: int, high: int) -> int:
     digits = text[1:] if text[:1] in ("+", "-") else text
     try:
@@ -74,9 +32,9 @@ def _integer(text: str, function: str, low: int, high: int) -> int:
         value = int(digits, 8 if octal else 0)
         value = -value if text[0] == "-" else value
     except ValueError:
-        raise ValueError(f"strconv.{function}: parsing {quote(text)}: invalid syntax") from None
+        raise ValueError(invalid_syntax(function, text)) from None
     if not low <= value <= high:
-        raise ValueError(f"strconv.{function}: parsing {quote(text)}: value out of range")
+        raise ValueError(out_of_range(function, text))
     return value
 
 
@@ -105,7 +63,7 @@ def to_float(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax") from None
+        raise ValueError(invalid_syntax("ParseFloat", text)) from None
 
 
 def to_duration(text: str) -> int:
@@ -237,7 +195,7 @@ def check_filter(text: str) -> None:
 
 
 CONVERTERS: dict[str, Callable[[str], object]] = {
-    "bool": to_bool,
+    "bool": parse_bool,
     "int": to_int,
     "uint": to_uint,
     "uint16": to_uint16,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl.convert import ConversionError, convert
-from hyperbox.hcl.positions import Diagnostic, Range, quoted
+from hyperbox.hcl.positions import Diagnostic, Range
 from hyperbox.hcl.types import DYNAMIC, NUMBER, STRING, friendly
 from hyperbox.hcl.values import ANY, Value, unknown
 
@@ -26,13 +27,13 @@ def attribute(value: Value, name: str, place: Range, problems: list[Diagnostic])
         types = dict(type.attributes)
         if name in types:
             return value.fields[name] if value.known else unknown(types[name])
-        detail = f"This object does not have an attribute named {quoted(name)}."
+        detail = f"This object does not have an attribute named {quote(name)}."
     elif type.kind == "map":
         if not value.known:
             return unknown(type.inner)
         if name in value.fields:
             return value.fields[name]
-        detail = f"This map does not have an element with the key {quoted(name)}."
+        detail = f"This map does not have an element with the key {quote(name)}."
         return _told(problems, "Missing map element", detail, place)
     elif type.kind in ("list", "set") and type.inner.kind == "object":
         detail = _list_of_objects(type.kind, name, dict(type.inner.attributes))
@@ -47,7 +48,7 @@ def _list_of_objects(kind: str, name: str, attributes: dict[str, object]) -> str
     lead = f"Can't access attributes on a {kind} of objects. Did you mean to access"
     if kind == "set":
         return f"{lead} an attribute across all elements of the set?"
-    what = f"attribute {quoted(name)}" if name in attributes else "an attribute"
+    what = f"attribute {quote(name)}" if name in attributes else "an attribute"
     return f"{lead} {what} for a specific element of the list, or across all elements of the list?"
 
 

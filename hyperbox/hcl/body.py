@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hyperbox.hcl.positions import Diagnostic, Range, did_you_mean, quoted
+from hyperbox.go.text import quote
+from hyperbox.hcl.positions import Diagnostic, Range, did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Body:
             if name in self.attributes and f"={name}" not in self.hidden:
                 attributes[name] = self.attributes[name]
             elif required:
-                detail = f"The argument {quoted(name)} is required, but no definition was found."
+                detail = f"The argument {quote(name)} is required, but no definition was found."
                 problems.append(Diagnostic("Missing required argument", detail, self.missing_range))
         blocks = []
         for block in self.blocks:
@@ -73,15 +74,15 @@ class Body:
             if f"={name}" not in rest.hidden:
                 hint = did_you_mean(name, [each for each in schema.attributes if each not in content.attributes])
                 if not hint and name in schema.blocks:
-                    hint = f" Did you mean to define a block of type {quoted(name)}?"
-                detail = f"An argument named {quoted(name)} is not expected here.{hint}"
+                    hint = f" Did you mean to define a block of type {quote(name)}?"
+                detail = f"An argument named {quote(name)} is not expected here.{hint}"
                 problems.append(Diagnostic("Unsupported argument", detail, attribute.name_range))
         for block in self.blocks:
             if block.type not in rest.hidden:
                 hint = did_you_mean(block.type, schema.blocks)
                 if not hint and block.type in schema.attributes:
-                    hint = f" Did you mean to define argument {quoted(block.type)}? If so, use the equals sign to assign it a value."
-                detail = f"Blocks of type {quoted(block.type)} are not expected here.{hint}"
+                    hint = f" Did you mean to define argument {quote(block.type)}? If so, use the equals sign to assign it a value."
+                detail = f"Blocks of type {quote(block.type)} are not expected here.{hint}"
                 problems.append(Diagnostic("Unsupported block type", detail, block.type_range))
         return content
 
@@ -89,7 +90,7 @@ class Body:
         """Return the attributes; tell of the first block, even where it was taken out."""
         if self.blocks:
             first = self.blocks[0]
-            summary = f"Unexpected {quoted(first.type)} block"
+            summary = f"Unexpected {quote(first.type)} block"
             problems.append(Diagnostic(summary, "Blocks are not allowed here.", first.type_range))
         return {name: each for name, each in self.attributes.items() if f"={name}" not in self.hidden}
 

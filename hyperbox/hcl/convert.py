@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import numbers
-from hyperbox.hcl.positions import quoted
 from hyperbox.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, Type, friendly, settled
 from hyperbox.hcl.values import (
     UNKNOWN,
@@ -131,12 +131,12 @@ def _to_object(value: Value, want: Type, *, unsafe: bool) -> Value:
             continue
         if not convertible(each.type, wanted[name], unsafe=unsafe):
             reason = mismatch(each.type, wanted[name])
-            raise ConversionError(f"map element type is incompatible with attribute {quoted(name)}: {reason}")
+            raise ConversionError(f"map element type is incompatible with attribute {quote(name)}: {reason}")
         fields[name] = _apply(each, wanted[name], unsafe=unsafe)
     for name, each_type in wanted.items():
         if name not in fields:
             if name not in want.optional:
-                raise ConversionError(f"map has no element for required attribute {quoted(name)}")
+                raise ConversionError(f"map has no element for required attribute {quote(name)}")
             fields[name] = null(settled(each_type))
     return object_value(fields)
 
@@ -293,7 +293,7 @@ def _object_mismatch(have: Type, want: Type) -> str:
     attributes = dict(have.attributes)
     missing = [name for name, _ in want.attributes if name not in attributes and name not in want.optional]
     if missing:
-        names = [quoted(name) for name in missing]
+        names = [quote(name) for name in missing]
         if len(names) == 1:
             return f"attribute {names[0]} is required"
         if len(names) == 2:
@@ -301,7 +301,7 @@ def _object_mismatch(have: Type, want: Type) -> str:
         return f"attributes {', '.join(names[:-1])}, and {names[-1]} are required"
     for name, each in want.attributes:
         if name in attributes and not convertible(attributes[name], each, unsafe=True):
-            return f"attribute {quoted(name)}: {mismatch(attributes[name], each)}"
+            return f"attribute {quote(name)}: {mismatch(attributes[name], each)}"
     return "incorrect object attributes"
 
 
@@ -309,7 +309,7 @@ def _element_mismatch(have: Type, want: Type) -> str:
     structure = "object" if want.kind == "map" else "tuple"
     if have.kind != structure:
         return f"{friendly(want, constraint=True)} required"
-    names = [str(index) for index in range(len(have.items))] or [quoted(name) for name, _ in have.attributes]
+    names = [str(index) for index in range(len(have.items))] or [quote(name) for name, _ in have.attributes]
     for name, each in zip(names, parts_of(have), strict=True):
         if not convertible(each, want.inner, unsafe=True):
             return f"element {name}: {mismatch(each, want.inner)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import access
 from hyperbox.hcl.convert import ConversionError, convert, convertible, unify
 from hyperbox.hcl.evaluate_calls import evaluate_call
 from hyperbox.hcl.evaluate_for import evaluate_for, evaluate_splat
 from hyperbox.hcl.functions import FunctionError, call
 from hyperbox.hcl.operators import OPERATORS, UNARY
-from hyperbox.hcl.positions import Diagnostic, Range, between, did_you_mean, quoted
+from hyperbox.hcl.positions import Diagnostic, Range, between, did_you_mean
 from hyperbox.hcl.syntax import (
     Binary,
     Call,
@@ -76,7 +77,7 @@ def _reference(expression: Reference, scope: Scope | None, problems: Problems) -
     value = scope.variable(name)
     if value is None:
         known = {each for level in scope.chain() for each in level.variables or () if not each.startswith("*")}
-        detail = f"There is no variable named {quoted(name)}.{did_you_mean(name, known)}"
+        detail = f"There is no variable named {quote(name)}.{did_you_mean(name, known)}"
         problems.append(Diagnostic("Unknown variable", detail, place))
         return ANY
     return _walk(value, expression.steps, problems)
@@ -271,16 +272,12 @@ def describe_difference(true: Type, false: Type) -> str:
         one, other = dict(true.attributes), dict(false.attributes)
         for name, each in one.items():
             if name not in other:
-                return (
-                    f"The 'true' value includes object attribute {quoted(name)}, which is absent in the 'false' value"
-                )
+                return f"The 'true' value includes object attribute {quote(name)}, which is absent in the 'false' value"
             if each != other[name]:
-                return f"Type mismatch for object attribute {quoted(name)}: {describe_difference(each, other[name])}"
+                return f"Type mismatch for object attribute {quote(name)}: {describe_difference(each, other[name])}"
         for name in other:
             if name not in one:
-                return (
-                    f"The 'false' value includes object attribute {quoted(name)}, which is absent in the 'true' value"
-                )
+                return f"The 'false' value includes object attribute {quote(name)}, which is absent in the 'true' value"
     elif true.kind == false.kind == "tuple":
         if len(true.items) != len(false.items):
             return f"The 'true' tuple has length {len(true.items)}, but the 'false' tuple has length {len(false.items)}"
@@ -369,7 +366,7 @@ def _json_object(expression: JsonObject, scope: Scope | None, problems: Problems
             problems.append(Diagnostic("Invalid object key expression", detail, place))
             continue
         if name in fields:
-            detail = f"An attribute named {quoted(name)} was already defined at {places[name]}."
+            detail = f"An attribute named {quote(name)} was already defined at {places[name]}."
             problems.append(Diagnostic("Duplicate object attribute", detail, place))
             continue
         fields[name], places[name] = value, place

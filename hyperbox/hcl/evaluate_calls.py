@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl.convert import ConversionError, convert
 from hyperbox.hcl.functions import Argument, Closure, Function, FunctionError, call
-from hyperbox.hcl.positions import Diagnostic, did_you_mean, quoted
+from hyperbox.hcl.positions import Diagnostic, did_you_mean
 from hyperbox.hcl.scope import Scope
 from hyperbox.hcl.syntax import Call, Expression, Literal, start_range
 from hyperbox.hcl.type_expressions import exact_type
@@ -28,7 +29,7 @@ def evaluate_call(expression: Call, scope: Scope | None, problems: list[Diagnost
     function = scope.function(expression.name)
     if function is None:
         hint = did_you_mean(expression.name, scope.functions or ())
-        detail = f"There is no function named {quoted(expression.name)}.{hint}"
+        detail = f"There is no function named {quote(expression.name)}.{hint}"
         problems.append(Diagnostic("Call to unknown function", detail, expression.name_range))
         return ANY
     expressions = _expanded(expression, scope, problems)
@@ -72,10 +73,10 @@ def _right_number(
     expression: Call, function: Function, given: Sequence[Expression], problems: list[Diagnostic]
 ) -> bool:
     wanted = len(function.parameters)
-    name = quoted(expression.name)
+    name = quote(expression.name)
     if len(given) < wanted:
         least = " at least" if function.rest is not None else ""
-        missing = quoted(function.parameters[len(given)].name)
+        missing = quote(function.parameters[len(given)].name)
         detail = f"Function {name} expects{least} {wanted} argument(s). Missing value for {missing}."
         problems.append(Diagnostic("Not enough function arguments", detail, expression.close_range))
         return False
@@ -111,7 +112,7 @@ def _converted(value: Value, parameter: Parameter, expression: Expression, probl
     try:
         return convert(value, parameter.type)
     except ConversionError as error:
-        detail = f"Invalid value for {quoted(parameter.name)} parameter: {error}."
+        detail = f"Invalid value for {quote(parameter.name)} parameter: {error}."
         problems.append(Diagnostic(_INVALID, detail, start_range(expression)))
         return ANY
 
@@ -119,8 +120,8 @@ def _converted(value: Value, parameter: Parameter, expression: Expression, probl
 def _failed(expression: Call, function: Function, given: Sequence[Expression], error: FunctionError) -> Diagnostic:
     parameter = function.parameter(error.argument) if error.argument is not None else None
     if parameter is None or error.argument is None:
-        detail = f"Call to function {quoted(expression.name)} failed: {error}."
+        detail = f"Call to function {quote(expression.name)} failed: {error}."
         return Diagnostic("Error in function call", detail, start_range(expression))
-    detail = f"Invalid value for {quoted(parameter.name)} parameter: {error}."
+    detail = f"Invalid value for {quote(parameter.name)} parameter: {error}."
     place = start_range(given[error.argument]) if error.argument < len(given) else expression.range
     return Diagnostic(_INVALID, detail, place)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl.convert import ConversionError, convert
-from hyperbox.hcl.positions import Diagnostic, quoted
+from hyperbox.hcl.positions import Diagnostic
 from hyperbox.hcl.scope import Scope
 from hyperbox.hcl.syntax import For, Splat
 from hyperbox.hcl.types import BOOL, DYNAMIC, STRING, friendly
@@ -155,7 +156,7 @@ class _Loop:
     def tell_duplicate(self, name: str) -> None:
         assert self.expression.key is not None
         detail = (
-            f"Two different items produced the key {quoted(name)} in this 'for' expression. If duplicates are expected, use the "
+            f"Two different items produced the key {quote(name)} in this 'for' expression. If duplicates are expected, use the "
             "ellipsis (...) after the value expression to enable grouping by key."
         )
         self.problems.append(Diagnostic("Duplicate object key", detail, self.expression.key.range))

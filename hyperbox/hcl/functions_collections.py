@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl.convert import ConversionError, convert, convertible, unify
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, numeric, text, whole_number
 from hyperbox.hcl.operators import EQUAL, NOT_EQUAL
-from hyperbox.hcl.positions import quoted
 from hyperbox.hcl.types import DYNAMIC, NUMBER, STRING, friendly, list_of
 from hyperbox.hcl.values import (
     Value,
@@ -181,7 +181,7 @@ def _merge(*maps: Value) -> Value:
     fields: dict[str, Value] = {}
     for each in maps:
         if each.type.kind not in ("map", "object") and each.type != DYNAMIC:
-            raise FunctionError(f"arguments must be maps or objects, got {quoted(friendly(each.type))}")
+            raise FunctionError(f"arguments must be maps or objects, got {quote(friendly(each.type))}")
         if not each.null:
             fields.update(each.fields)
     if maps and maps[0].type.kind == "map" and all(each.type == maps[0].type for each in maps):

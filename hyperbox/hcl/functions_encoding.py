@@ -10,10 +10,10 @@ import os
 import urllib.parse
 import uuid
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import numbers
 from hyperbox.hcl.csv_text import csv_rows
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, numeric, text, whole_number
-from hyperbox.hcl.positions import quoted
 from hyperbox.hcl.types import BYTES, STRING, object_of
 from hyperbox.hcl.values import (
     NULL,
@@ -111,9 +111,7 @@ def _rsa_decrypt(value: Value, key: Value) -> Value:
     try:
         sealed = base64.b64decode(value.text.encode(), validate=True)
     except (binascii.Error, ValueError):
-        raise FunctionError(
-            f"failed to decode input {quoted(value.text)}: cipher text must be base64-encoded"
-        ) from None
+        raise FunctionError(f"failed to decode input {quote(value.text)}: cipher text must be base64-encoded") from None
     return string(decrypt(sealed, key.text).decode(errors="replace"))
 
 
@@ -124,7 +122,7 @@ def _csv(value: Value) -> Value:
     names = rows[0]
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise FunctionError(f"duplicate column name {quoted(name)}")
+            raise FunctionError(f"duplicate column name {quote(name)}")
     made = []
     for line, row in enumerate(rows[1:], 2):
         if len(row) != len(names):

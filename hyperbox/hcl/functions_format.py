@@ -6,11 +6,12 @@ import json
 import re
 from typing import NamedTuple
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import numbers
 from hyperbox.hcl.convert import ConversionError, convert
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, text
 from hyperbox.hcl.numbers import Number
-from hyperbox.hcl.positions import clusters, quoted
+from hyperbox.hcl.positions import clusters
 from hyperbox.hcl.types import BOOL, NUMBER, STRING
 from hyperbox.hcl.values import MOST, LimitError, Value, list_value, string, wholly_known
 
@@ -33,7 +34,7 @@ class _Verb(NamedTuple):
     mode: str
 
     def fail(self, reason: object) -> FunctionError:
-        return FunctionError(f"unsupported value for {quoted(self.raw)} at {self.offset}: {reason}")
+        return FunctionError(f"unsupported value for {quote(self.raw)} at {self.offset}: {reason}")
 
 
 def to_json(value: Value) -> str:
@@ -111,7 +112,7 @@ def _bad_verb(form: str, place: int) -> FunctionError:
 def _shown(verb: _Verb, argument: int, arguments: Sequence[Value]) -> str:
     if argument > len(arguments) or argument < 1:
         raise FunctionError(
-            f"not enough arguments for {quoted(verb.raw)} at {verb.offset}: need index {argument} but have {len(arguments)} total"
+            f"not enough arguments for {quote(verb.raw)} at {verb.offset}: need index {argument} but have {len(arguments)} total"
         )
     value = arguments[argument - 1]
     if verb.mode != "v" and value.null:
@@ -127,7 +128,7 @@ def _shown(verb: _Verb, argument: int, arguments: Sequence[Value]) -> str:
             return _padded(verb, _textual(verb, convert(value, STRING).text))
     except ConversionError as error:
         raise verb.fail(error) from None
-    raise FunctionError(f"unsupported format verb '{verb.mode}' in {quoted(verb.raw)} at offset {verb.offset}")
+    raise FunctionError(f"unsupported format verb '{verb.mode}' in {quote(verb.raw)} at offset {verb.offset}")
 
 
 def _as_is(verb: _Verb, value: Value) -> str:

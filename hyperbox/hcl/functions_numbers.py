@@ -6,10 +6,10 @@ import math
 import sys
 from fractions import Fraction
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import floats, numbers, operators
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, numeric, whole_number
 from hyperbox.hcl.numbers import Number, NumberError
-from hyperbox.hcl.positions import quoted
 from hyperbox.hcl.types import STRING, friendly
 from hyperbox.hcl.values import Value, number
 
@@ -90,7 +90,7 @@ def _parse_int(text: Value, base: Value) -> Value:
     known = _DIGITS[:radix]
     folded = digits.lower() if radix <= 36 else digits
     if not folded or len(folded) > 4000 or any(digit not in known for digit in folded):
-        raise FunctionError(f"cannot parse {quoted(text.text)} as a base {radix} integer", 0)
+        raise FunctionError(f"cannot parse {quote(text.text)} as a base {radix} integer", 0)
     found = 0
     for digit in folded:
         found = found * radix + known.index(digit)

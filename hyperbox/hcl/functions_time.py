@@ -7,8 +7,8 @@ import re
 import time
 from fractions import Fraction
 
+from hyperbox.go.text import quote
 from hyperbox.hcl.functions import Function, FunctionError, text
-from hyperbox.hcl.positions import quoted
 from hyperbox.hcl.values import Value, string
 
 _INVALID = "not a valid RFC3339 timestamp"
@@ -57,7 +57,7 @@ def parse_timestamp(written: str) -> datetime.datetime:
         values.append(match.group())
         place = match.end()
     if place < len(written):
-        raise FunctionError(f"{_INVALID}: extra text: {quoted(written[place:])}")
+        raise FunctionError(f"{_INVALID}: extra text: {quote(written[place:])}")
     zone = values[11].replace("Z", "+00:00")
     second, _, fraction = values[10].replace(",", ".").partition(".")
     try:
@@ -82,18 +82,18 @@ def _wrong_segment(written: str, place: int, name: str, mark: str) -> str:
         return f"{_INVALID}: missing required time introducer 'T'"
     if mark:
         if not rest:
-            return f"{_INVALID}: end of string where {quoted(mark)} is expected"
-        return f"{_INVALID}: found {quoted(rest)} where {quoted(mark)} is expected"
+            return f"{_INVALID}: end of string where {quote(mark)} is expected"
+        return f"{_INVALID}: found {quote(rest)} where {quote(mark)} is expected"
     if not rest:
         return f"{_INVALID}: end of string before {name}"
     if name in ("month", "hour", "minute", "second") and re.match(r"\d\d", rest, re.ASCII):
         rest = rest[2:]  # Go has read the digits before it finds them out of range
-    return f"{_INVALID}: cannot use {quoted(rest)} as {name}"
+    return f"{_INVALID}: cannot use {quote(rest)} as {name}"
 
 
 def parse_duration(written: str) -> Fraction:
     """Return how many seconds a duration is, as Go writes them (1h30m). Raises FunctionError."""
-    invalid = FunctionError(f"time: invalid duration {quoted(written)}")
+    invalid = FunctionError(f"time: invalid duration {quote(written)}")
     rest = written[1:] if written[:1] in ("+", "-") else written
     if rest == "0":
         return Fraction(0)
@@ -107,9 +107,9 @@ def parse_duration(written: str) -> Fraction:
         if (not before and not behind) or len(match.group()) > 60:
             raise invalid
         if not unit:
-            raise FunctionError(f"time: missing unit in duration {quoted(written)}")
+            raise FunctionError(f"time: missing unit in duration {quote(written)}")
         if unit not in _UNITS:
-            raise FunctionError(f"time: unknown unit {quoted(unit)} in duration {quoted(written)}")
+            raise FunctionError(f"time: unknown unit {quote(unit)} in duration {quote(written)}")
         total += (Fraction(int(before or 0)) + Fraction(int(behind or 0), 10 ** len(behind or ""))) * _UNITS[unit]
         rest = rest[match.end() :]
     if total >= 1 << 63:
@@ -158,7 +158,7 @@ def _date_part(token: str, moment: datetime.datetime) -> str:
     forms, expected = _verbs(moment, token[0])
     if len(token) not in forms:
         reason = f": {expected}" if expected else ""
-        raise FunctionError(f"invalid date format verb {quoted(token)}{reason}", 0)
+        raise FunctionError(f"invalid date format verb {quote(token)}{reason}", 0)
     return forms[len(token)]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl.body import Content, Schema
-from hyperbox.hcl.positions import Diagnostic, Range, between, did_you_mean, quoted
+from hyperbox.hcl.positions import Diagnostic, Range, between, did_you_mean
 from hyperbox.hcl.syntax import Attribute, Block, Expression, JsonArray, JsonObject, JsonText, Literal, start_range
 
 Problems = list[Diagnostic]
@@ -34,7 +35,7 @@ class JsonBody:
                 continue
             if name in schema.attributes:
                 if name in attributes:
-                    detail = f"The argument {quoted(name)} was already set at {attributes[name].range}."
+                    detail = f"The argument {quote(name)} was already set at {attributes[name].range}."
                     problems.append(Diagnostic("Duplicate argument", detail, key.range))
                     continue
                 attributes[name] = Attribute(name, value, between(key.range, value.range), key.range)
@@ -44,7 +45,7 @@ class JsonBody:
                 used.add(name)
         for name, required in schema.attributes.items():
             if required and name not in attributes:
-                detail = f"The argument {quoted(name)} is required, but no definition was found."
+                detail = f"The argument {quote(name)} is required, but no definition was found."
                 problems.append(Diagnostic("Missing required argument", detail, self.missing_range))
         return Content(attributes, blocks), JsonBody(self.node, frozenset(used))
 
@@ -54,7 +55,7 @@ class JsonBody:
         known = [name for name in schema.attributes if name not in rest.hidden] + list(schema.blocks)
         for key, _ in _properties(self.node, None, []):
             if key.text != "//" and key.text not in rest.hidden:
-                detail = f"No argument or block type is named {quoted(key.text)}.{did_you_mean(key.text, known)}"
+                detail = f"No argument or block type is named {quote(key.text)}.{did_you_mean(key.text, known)}"
                 problems.append(Diagnostic("Extraneous JSON object property", detail, key.range))
         return content
 
@@ -70,7 +71,7 @@ class JsonBody:
             if name == "//" or name in self.hidden:
                 continue
             if name in found:
-                detail = f"The argument {quoted(name)} was already set at {found[name].range}."
+                detail = f"The argument {quote(name)} was already set at {found[name].range}."
                 problems.append(Diagnostic("Duplicate attribute definition", detail, key.range))
                 continue
             found[name] = Attribute(name, value, between(key.range, value.range), key.range)
@@ -122,7 +123,7 @@ def _unpack(
     if isinstance(node, Literal) and node.value.null:
         return
     if not isinstance(node, JsonObject | JsonArray):
-        detail = f"Either a JSON object or a JSON array is required, representing the contents of one or more {quoted(type)} blocks."
+        detail = f"Either a JSON object or a JSON array is required, representing the contents of one or more {quote(type)} blocks."
         problems.append(Diagnostic(_WRONG, detail, start_range(node)))
         return
     for each in node.items if isinstance(node, JsonArray) else (node,):

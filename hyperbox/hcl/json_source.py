@@ -6,11 +6,12 @@ import json
 import re
 from typing import NamedTuple
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import numbers, tokens
 from hyperbox.hcl.json_body import JsonBody
 from hyperbox.hcl.parser import parse_template
 from hyperbox.hcl.parser_expressions import parse_expression
-from hyperbox.hcl.positions import Diagnostic, Diagnostics, Position, Range, after, between, did_you_mean, quoted
+from hyperbox.hcl.positions import Diagnostic, Diagnostics, Position, Range, after, between, did_you_mean
 from hyperbox.hcl.stream import Stream
 from hyperbox.hcl.syntax import Expression, JsonArray, JsonObject, JsonText, Literal
 from hyperbox.hcl.values import FALSE, NULL, TRUE, number
@@ -131,9 +132,9 @@ class _Reader:
         if token.text in _WORDS:
             return Literal(_WORDS[token.text], token.range)
         if token.text in ("undefined", "NaN", "Infinity"):
-            detail = f"The JavaScript identifier {quoted(token.text)} cannot be used in JSON."
+            detail = f"The JavaScript identifier {quote(token.text)} cannot be used in JSON."
         else:
-            detail = f"{quoted(token.text)} is not a valid JSON keyword.{did_you_mean(token.text, _WORDS)}"
+            detail = f"{quote(token.text)} is not a valid JSON keyword.{did_you_mean(token.text, _WORDS)}"
         raise self.fail("Invalid JSON keyword", detail, token.range)
 
     def object(self) -> JsonObject:

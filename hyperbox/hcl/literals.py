@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import tokens
-from hyperbox.hcl.positions import Diagnostic, Range, after, quoted
+from hyperbox.hcl.positions import Diagnostic, Range, after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _part_text(part: str, place: Range, problems: list[Diagnostic]) -> str:
         else:
             detail = f"The \\{part[1]} escape sequence must be followed by {count} hexadecimal digits."
     else:
-        detail = f"The symbol {quoted(part[1:])} is not a valid escape sequence selector."
+        detail = f"The symbol {quote(part[1:])} is not a valid escape sequence selector."
         part = part[1:]
     problems.append(Diagnostic("Invalid escape sequence", detail, place))
     return part

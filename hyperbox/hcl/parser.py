@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import tokens
 from hyperbox.hcl.body import Body
 from hyperbox.hcl.literals import literal_text
 from hyperbox.hcl.parser_expressions import parse_expression
 from hyperbox.hcl.parser_templates import parse_whole_template
-from hyperbox.hcl.positions import Diagnostic, Diagnostics, Position, Range, between, quoted
+from hyperbox.hcl.positions import Diagnostic, Diagnostics, Position, Range, between
 from hyperbox.hcl.stream import Stream
 from hyperbox.hcl.syntax import Attribute, Block
 
@@ -81,7 +82,7 @@ def _add_item(
         blocks.append(item)
     elif item is not None and item.name in attributes:
         before = attributes[item.name].name_range
-        detail = f"The argument {quoted(item.name)} was already set at {before}. Each argument may be set only once."
+        detail = f"The argument {quote(item.name)} was already set at {before}. Each argument may be set only once."
         stream.tell("Attribute redefined", detail, item.name_range)
     elif item is not None:
         attributes[item.name] = item
@@ -240,7 +241,7 @@ def _single_body(stream: Stream) -> Body | None:
     if following.kind in (tokens.OPEN_QUOTE, "{", tokens.IDENTIFIER):
         detail = (
             "A single-line block definition can contain only a single argument. If you meant to define argument "
-            f"{quoted(name.text)}, use an equals sign to assign it a value. To define a nested block, place it on a line of its own "
+            f"{quote(name.text)}, use an equals sign to assign it a value. To define a nested block, place it on a line of its own "
             "within its parent block."
         )
         stream.tell("Argument definition required", detail, between(name.range, following.range))
@@ -263,7 +264,7 @@ def _label(stream: Stream) -> tuple[str, Range]:
         if token.kind in (tokens.INTERPOLATION, tokens.CONTROL):
             mark = token.text[0]
             detail = (
-                f"Template sequences are not allowed in this string. To include a literal {quoted(mark)}, double it "
+                f"Template sequences are not allowed in this string. To include a literal {quote(mark)}, double it "
                 f'(as "{mark}{mark}") to escape it.'
             )
             stream.tell("Invalid string literal", detail, token.range)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hyperbox.go.text import quote
 from hyperbox.hcl import tokens
 from hyperbox.hcl.literals import literal_text
-from hyperbox.hcl.positions import Diagnostic, Range, between, clusters, did_you_mean, quoted
+from hyperbox.hcl.positions import Diagnostic, Range, between, clusters, did_you_mean
 from hyperbox.hcl.stream import OPPOSITE
 from hyperbox.hcl.syntax import Conditional, For, Join, Literal, Template, Wrap
 from hyperbox.hcl.values import ANY, string
@@ -157,7 +158,7 @@ def _directive(stream: Stream, opening: Token, parts: list[_Part]) -> bool:
         names, expression = found, _expression(stream)
     elif word.text not in ("else", "endif", "endfor"):
         known = ("if", "for", "else", "endif", "endfor")
-        detail = f"{quoted(word.text)} is not a valid template control keyword.{did_you_mean(word.text, known)}"
+        detail = f"{quote(word.text)} is not a valid template control keyword.{did_you_mean(word.text, known)}"
         stream.tell_unless_recovering("Invalid template control keyword", detail, word.range)
         stream.recover(tokens.SEQUENCE_END)
         return False

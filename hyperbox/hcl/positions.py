@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
+from hyperbox.go.text import quote
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,7 +116,7 @@ def suggestion(given: str, names: Iterable[str]) -> str:
 def did_you_mean(given: str, names: Iterable[str]) -> str:
     """Return the sentence that ends a message about an unknown name, with its leading space, or ""."""
     name = suggestion(given, names)
-    return f" Did you mean {quoted(name)}?" if name else ""
+    return f" Did you mean {quote(name)}?" if name else ""
 
 
 def _near(one: str, other: str) -> bool:
@@ -129,36 +131,3 @@ def _near(one: str, other: str) -> bool:
                 min(last + (letter != letter_too), row[place] + 1, row[place + 1] + 1),
             )
     return row[-1] < 3
-
-
-def quoted(text: str) -> str:
-    """Return a text as Go's %q shows it."""
-    shown = []
-    for character in text:
-        code = ord(character)
-        if character in _ESCAPES:
-            shown.append(_ESCAPES[character])
-        elif character == " " or (character.isprintable() and not 0xD800 <= code < 0xE000):
-            shown.append(character)
-        elif 0xDC80 <= code <= 0xDCFF:
-            shown.append(f"\\x{code - 0xDC00:02x}")
-        elif code < 0x20 or code == 0x7F:
-            shown.append(f"\\x{code:02x}")
-        elif code < 0x10000:
-            shown.append(f"\\u{code:04x}")
-        else:
-            shown.append(f"\\U{code:08x}")
-    return '"' + "".join(shown) + '"'
-
-
-_ESCAPES = {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\a": "\\a",
-    "\b": "\\b",
-    "\f": "\\f",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\v": "\\v",
-}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hyperbox.hcl.positions import Diagnostic, Range, between, quoted
+from hyperbox.go.text import quote
+from hyperbox.hcl.positions import Diagnostic, Range, between
 from hyperbox.hcl.syntax import (
     Call,
     Expression,
@@ -57,7 +58,7 @@ def _type(expression: Expression, problems: Problems, *, constraint: bool) -> Ty
     if word in _COLLECTIONS or word in ("object", "tuple"):
         return _told(problems, _needs_argument(word), expression.range)
     if word:
-        return _told(problems, f"The keyword {quoted(word)} is not a valid type specification.", expression.range)
+        return _told(problems, f"The keyword {quote(word)} is not a valid type specification.", expression.range)
     call = call_of(expression)
     if call is None:
         detail = (
@@ -84,7 +85,7 @@ def _constructed(call: Call, expression: Expression, problems: Problems, *, cons
     arguments = between(call.open_range, call.close_range)
     name = call.name
     if name in _SIMPLE:
-        return _told(problems, f"Primitive type keyword {quoted(name)} does not expect arguments.", arguments)
+        return _told(problems, f"Primitive type keyword {quote(name)} does not expect arguments.", arguments)
     if name == "any":
         return _told(problems, 'Type constraint keyword "any" does not expect arguments.', arguments)
     known = name in _COLLECTIONS or name in ("object", "tuple")
@@ -100,7 +101,7 @@ def _constructed(call: Call, expression: Expression, problems: Problems, *, cons
     if name == "optional":
         detail = 'Keyword "optional" is valid only as a modifier for object type attributes.'
         return _told(problems, detail, call.name_range)
-    return _told(problems, f"Keyword {quoted(name)} is not a valid type constructor.", expression.range)
+    return _told(problems, f"Keyword {quote(name)} is not a valid type constructor.", expression.range)
 
 
 def _tuple(argument: Expression, problems: Problems, *, constraint: bool) -> Type:

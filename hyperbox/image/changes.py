@@ -6,6 +6,7 @@ from posixpath import join, normpath
 
 from hyperbox import files
 from hyperbox.errors import InvalidParameter
+from hyperbox.go.text import invalid_syntax
 from hyperbox.image.change_words import expand, split
 
 TYPE_CHECKING = False
@@ -162,7 +163,7 @@ def _health_flag(check: Json, flag: str) -> None:
             check[DURATIONS[name]] = nanoseconds
     elif name == "--retries":
         if not value.lstrip("+-").isdigit():
-            raise InvalidParameter(f'strconv.ParseInt: parsing "{value}": invalid syntax')
+            raise InvalidParameter(invalid_syntax("ParseInt", value))
         if int(value) < 0:
             raise InvalidParameter(f"--retries cannot be negative ({int(value)})")
         if int(value):

@@ -10,6 +10,7 @@ import json
 from typing import NamedTuple
 
 from hyperbox.errors import EngineError
+from hyperbox.go.text import quote
 from hyperbox.image.go_json import first_value
 
 TYPE_CHECKING = False
@@ -82,7 +83,7 @@ def document_refusal(status: int, kind: str, text: str) -> Refusal:
         if status == 401:
             return Refusal("unauthorized: authentication required")
         problem = unmarshalled(wrong) or "no error details found in HTTP response body"
-        return Refusal(f"error parsing HTTP {status} response body: {problem}: {json.dumps(text, ensure_ascii=False)}")
+        return Refusal(f"error parsing HTTP {status} response body: {problem}: {quote(text)}")
     code, message = str(found[0].get("code") or "UNKNOWN"), str(found[0].get("message") or "")
     code = code if code in USUAL else "UNKNOWN"
     if found[0].get("detail") is None and message in ("", USUAL[code]):

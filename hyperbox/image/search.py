@@ -7,6 +7,7 @@ import json
 import urllib.parse
 
 from hyperbox.errors import EngineError, InvalidParameter, check_filters
+from hyperbox.go.text import invalid_syntax
 from hyperbox.image.registry import Connection, Registry
 from hyperbox.image.registry_hosts import CERTIFICATES, HUB_HOSTS
 
@@ -83,9 +84,7 @@ def _stars(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise InvalidParameter(
-            f"invalid filter 'stars={text}': strconv.Atoi: parsing \"{text}\": invalid syntax"
-        ) from None
+        raise InvalidParameter(f"invalid filter 'stars={text}': {invalid_syntax('Atoi', text)}") from None
 
 
 def _results(connection: Connection, domain: str, path: str, auth: Mapping[str, object]) -> list[Json]:

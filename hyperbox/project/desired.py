@@ -14,7 +14,7 @@ from hyperbox.compose.hash import network_hash, service_hash, volume_hash
 from hyperbox.compose.model import Json, Project
 from hyperbox.errors import ComposeError
 from hyperbox.files import dumps
-from hyperbox.grammar.values import TRUE
+from hyperbox.go.text import TRUE
 
 VERSION = "2.40.3"
 PREFIX = "com.docker.compose."

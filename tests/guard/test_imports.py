@@ -23,6 +23,7 @@ BELOW: dict[str, set[str]] = {
     "project": {"compose", "grammar", "engine"},
     "compose": set(),
     "grammar": set(),
+    "go": set(),
     "build": {"engine", "image", "runtime", "kernel"},
     "engine": {"image", "runtime", "warm", "kernel"},
     "image": {"kernel"},
@@ -30,7 +31,7 @@ BELOW: dict[str, set[str]] = {
     "warm": {"runtime", "kernel"},
     "kernel": set(),
 }
-BOTTOM = {"errors", "process", "files", "bundle"}
+BOTTOM = {"errors", "process", "files", "bundle", "go"}
 # modules of engine that plan and project may see
 PUBLIC_ENGINE = {"hyperbox.engine.api"}
 # library -> the files (prefixes below hyperbox/) that may import it

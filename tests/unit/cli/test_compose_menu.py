@@ -120,6 +120,8 @@ def test_the_terminal_is_as_it_was_however_the_command_ends(terminal: tuple[int,
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        if number not in (0, signal.SIGKILL):
+            signal.signal(number, signal.SIG_DFL)  # it is ignored below nohup
         os.environ["TERM"] = "xterm"
         os.dup2(terminal[1], 0)
         menu = Menu()

@@ -23,10 +23,11 @@ place of docker, in which `docker` is docker, and (screen) where what a terminal
 are Python's. {C} stands for the name of the session's container, {DIR} for a folder of its own. What the real docker did is in
 golden/docker/sessions/NAME.json; only it writes there:
 
-    python3 tests/compat/session_scenarios.py [--only NAME[/BEGINNING OF A SESSION]] RUN…
+    python3 tests/compat/session_scenarios.py [--only NAME[/BEGINNING OF A SESSION]] [--image IMAGE] RUN…
 
 RUN becomes a command that runs beside docker (it must not only start it: signals are sent to its pid).
-The image `busybox` must be there.
+The image `busybox` must be there. Its shell is Debian 12's, 1.35; that of 1.36 answers a change of the terminal's size otherwise.
+What shows that is recorded with IMAGE, which has the newer one, too: `--image` writes to golden/docker/sessions/busybox-1.36.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from scenarios import normal
 
 FOLDER = Path(__file__).resolve().parent / "sessions"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden/docker/sessions"
+NEWER = "busybox-1.36"  # the folder in there of what differs with an image of that version or a later one
 CLEAN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -75,6 +77,7 @@ FLAGS = (
     (3, "ISIG ICANON ECHO ECHOE ECHOK ECHONL NOFLSH TOSTOP ECHOCTL ECHOKE IEXTEN"),
 )
 JOB = re.compile(r"(?m)^\[1\] \d+(?=\r)")
+_IMAGE = re.compile(r"(?<= )busybox(?= )")
 _MARK = re.compile(r"\((config=\{.*?\}|[^)]*)\) ?")
 Json = dict[str, object]
 
@@ -288,10 +291,10 @@ def _lead(argv: Sequence[str], folder: Path, given: dict[int, int], slave: int, 
 
 
 class Player:
-    """Plays sessions with one docker. `run` stands before everything, `program` is docker, `plain` what `!` and `?` see of the environment."""
+    """Plays sessions with one docker. `run` stands before everything, `program` is docker, `image` takes the place of the image busybox."""
 
-    def __init__(self, run: Sequence[str], program: Sequence[str]) -> None:
-        self.run, self.program = list(run), list(program)
+    def __init__(self, run: Sequence[str], program: Sequence[str], image: str = "busybox") -> None:
+        self.run, self.program, self.image = list(run), list(program), image
 
     def play(self, session: Session) -> list[Json]:
         """Play a session and return what there is to compare of it."""
@@ -359,6 +362,7 @@ class Player:
         screen, command, told = False, "", list[Json]()
         for sign, raw in session.steps:
             text = raw.replace("{C}", session.container).replace("{DIR}", str(folder))
+            text = _IMAGE.sub(self.image, text) if sign in "!$?" else text
             if sign == "!":
                 self.docker(text, folder)
             elif sign == "+":
@@ -448,24 +452,29 @@ def drawn(data: bytes, size: tuple[int, int]) -> list[str]:
     return [normal(line) for line in lines if line != "^C"]  # which the terminal itself shows where the cursor is
 
 
-def recorded(file: str) -> dict[str, list[Json]]:
-    """Return what docker did in the sessions of a file."""
-    value = json.loads((GOLDEN / f"{file}.json").read_text())
-    assert isinstance(value, dict)
+def recorded(file: str, newer: bool = False) -> dict[str, list[Json]]:
+    """Return what docker did in the sessions of a file, with an image of a newer busybox where that is recorded and `newer`."""
+    value: dict[str, list[Json]] = json.loads((GOLDEN / f"{file}.json").read_text())
+    if newer and (path := GOLDEN / NEWER / f"{file}.json").exists():
+        others = json.loads(path.read_text())
+        assert set(others) <= set(value)
+        value |= others
     return value
 
 
 def main(arguments: list[str]) -> None:
     """Record the sessions with the docker that the arguments lead to."""
-    files, only = names(), ""
+    files, only, image, golden = names(), "", "busybox", GOLDEN
     if arguments[0] == "--only":
         file, _, only = arguments[1].partition("/")
         files, arguments = [file], arguments[2:]
-    player = Player(arguments, ["docker"])
-    GOLDEN.mkdir(parents=True, exist_ok=True)
+    if arguments[0] == "--image":
+        golden, image, arguments = GOLDEN / NEWER, arguments[1], arguments[2:]
+    player = Player(arguments, ["docker"], image)
+    golden.mkdir(parents=True, exist_ok=True)
     for file in files:
-        path = GOLDEN / f"{file}.json"
-        kept = recorded(file) if path.exists() else {}
+        path = golden / f"{file}.json"
+        kept = json.loads(path.read_text()) if path.exists() else {}
         made = {}
         for session in read(file):
             if session.name.startswith(only):

@@ -14,6 +14,7 @@ from hyperbox.compose.load import load
 from hyperbox.compose.model import EXTENSIONS, LoadOptions
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.go.text import quote
+from hyperbox.go.units import bytes_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _target(name: str, service: Json, build: Json, project: Project) -> Target:
     values["extra-hosts"] = _hosts(build.get("extra_hosts")) or None
     values["ulimits"] = _ulimits(build.get("ulimits")) or None
     if build.get("shm_size"):
-        values["shm-size"] = _size(build["shm_size"])
+        values["shm-size"] = bytes_size(float(str(build["shm_size"])))
     for key in ("cache_from", "cache_to"):
         field = key.replace("_", "-")
         values[field] = tuple(entry_of_text(field, str(each)) for each in _list(build.get(key))) or None
@@ -193,16 +194,6 @@ def _ulimits(value: object) -> tuple[str, ...]:
         soft, hard = (limit.get("soft", 0), limit.get("hard", 0)) if isinstance(limit, dict) else (0, 0)
         found.append(f"{name}={soft}:{hard}")
     return tuple(found)
-
-
-def _size(value: object) -> str:
-    """Return a size as docker shows one, such as 64MiB."""
-    size = float(str(value))
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB"):
-        if size < 1024 or unit == "ZiB":
-            return f"{size:.4g}{unit}"
-        size /= 1024
-    return ""
 
 
 def _agents(value: object) -> list[Agent]:

@@ -13,6 +13,7 @@ import time
 from hyperbox import files
 from hyperbox.build.image_config import timestamp
 from hyperbox.errors import InvalidParameter
+from hyperbox.go.durations import parse_duration
 from hyperbox.image.store import ImageStore
 
 TYPE_CHECKING = False
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 ID_LENGTH = 25
 COLLECT_EVERY = 86400.0  # seconds
 LEAST_KEPT = 2 << 30  # bytes
-UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Record:
@@ -204,12 +204,10 @@ def _truth(text: str) -> bool:
 
 def seconds(text: str) -> float:
     """Return a Go duration ("24h", "1h30m") in seconds. Raises InvalidParameter."""
-    import re
-
-    parts = re.findall(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise InvalidParameter(f'time: invalid duration "{text}"')
-    return sum(float(number) * UNITS[unit] for number, unit in parts)
+    try:
+        return parse_duration(text) / 1e9
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
 
 
 def _before(text: str) -> float:

@@ -11,6 +11,7 @@ from hyperbox.build.instructions import Arg, Command, Copy, Healthcheck, Onbuild
 from hyperbox.build.running_plan import plan_run
 from hyperbox.build.stages import located
 from hyperbox.build.words import WordError, expand_to_words
+from hyperbox.go.durations import format_duration, parse_duration
 from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from hyperbox.build.stages import Planner, Stage
 
 NOT_IN_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
-NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 async def dispatch(planner: Planner, stage: Stage, instruction: Instruction, step: Step) -> None:
@@ -96,30 +96,6 @@ def _command(planner: Planner, stage: Stage, step: Command) -> None:
     record(planner, stage, f"{step.kind} {go_words(words)}")
 
 
-def duration(text: str) -> int:
-    """Return nanoseconds of a Go duration. Raises ValueError."""
-    import re
-
-    match = re.fullmatch(r"(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+|0", text)
-    if match is None:
-        raise ValueError(f'time: invalid duration "{text}"')
-    parts = re.findall(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)", text)
-    return sum(round(float(number) * NANOSECONDS[unit]) for number, unit in parts)
-
-
-def go_duration(nanoseconds: int) -> str:
-    """Return nanoseconds as Go prints a duration (whole seconds and up, or one smaller unit)."""
-    if nanoseconds % 10**9:
-        for unit in ("ms", "µs", "ns"):
-            if nanoseconds % NANOSECONDS[unit] == 0:
-                return (
-                    f"{nanoseconds // NANOSECONDS[unit]}{unit}" if nanoseconds < 10**9 else f"{nanoseconds / 10**9:g}s"
-                )
-    seconds = nanoseconds // 10**9
-    hours, minutes, rest = seconds // 3600, seconds % 3600 // 60, seconds % 60
-    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
 def _healthcheck(planner: Planner, stage: Stage, instruction: Instruction, step: Healthcheck) -> None:
     config: dict[str, object] = {"Test": list(step.test)}
     options = dict(step.options)
@@ -128,7 +104,7 @@ def _healthcheck(planner: Planner, stage: Stage, instruction: Instruction, step:
         if name not in options:
             continue
         try:
-            values[name] = duration(options[name])
+            values[name] = parse_duration(options[name])
         except ValueError as error:
             raise located(str(error), instruction) from None
         if values[name] and values[name] < 10**6:
@@ -143,7 +119,7 @@ def _healthcheck(planner: Planner, stage: Stage, instruction: Instruction, step:
         config["Retries"] = int(retries)
     stage.draft.config["Healthcheck"] = config
     shown = " ".join(
-        f'"{go_duration(values[name])}"' for name in ("interval", "timeout", "start-period", "start-interval")
+        f'"{format_duration(values[name])}"' for name in ("interval", "timeout", "start-period", "start-interval")
     )
     record(planner, stage, f"HEALTHCHECK &{{{go_words(step.test)} {shown} '\\x{int(retries):02x}'}}")
 

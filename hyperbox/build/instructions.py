@@ -336,7 +336,7 @@ def _healthcheck(instruction: Instruction, escape: str) -> Healthcheck:
 
 def _check_health_option(name: str, value: str, line: int) -> None:
     """Raise DockerfileError for a HEALTHCHECK flag that is no duration of a millisecond or more, or no count."""
-    from hyperbox.image.moments import duration_seconds
+    from hyperbox.go.durations import parse_duration
 
     if name == "retries":
         try:
@@ -347,10 +347,10 @@ def _check_health_option(name: str, value: str, line: int) -> None:
             raise DockerfileError(f"--retries cannot be negative ({count})", line)
         return
     try:
-        seconds = duration_seconds(value) if value else 0
+        nanoseconds = parse_duration(value) if value else 0
     except ValueError as error:
         raise DockerfileError(str(error), line) from None
-    if seconds < 0.001 and seconds != 0:
+    if nanoseconds < 10**6 and nanoseconds != 0:
         raise DockerfileError(f'Interval "{name}" cannot be less than 1ms', line)
 
 

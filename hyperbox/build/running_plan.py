@@ -8,6 +8,7 @@ from hyperbox.build import graph
 from hyperbox.build.dispatch_history import record
 from hyperbox.build.dockerfile import DockerfileError
 from hyperbox.build.stages import located
+from hyperbox.go.units import parse_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -196,12 +197,10 @@ def _size(text: str, instruction: Instruction) -> int:
     """Return the bytes of a tmpfs's size such as "64m"."""
     if not text:
         return 0
-    digits = text.lower().rstrip("b").rstrip("i")
-    factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}.get(digits[-1:], 1)
-    digits = digits[:-1] if factor > 1 else digits
-    if not digits.isdigit():
-        raise located(f"invalid size: '{text}'", instruction)
-    return int(digits) * factor
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise located(str(error), instruction) from None
 
 
 async def mounted_node(planner: Planner, stage: Stage, instruction: Instruction, name: str) -> graph.Node:

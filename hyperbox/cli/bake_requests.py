@@ -75,10 +75,10 @@ def _check_values(target: Target, environment: Mapping[str, str]) -> None:
 
 def shm_size(text: str) -> int:
     """Return a size in bytes. Raises BakeError."""
-    from hyperbox.grammar.values import to_bytes
+    from hyperbox.go.units import parse_bytes
 
     try:
-        return to_bytes(text)
+        return parse_bytes(text)
     except (ValueError, HyperBoxError):
         raise BakeError(f"invalid value {text} for membytes key shm-size") from None
 

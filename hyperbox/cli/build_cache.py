@@ -9,9 +9,11 @@ from hyperbox.build.api import cache_prune, cache_usage
 from hyperbox.cli.build import check_builder
 from hyperbox.cli.connect import native_engine
 from hyperbox.cli.context_store import check_endpoint
-from hyperbox.cli.output import human_duration, human_size, parse_time, table
+from hyperbox.cli.output import table
 from hyperbox.errors import HyperBoxError
-from hyperbox.grammar.values import to_duration
+from hyperbox.go.durations import parse_duration
+from hyperbox.go.times import timestamp_seconds
+from hyperbox.go.units import human_duration, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def filters_of(invocation: Invocation) -> dict[str, list[str]]:
         found.setdefault(name, []).append(value)
     for value in found.get("until", ()):
         try:
-            to_duration(value)
+            parse_duration(value)
         except ValueError as error:
             raise HyperBoxError(f"ERROR: \"until\" filter expects a duration (e.g., '24h'): {error}") from None
     return found
@@ -117,7 +119,7 @@ def confirmed(question: str) -> bool:
 def since(row: Json) -> str:
     """Return how long ago a record was used."""
     text = str(row.get("LastUsedAt") or "")
-    return f"{human_duration(time.time() - parse_time(text))} ago" if text else ""
+    return f"{human_duration(time.time() - timestamp_seconds(text))} ago" if text else ""
 
 
 def size_of(row: Json) -> int:

@@ -9,7 +9,8 @@ from hyperbox.cli import builder_store as store
 from hyperbox.cli.builder_store import CONTAINER, Builder
 from hyperbox.errors import HyperBoxError, UnsupportedError
 from hyperbox.go.text import parse_bool
-from hyperbox.grammar.values import split_commas, to_bytes, to_int, to_memory_swap, words_of
+from hyperbox.go.units import parse_bytes
+from hyperbox.grammar.values import split_commas, to_int, to_memory_swap, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ NO_BUILDKIT = ("kubernetes", "remote")
 OPTIONS: dict[str, Callable[[str], object] | None] = {
     **dict.fromkeys(("image", "network", "cpuset-cpus", "cpuset-mems", "cgroup-parent", "restart-policy")),
     **dict.fromkeys(("cpu-quota", "cpu-period", "cpu-shares"), to_int),
-    "memory": to_bytes,
+    "memory": parse_bytes,
     "memory-swap": to_memory_swap,
     "default-load": parse_bool,
 }

@@ -11,8 +11,8 @@ import signal
 import sys
 import time
 
-from hyperbox.cli.output import human_size
 from hyperbox.files import dumps, loads
+from hyperbox.go.units import human_size
 from hyperbox.plan.execute import StepEvent
 
 TYPE_CHECKING = False

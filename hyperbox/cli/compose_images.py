@@ -91,10 +91,10 @@ def interval_of(policy: str) -> int:
             seconds, text = seconds + int(head) * size, rest
     if not text:
         return seconds
-    from hyperbox.grammar.values import to_duration
+    from hyperbox.go.durations import parse_duration
 
     try:
-        return seconds + to_duration(text) // 10**9
+        return seconds + parse_duration(text) // 10**9
     except ValueError as error:
         raise ComposeError(str(error)) from None
 
@@ -104,7 +104,7 @@ def present(found: Session, wish: ServiceWish, policy: str) -> str:
 
     Raises ComposeError for a platform that is none.
     """
-    from hyperbox.image.timestamps import timestamp_seconds
+    from hyperbox.go.times import timestamp_seconds
 
     try:
         image = found.engine.image_inspect(wish.image)

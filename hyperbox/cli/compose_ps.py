@@ -11,12 +11,13 @@ from hyperbox.cli.compose_project import containers_named, session_by_name, sess
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import labels_of
 from hyperbox.cli.container_ports import host_and_port
-from hyperbox.cli.output import go_json, human_duration, human_size, short_id, table
+from hyperbox.cli.output import go_json, short_id, table
 from hyperbox.cli.output_list import Listing, show
 from hyperbox.cli.templates_values import Fields
 from hyperbox.cli.version import COMPOSE_VERSION
 from hyperbox.errors import ComposeError
 from hyperbox.go.text import invalid_syntax, out_of_range
+from hyperbox.go.units import human_duration, human_size
 from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
@@ -215,9 +216,9 @@ def images(invocation: Invocation) -> int:
 
 
 def _age(text: str, now: float) -> str:
-    from hyperbox.cli.output import parse_time
+    from hyperbox.go.times import timestamp_seconds
 
-    seconds = parse_time(text) if text else 0.0
+    seconds = timestamp_seconds(text) if text else 0.0
     return human_duration(now - seconds) + " ago" if seconds > 0 else "N/A"
 
 

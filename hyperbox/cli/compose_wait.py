@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 from hyperbox.cli.compose_project import Session, containers_named, session_by_name
 from hyperbox.errors import ComposeError, NotFound
-from hyperbox.image.timestamps import timestamp_seconds
+from hyperbox.go.times import timestamp_seconds
 from hyperbox.plan.execute import StepEvent
 from hyperbox.plan.observe import ObservedContainer
 from hyperbox.plan.wait import met, running_or_healthy

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from hyperbox.cli.container_ports import displayed
-from hyperbox.cli.output import go_time, human_duration, human_size, short_id, truncate
+from hyperbox.cli.output import go_time, short_id, truncate
 from hyperbox.cli.output_list import Listing, configured_format, show, warn_of_format
+from hyperbox.go.units import human_duration, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ import sys
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import parse_filters
 from hyperbox.cli.container_ports import bindings, host_and_port
-from hyperbox.cli.output import human_size, natural_key, table
+from hyperbox.cli.output import natural_key, table
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, InvalidParameter
 from hyperbox.go.text import invalid_syntax, out_of_range
+from hyperbox.go.units import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

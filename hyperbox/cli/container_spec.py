@@ -232,12 +232,12 @@ def ulimits(words: list[str]) -> list[Json]:
 
 def rates(words: list[str], *, in_bytes: bool) -> list[Json]:
     """Return device rates for PATH:RATE words."""
-    from hyperbox.grammar.values import to_bytes
+    from hyperbox.go.units import parse_bytes
 
     output: list[Json] = []
     for word in words:
         path, _, rate = word.rpartition(":")
-        output.append({"Path": path, "Rate": to_bytes(rate) if in_bytes else int(rate)})
+        output.append({"Path": path, "Rate": parse_bytes(rate) if in_bytes else int(rate)})
     return output
 
 

@@ -45,9 +45,9 @@ def tmpfs(words: list[str]) -> dict[str, str]:
 
 
 def _size(text: str) -> int:
-    from hyperbox.grammar.values import to_bytes
+    from hyperbox.go.units import parse_bytes
 
-    return to_bytes(text)
+    return parse_bytes(text)
 
 
 def _nested(mount: Json, key: str) -> Json:

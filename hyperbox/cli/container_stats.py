@@ -7,9 +7,10 @@ import time
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import number
-from hyperbox.cli.output import bytes_size, human_size, short_id
+from hyperbox.cli.output import short_id
 from hyperbox.cli.output_list import Listing, configured_format, text_of
 from hyperbox.errors import EngineError
+from hyperbox.go.units import bytes_size, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ def tell(invocation: Invocation, size: int, place: str) -> None:
     """Say on a terminal how much was copied."""
     told = not invocation.flags["quiet"] if "quiet" in invocation.given else os.isatty(1) and os.isatty(2)
     if told:
-        from hyperbox.cli.output import human_size
+        from hyperbox.go.units import human_size
 
         sys.stderr.write(f"Successfully copied {human_size(size)} to {place}\n")
 

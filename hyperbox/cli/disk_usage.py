@@ -8,9 +8,10 @@ import time
 from hyperbox.cli import container_list, image_list
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import joined_labels, label, number
-from hyperbox.cli.output import human_duration, human_size, table
+from hyperbox.cli.output import table
 from hyperbox.cli.output_list import Listing, record, show
 from hyperbox.errors import HyperBoxError
+from hyperbox.go.units import human_duration, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,11 +179,11 @@ def volume_listing() -> Listing:
 
 def cache_listing(now: float) -> Listing:
     """Return how records of the build cache are shown."""
-    from hyperbox.cli.output import parse_time
+    from hyperbox.go.times import timestamp_seconds
 
     def since(entry: Json, key: str) -> str:
         text = str(entry.get(key) or "")
-        return human_duration(now - parse_time(text)) + " ago" if text else ""
+        return human_duration(now - timestamp_seconds(text)) + " ago" if text else ""
 
     methods: dict[str, Callable[..., object]] = {
         "ID": lambda entry: str(entry.get("ID") or "")[:12] + ("" if entry.get("InUse") else "*"),

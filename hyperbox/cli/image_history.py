@@ -6,8 +6,9 @@ import time
 
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import number
-from hyperbox.cli.output import human_duration, human_size, short_id, truncate
+from hyperbox.cli.output import short_id, truncate
 from hyperbox.cli.output_list import Listing, show
+from hyperbox.go.units import human_duration, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import sys
 import time
 
 from hyperbox.cli.container_list import number, parse_filters, words
-from hyperbox.cli.output import go_time, human_duration, human_size, short_id
+from hyperbox.cli.output import go_time, short_id
 from hyperbox.cli.output_list import Listing, configured_format, show, text_of
+from hyperbox.go.units import human_duration, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

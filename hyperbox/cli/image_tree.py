@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hyperbox.cli.container_list import number, words
-from hyperbox.cli.output import human_size, short_id
+from hyperbox.cli.output import short_id
+from hyperbox.go.units import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

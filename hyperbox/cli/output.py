@@ -1,15 +1,13 @@
-"""How values look to the user: tables, JSON, human sizes and times, as docker prints them. Text in, text out; nothing here opens a file.
+"""How values look to the user: tables, JSON and times, as docker prints them. Text in, text out; nothing here opens a file.
 
     tabulate(text)               align tab-separated lines as Go's text/tabwriter does
     table(rows)                  the same for rows of cells (the header is the first row)
     go_json(value)               compact JSON as encoding/json writes it (`<` as \\u003c)
-    human_size(n), bytes_size(n) 1.98MB (powers of 1000), 1.89MiB (powers of 1024)
-    human_duration(seconds)      "About a minute"
     go_time(seconds)             "2025-11-24 03:13:00 +0000 UTC"
-    parse_time(text)             an RFC 3339 time as seconds of the epoch
     truncate(text, width)        cut with "…";  short_id(id)  the 12 characters that docker shows
 
-`docker ls --format` lists are in `cli.output_list`, templates in `cli.templates`. A hot path: imports nothing beyond `hyperbox.files`.
+Sizes and lengths of time are in `go.units`, `docker ls --format` lists in `cli.output_list`, templates in `cli.templates`.
+A hot path: imports nothing beyond `hyperbox.files`.
 """
 
 from __future__ import annotations
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 MIN_WIDTH = 10
 PADDING = 3
 TAB = 8
-DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
-BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
 
 # --- tables -------------------------------------------------------------------------------------------------------------------
@@ -119,81 +115,13 @@ def _indent(value: object, indent: str, line: str, sort_keys: bool, output: list
         output.append(dumps(value))
 
 
-# --- sizes --------------------------------------------------------------------------------------------------------------------
-def human_size(size: float, *, precision: int = 3) -> str:
-    """Return bytes in powers of 1000 with that many digits: 1.98MB (go-units HumanSizeWithPrecision; HumanSize has 4)."""
-    return _scaled(size, 1000.0, DECIMAL_UNITS, precision)
-
-
-def bytes_size(size: float, *, precision: int = 4) -> str:
-    """Return bytes in powers of 1024: 7.637GiB (go-units BytesSize)."""
-    return _scaled(size, 1024.0, BINARY_UNITS, precision)
-
-
-def _scaled(size: float, base: float, units: tuple[str, ...], precision: int) -> str:
-    value, unit = float(size), 0
-    while value >= base and unit < len(units) - 1:
-        value /= base
-        unit += 1
-    return f"{value:.{precision}g}{units[unit]}"
-
-
 # --- times --------------------------------------------------------------------------------------------------------------------
-def human_duration(seconds: float) -> str:
-    """Return a length of time in words (go-units HumanDuration): "Less than a second", "5 minutes", "2 weeks"."""
-    whole = int(seconds)
-    if whole < 60:
-        return "Less than a second" if whole < 1 else "1 second" if whole == 1 else f"{whole} seconds"
-    minutes = int(seconds / 60)
-    if minutes < 60:
-        return "About a minute" if minutes == 1 else f"{minutes} minutes"
-    hours = int(seconds / 3600 + 0.5)
-    if hours < 48:
-        return "About an hour" if hours == 1 else f"{hours} hours"
-    if hours < 24 * 14:
-        return f"{hours // 24} days"
-    if hours < 24 * 60:
-        return f"{hours // 24 // 7} weeks"
-    if hours < 24 * 365 * 2:
-        return f"{hours // 24 // 30} months"
-    return f"{int(seconds / 3600) // 24 // 365} years"
-
-
 def go_time(seconds: float) -> str:
     """Return a time of the epoch as Go's time.Time prints itself in the local zone: "2025-11-24 03:13:00 +0000 UTC"."""
     import time
 
     local = time.localtime(seconds)
     return f"{local.tm_year:04d}{time.strftime('-%m-%d %H:%M:%S %z %Z', local)}"
-
-
-def parse_time(text: str) -> float:
-    """Return an RFC 3339 time (with any fraction, Z or an offset) as seconds of the epoch. Raises ValueError."""
-    day, hour = text[:10], text[11:19]
-    rest = text[19:]
-    fraction = 0.0
-    if rest[:1] == ".":
-        digits = 1
-        while digits < len(rest) and rest[digits].isdigit():
-            digits += 1
-        fraction = float("0" + rest[:digits])
-        rest = rest[digits:]
-    year, month, date = (int(part) for part in day.split("-"))
-    hours, minutes, seconds = (int(part) for part in hour.split(":"))
-    total = _days(year, month, date) * 86400 + hours * 3600 + minutes * 60 + seconds
-    if rest not in ("Z", "z", ""):
-        sign = -1 if rest[0] == "-" else 1
-        total -= sign * (int(rest[1:3]) * 3600 + int(rest[4:6]) * 60)
-    return total + fraction
-
-
-def _days(year: int, month: int, day: int) -> int:
-    """Return the days from 1970-01-01 to a date of the Gregorian calendar (any year)."""
-    year -= month <= 2
-    era = year // 400
-    of_era = year - era * 400
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
 
 
 # --- words --------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hyperbox.cli.output import human_size
+from hyperbox.go.units import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

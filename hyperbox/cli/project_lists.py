@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hyperbox.cli.output import human_size
 from hyperbox.cli.output_list import Listing
+from hyperbox.go.units import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import sys
 from hyperbox.cli import client_plugins
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_manage import ask, deleted, prune_filters, reclaimed
-from hyperbox.cli.output import bytes_size
 from hyperbox.cli.version import BUILDX_VERSION, COMPOSE_VERSION, EXIT_BAD_TEMPLATE, client_version, write_template
 from hyperbox.errors import EngineError, HyperBoxError, Unreachable
+from hyperbox.go.units import bytes_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from hyperbox.cli.templates_values import Duration, JsonNumber, Named, Number, Spoken, Struct, type_name
-from hyperbox.image.timestamps import days_from_epoch
+from hyperbox.go.times import days_from_epoch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

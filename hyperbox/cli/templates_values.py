@@ -81,7 +81,7 @@ class Duration(int):
     __slots__ = ()
 
     def text(self) -> str:
-        from hyperbox.compose.quantities import format_duration
+        from hyperbox.go.durations import format_duration
 
         return format_duration(int(self))
 

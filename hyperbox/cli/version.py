@@ -105,7 +105,7 @@ def with_readable_times(server: Json) -> Json:
     """Return the engine's version with the build times of its components as docker's client writes them: Tue Sep 15 11:02:57 2026."""
     import time
 
-    from hyperbox.cli.output import parse_time
+    from hyperbox.go.times import timestamp_seconds
 
     components = server.get("Components")
     changed = []
@@ -114,7 +114,7 @@ def with_readable_times(server: Json) -> Json:
         if details.get("BuildTime"):
             try:
                 details["BuildTime"] = time.strftime(
-                    "%a %b %e %H:%M:%S %Y", time.gmtime(parse_time(details["BuildTime"]))
+                    "%a %b %e %H:%M:%S %Y", time.gmtime(timestamp_seconds(details["BuildTime"]))
                 )
             except ValueError:
                 pass

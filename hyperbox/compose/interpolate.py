@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from hyperbox.compose import go
 from hyperbox.compose.tree import Rules, compile_rules, join
 from hyperbox.errors import ComposeError
+from hyperbox.go.numbers import parse_float, parse_int
 from hyperbox.go.text import quote
 
 # how deep defaults may hold variables with defaults; real files stay below five
@@ -165,19 +165,19 @@ def closing_brace(template: str, start: int, last: int) -> int:
 
 
 def _to_int(value: str) -> object:
-    return go.parse_int(value, function="Atoi")
+    return parse_int(value, function="Atoi")
 
 
 def _to_int64(value: str) -> object:
-    return go.parse_int(value)
+    return parse_int(value)
 
 
 def _to_float(value: str) -> object:
-    return go.parse_float(value)
+    return parse_float(value)
 
 
 def _to_single(value: str) -> object:
-    return go.parse_float(value, 32)
+    return parse_float(value, 32)
 
 
 class Boolean:

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from hyperbox.compose import go
-from hyperbox.compose.quantities import format_duration, parse_bytes, parse_duration, split_words
+from hyperbox.compose.quantities import parse_duration, split_words
 from hyperbox.errors import ComposeError
+from hyperbox.go.durations import format_duration
+from hyperbox.go.numbers import INT_MIN, NumberError, parse_float, parse_int, single
 from hyperbox.go.text import quote
+from hyperbox.go.units import parse_bytes
 
 Json = dict[str, object]
 
@@ -76,9 +79,9 @@ def _integer(value: object) -> object:
     if isinstance(value, int):
         return value
     if isinstance(value, float):
-        return int(value) if abs(value) < 2**63 else go.INT_MIN
+        return int(value) if abs(value) < 2**63 else INT_MIN
     if isinstance(value, str):
-        return go.parse_int(value)
+        return parse_int(value)
     raise _unconvertible("int", value)
 
 
@@ -100,18 +103,18 @@ def _single(value: object) -> object:
     if isinstance(value, bool):
         raise _unconvertible("float32", value)
     if isinstance(value, int | float):
-        return Single(go.single(float(value)))
+        return Single(single(float(value)))
     if isinstance(value, str):
-        return Single(go.parse_float(value, 32))
+        return Single(parse_float(value, 32))
     raise _unconvertible("float32", value)
 
 
 def _cpus(value: object) -> object:
     if isinstance(value, str):
-        return Single(go.single(go.parse_float(value)))
+        return Single(single(parse_float(value)))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DecodeError(f"unexpected value type {go.type_name(value)} for cpus")
-    return Single(go.single(float(value)))
+    return Single(single(float(value)))
 
 
 def _bytes(value: object) -> object:
@@ -293,7 +296,7 @@ def _ulimits_to_json(limits: object) -> object:
 
 def _file_mode(value: object) -> object:
     if isinstance(value, str):
-        return f"0{_octal(go.parse_int(value, base=8))}"
+        return f"0{_octal(parse_int(value, base=8))}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"0{_octal(value)}"
     raise DecodeError(f"unexpected value type {go.type_name(value)} for mode")
@@ -308,8 +311,8 @@ def _device_count(value: object) -> object:
         if value.lower() == "all":
             return -1
         try:
-            return go.parse_int(value)
-        except go.NumberError:
+            return parse_int(value)
+        except NumberError:
             raise DecodeError(f"invalid value {quote(value)}, the only value allowed is 'all' or a number") from None
     if isinstance(value, int) and not isinstance(value, bool):
         return value

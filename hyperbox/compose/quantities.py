@@ -1,21 +1,11 @@
-"""Durations ("1m30s"), sizes ("50m") and command lines, by the rules of the Go libraries that docker compose parses them with."""
+"""Durations with days and weeks, and command lines, by the rules of the Go libraries that docker compose parses them with."""
 
 from __future__ import annotations
 
-from hyperbox.compose import go
+from hyperbox.go.durations import UNITS
+from hyperbox.go.numbers import INT_MAX
 
-_UNITS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "μs": 1_000,
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-    "d": 86_400_000_000_000,
-    "w": 604_800_000_000_000,
-}
+_UNITS = {**UNITS, "d": 24 * UNITS["h"], "w": 7 * 24 * UNITS["h"]}
 _DIGITS = "0123456789"
 
 
@@ -51,7 +41,7 @@ def parse_duration(text: str) -> int:
         total += int(whole or "0") * _UNITS[unit]
         if fraction:
             total += int(float(f"0.{fraction[:18]}") * _UNITS[unit])
-        if total > go.INT_MAX:
+        if total > INT_MAX:
             raise ValueError(invalid)
     return -total if text[0] == "-" else total
 
@@ -61,58 +51,6 @@ def _take(text: str, characters: str) -> str:
     while end < len(text) and text[end] in characters:
         end += 1
     return text[:end]
-
-
-def format_duration(nanoseconds: int) -> str:
-    """Return Go's time.Duration.String(): "1m30s", "1.5s", "0s"."""
-    sign = "-" if nanoseconds < 0 else ""
-    rest = abs(nanoseconds)
-    if rest == 0:
-        return "0s"
-    if rest < 1_000_000_000:
-        for unit, size in (("ms", 1_000_000), ("µs", 1_000), ("ns", 1)):
-            if rest >= size:
-                return f"{sign}{_decimal(rest, size)}{unit}"
-    hours, rest = divmod(rest, 3_600_000_000_000)
-    minutes, rest = divmod(rest, 60_000_000_000)
-    seconds = f"{_decimal(rest, 1_000_000_000)}s"
-    if hours:
-        return f"{sign}{hours}h{minutes}m{seconds}"
-    return f"{sign}{minutes}m{seconds}" if minutes else sign + seconds
-
-
-def _decimal(value: int, unit: int) -> str:
-    whole, rest = divmod(value, unit)
-    fraction = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else ""
-    return f"{whole}.{fraction}" if fraction else str(whole)
-
-
-_BINARY = {"k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
-
-
-def parse_bytes(text: str) -> int:
-    """Return the bytes that a size like "50m", "1.5 GiB" or "64kb" names. Raises ValueError."""
-    last = max((index for index, character in enumerate(text) if character in "0123456789. "), default=-1)
-    if last < 0:
-        raise ValueError(f"invalid size: '{text}'")
-    number, suffix = (text[:last] if text[last] == " " else text[: last + 1]), text[last + 1 :]
-    size = go.parse_float(number)
-    if size < 0:
-        raise ValueError(f"invalid size: '{text}'")
-    if not suffix:
-        return _integer(size)
-    if len(suffix) > 3:
-        raise ValueError(f"invalid suffix: '{suffix}'")
-    suffix = suffix.lower()
-    if suffix == "b":
-        return _integer(size)
-    if suffix[0] not in _BINARY or suffix[1:] not in ("", "b", "ib"):
-        raise ValueError(f"invalid suffix: '{suffix}'")
-    return _integer(size * _BINARY[suffix[0]])
-
-
-def _integer(size: float) -> int:
-    return int(size) if size < 2**63 else go.INT_MIN
 
 
 def split_words(line: str) -> list[str]:

@@ -7,7 +7,8 @@ import time
 
 from hyperbox.engine.state import Container, Roots, all_containers, read_container, settled
 from hyperbox.errors import InvalidParameter, NotFound
-from hyperbox.image.timestamps import timestamp_seconds
+from hyperbox.go.times import timestamp_seconds
+from hyperbox.go.units import human_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,35 +144,6 @@ def status_text(state: Json, present: float) -> str:
         word = health["Status"]
         return f"Up {since} ({'health: starting' if word == 'starting' else word})"
     return f"Up {since}"
-
-
-def human_duration(seconds: float) -> str:
-    """Return a duration in docker's words ("About a minute", "3 hours")."""
-    whole = int(seconds)
-    if whole < 1:
-        return "Less than a second"
-    if whole == 1:
-        return "1 second"
-    if whole < 60:
-        return f"{whole} seconds"
-    minutes = whole // 60
-    if minutes == 1:
-        return "About a minute"
-    if minutes < 60:
-        return f"{minutes} minutes"
-    hours = int(seconds / 3600 + 0.5)
-    if hours == 1:
-        return "About an hour"
-    if hours < 48:
-        return f"{hours} hours"
-    days = hours // 24
-    if days < 14:
-        return f"{days} days"
-    if days < 60:
-        return f"{days // 7} weeks"
-    if days < 730:
-        return f"{days // 30} months"
-    return f"{days // 365} years"
 
 
 def prune_candidates(roots: Roots, filters: Filters) -> list[Container]:

@@ -9,8 +9,8 @@ from hyperbox.engine.listing import ports
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import InvalidParameter, check_filters
 from hyperbox.go.text import invalid_syntax, out_of_range
+from hyperbox.go.times import timestamp_seconds
 from hyperbox.image.moments import to_moment
-from hyperbox.image.timestamps import timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hyperbox.engine import log_options
 from hyperbox.errors import InvalidParameter
 from hyperbox.go import text as go_text
-from hyperbox.image.moments import duration_seconds
+from hyperbox.go.durations import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,9 +247,7 @@ def check_fluentd(options: Options) -> None:
 
 def seconds(text: str) -> float:
     """Return a Go duration in seconds. Raises ValueError with Go's words."""
-    if text == "0":
-        return 0.0
-    return duration_seconds(text)
+    return parse_duration(text) / 1e9
 
 
 def parse_bool(value: str) -> bool:

@@ -8,7 +8,7 @@ from hyperbox import files
 from hyperbox.engine.log_options import is_unreadable
 from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, NotFound
-from hyperbox.image.timestamps import timestamp_seconds
+from hyperbox.go.times import timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -225,7 +225,10 @@ class Prober:
         child = self._child
         self._end_probe()
         if child:
-            self._record(-1, f"Health check exceeded timeout ({duration(self._check.timeout)})".encode())
+            from hyperbox.go.durations import format_duration
+
+            limit = format_duration(round(self._check.timeout * 1e9))
+            self._record(-1, f"Health check exceeded timeout ({limit})".encode())
 
     def _end_probe(self) -> None:
         """Kill what still runs of the present probe and forget it."""
@@ -293,15 +296,3 @@ def take_name(container: Container) -> None:
         return
     if isinstance(record, dict):
         container.record["Name"] = record["Name"]
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as Go writes it ("3s", "1m0s", "500ms")."""
-    if seconds < 1:
-        return f"{seconds * 1000:g}ms"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    text = f"{rest:g}s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text

@@ -108,10 +108,11 @@ def older(record: Json, until: str) -> bool:
     """Return whether a network was made before a moment: RFC 3339, seconds of the epoch, or so long ago ("24h")."""
     import time
 
-    from hyperbox.image import moments, timestamps
+    from hyperbox.go.times import timestamp_seconds
+    from hyperbox.image import moments
 
     try:
         limit = moments.to_moment(until, time.time())
     except ValueError as error:
         raise InvalidParameter(str(error)) from None
-    return timestamps.timestamp_seconds(str(record["Created"])) < limit
+    return timestamp_seconds(str(record["Created"])) < limit

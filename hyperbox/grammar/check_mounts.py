@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hyperbox.go.text import FALSE, TRUE
-from hyperbox.grammar.values import split_commas, to_bytes
+from hyperbox.go.units import parse_bytes
+from hyperbox.grammar.values import split_commas
 
 WITHOUT_VALUE = frozenset({"readonly", "ro", "volume-nocopy", "bind-nonrecursive"})
 FREE = frozenset(
@@ -29,7 +30,7 @@ def _check_field(key: str, value: str, field: str) -> None:
             )
     elif key == "tmpfs-size":
         try:
-            to_bytes(value)
+            parse_bytes(value)
         except ValueError:
             raise ValueError(f"invalid value for {key}: {value}") from None
     elif key == "tmpfs-mode":

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from hyperbox.go.units import parse_bytes
 from hyperbox.grammar.check_mounts import check_mount
-from hyperbox.grammar.values import split_commas, to_bytes, to_int, to_uint
+from hyperbox.grammar.values import split_commas, to_int, to_uint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def check_device_bytes(text: str) -> None:
     """/dev/PATH:BYTES."""
     value = _device(text)
     try:
-        to_bytes(value)
+        parse_bytes(value)
     except ValueError:
         raise ValueError(
             f"invalid rate for device: {text}. The correct format is <device-path>:<number>[<unit>]."

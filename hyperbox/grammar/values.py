@@ -5,22 +5,11 @@
 
 from __future__ import annotations
 
-from hyperbox.go.text import invalid_syntax, out_of_range, parse_bool, quote
+from hyperbox.go.text import invalid_syntax, out_of_range, parse_bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-NANOSECONDS = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "μs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
 
 
 def _integer(text: str, function: str, low: int, high: int) -> int:
@@ -60,67 +49,23 @@ def to_uint32(text: str) -> int:
 
 def to_float(text: str) -> float:
     """A floating-point number."""
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(invalid_syntax("ParseFloat", text)) from None
+    from hyperbox.go.numbers import parse_float
+
+    return parse_float(text)
 
 
 def to_duration(text: str) -> int:
-    """Go's time.ParseDuration ("1h30m", "1.5s"): nanoseconds."""
-    rest = text[1:] if text[:1] in ("+", "-") else text
-    if rest == "0":
-        return 0
-    if not rest:
-        raise ValueError(f"time: invalid duration {quote(text)}")
-    total = 0
-    while rest:
-        end = 0
-        while end < len(rest) and (rest[end].isdigit() or rest[end] == "."):
-            end += 1
-        number, rest = rest[:end], rest[end:]
-        if not number.strip(".") or number.count(".") > 1:
-            raise ValueError(f"time: invalid duration {quote(text)}")
-        end = 0
-        while end < len(rest) and not rest[end].isdigit() and rest[end] != ".":
-            end += 1
-        unit, rest = rest[:end], rest[end:]
-        if not unit:
-            raise ValueError(f"time: missing unit in duration {quote(text)}")
-        if unit not in NANOSECONDS:
-            raise ValueError(f"time: unknown unit {quote(unit)} in duration {quote(text)}")
-        whole, _, fraction = number.partition(".")
-        total += int(whole or 0) * NANOSECONDS[unit] + int(fraction or 0) * NANOSECONDS[unit] // 10 ** len(fraction)
-    if total > 2**63 - 1:
-        raise ValueError(f"time: invalid duration {quote(text)}")
-    return -total if text[0] == "-" else total
+    """Go's durations ("1h30m"): nanoseconds."""
+    from hyperbox.go.durations import parse_duration
+
+    return parse_duration(text)
 
 
 def to_bytes(text: str) -> int:
     """docker's sizes ("512m", "1.5g", "2GiB"; powers of 1024): bytes."""
-    separator = -1
-    for index, character in enumerate(text):
-        if character.isdigit() or character in ". ":
-            separator = index
-    if separator == -1:
-        raise ValueError(f"invalid size: '{text}'")
-    number, suffix = (
-        (text[:separator], "") if text[separator] == " " else (text[: separator + 1], text[separator + 1 :])
-    )
-    try:
-        size = float(number)
-    except ValueError:
-        raise ValueError(f"invalid size: '{text}'") from None
-    if size < 0:
-        raise ValueError(f"invalid size: '{text}'")
-    if not suffix:
-        return int(size)
-    lowered = suffix.lower()
-    power = "bkmgtp".find(lowered[0])
-    rest = lowered[1:]
-    if len(suffix) > 3 or power < 0 or rest not in (("",) if power == 0 else ("", "b", "ib")):
-        raise ValueError(f"invalid suffix: '{suffix}'")
-    return int(size * 1024**power)
+    from hyperbox.go.units import parse_bytes
+
+    return parse_bytes(text)
 
 
 def to_memory_swap(text: str) -> int:

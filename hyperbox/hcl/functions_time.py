@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from fractions import Fraction
 
+from hyperbox.go.durations import parse_duration
 from hyperbox.go.text import quote
 from hyperbox.hcl.functions import Function, FunctionError, text
 from hyperbox.hcl.values import Value, string
@@ -27,8 +27,6 @@ _SEGMENTS = (
     (r"[0-5]\d(?:[.,]\d+)?", "second", ""),
     (r"(?:Z|[+-](?:[01]\d|2[0-4]):[0-5]\d)", "UTC offset", ""),
 )
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(r"(\d*)(?:\.(\d*))?([^\d.]*)")
 _MONTHS = [
     "January",
     "February",
@@ -91,32 +89,6 @@ def _wrong_segment(written: str, place: int, name: str, mark: str) -> str:
     return f"{_INVALID}: cannot use {quote(rest)} as {name}"
 
 
-def parse_duration(written: str) -> Fraction:
-    """Return how many seconds a duration is, as Go writes them (1h30m). Raises FunctionError."""
-    invalid = FunctionError(f"time: invalid duration {quote(written)}")
-    rest = written[1:] if written[:1] in ("+", "-") else written
-    if rest == "0":
-        return Fraction(0)
-    total = Fraction(0)
-    if not rest:
-        raise invalid
-    while rest:
-        match = _DURATION.match(rest)
-        assert match is not None
-        before, behind, unit = match.groups()
-        if (not before and not behind) or len(match.group()) > 60:
-            raise invalid
-        if not unit:
-            raise FunctionError(f"time: missing unit in duration {quote(written)}")
-        if unit not in _UNITS:
-            raise FunctionError(f"time: unknown unit {quote(unit)} in duration {quote(written)}")
-        total += (Fraction(int(before or 0)) + Fraction(int(behind or 0), 10 ** len(behind or ""))) * _UNITS[unit]
-        rest = rest[match.end() :]
-    if total >= 1 << 63:
-        raise invalid
-    return (-total if written[0] == "-" else total) / 10**9
-
-
 def rfc3339(moment: datetime.datetime) -> str:
     shown = moment.replace(microsecond=0).isoformat()
     return shown[:-6] + "Z" if shown.endswith("+00:00") else shown
@@ -124,9 +96,12 @@ def rfc3339(moment: datetime.datetime) -> str:
 
 def _add(moment: Value, duration: Value) -> Value:
     start = parse_timestamp(moment.text)
-    length = parse_duration(duration.text)
     try:
-        return string(rfc3339(start + datetime.timedelta(microseconds=int(length * 10**6))))
+        length = parse_duration(duration.text)
+    except ValueError as error:
+        raise FunctionError(str(error)) from None
+    try:
+        return string(rfc3339(start + datetime.timedelta(microseconds=length // 1000)))
     except OverflowError:
         raise FunctionError("the time is out of range") from None
 

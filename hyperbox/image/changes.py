@@ -151,12 +151,12 @@ def _healthcheck(config: Json, text: str) -> None:
 
 
 def _health_flag(check: Json, flag: str) -> None:
-    from hyperbox.image.moments import duration_seconds
+    from hyperbox.go.durations import parse_duration
 
     name, _, value = flag.partition("=")
     if name in DURATIONS:
         try:
-            nanoseconds = round(duration_seconds(value) * 1e9) if value else 0
+            nanoseconds = parse_duration(value) if value else 0
         except ValueError as error:
             raise InvalidParameter(str(error)) from None
         if nanoseconds:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import InvalidParameter, NotFound, check_filters
+from hyperbox.go.times import timestamp_nanoseconds, timestamp_seconds
 from hyperbox.image.parents import children, parent_of
 from hyperbox.image.reference import DEFAULT_DOMAIN, platform_architecture
-from hyperbox.image.timestamps import timestamp_nanoseconds, timestamp_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 
-from hyperbox.image.timestamps import days_from_epoch
-
-UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+from hyperbox.go.durations import parse_duration
+from hyperbox.go.times import days_from_epoch
 
 
 def to_moment(text: str, present: float) -> float:
@@ -19,7 +18,7 @@ def to_moment(text: str, present: float) -> float:
     """
     if text != "0":
         try:
-            return float(math.floor(present - duration_seconds(text)))
+            return float(math.floor(present - parse_duration(text) / 1e9))
         except ValueError:
             pass
     local = not any(sign in text for sign in "zZ+") and text.count("-") != 3
@@ -136,29 +135,3 @@ def _seconds(text: str, found: dict[str, int], offset: int | None) -> float:
         return time.mktime((year, month, day, *clock, 0, 0, -1))
     except OverflowError:
         raise ValueError(f'parsing time "{text}": year out of range') from None
-
-
-def duration_seconds(text: str) -> float:
-    """Return a Go duration ("1h30m") in seconds. Raises ValueError with the words of Go's time.ParseDuration."""
-    import re  # five milliseconds, and most who ask for moments have no duration
-
-    rest, sign = (text[1:], -1) if text.startswith("-") else (text, 1)
-    if not rest:
-        raise ValueError(f'time: invalid duration "{text}"')
-    total = 0.0
-    while rest:
-        number = re.match(r"\d*(\.\d*)?", rest)
-        assert number is not None
-        if not number[0].strip("."):
-            raise ValueError(f'time: invalid duration "{text}"')
-        unit = re.match(r"[^\d.]*", rest[number.end() :])
-        assert unit is not None
-        if not unit[0]:
-            raise ValueError(f'time: missing unit in duration "{text}"')
-        if unit[0] not in UNITS:
-            raise ValueError(f'time: unknown unit "{unit[0]}" in duration "{text}"')
-        total += float(number[0]) * UNITS[unit[0]]
-        rest = rest[number.end() + unit.end() :]
-    if total >= 2**63 / 1e9:
-        raise ValueError(f'time: invalid duration "{text}"')
-    return sign * total

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from hyperbox.compose.model import EXTENSIONS, Json
 from hyperbox.engine.api import ContainerSpec
 from hyperbox.errors import ComposeError
-from hyperbox.grammar.values import to_capabilities, to_duration
+from hyperbox.go.durations import parse_duration
+from hyperbox.grammar.values import to_capabilities
 from hyperbox.project.desired import Desired, ServiceWish, container_labels, container_name, number
 from hyperbox.project.desired_mounts import FileWish, add_mounts
 
@@ -44,7 +45,7 @@ def _float32(value: float) -> float:
 
 
 def _seconds(value: object) -> int:
-    return to_duration(str(value)) // 10**9
+    return parse_duration(str(value)) // 10**9
 
 
 def _list(value: object) -> list[str]:
@@ -88,7 +89,7 @@ def _healthcheck(value: object) -> Json:
         ("start_interval", "StartInterval"),
     ):
         if value.get(key):
-            check[name] = to_duration(str(value[key]))
+            check[name] = parse_duration(str(value[key]))
     if value.get("retries") is not None:
         check["Retries"] = number(value["retries"], 0)
     return check

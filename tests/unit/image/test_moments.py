@@ -2,16 +2,7 @@ import re
 
 import pytest
 
-from hyperbox.engine.listing import human_duration
 from hyperbox.image.moments import to_moment
-from hyperbox.image.timestamps import timestamp_seconds
-
-
-def test_timestamps_are_read_with_zones_and_fractions() -> None:
-    assert timestamp_seconds("1970-01-01T00:00:00Z") == 0
-    assert timestamp_seconds("2026-11-24T03:52:02.5Z") == 1795492322.5
-    assert timestamp_seconds("2026-11-24T04:52:02+01:00") == 1795492322
-    assert timestamp_seconds("2024-02-29T12:00:00Z") == 1709208000
 
 
 def test_users_give_timestamps_seconds_and_durations() -> None:
@@ -62,25 +53,3 @@ def test_a_wrong_timestamp_is_told_in_gos_words(line: str) -> None:
 def test_anything_else_is_refused_in_dockers_words(text: str) -> None:
     with pytest.raises(ValueError, match="failed to parse value as time or duration"):
         to_moment(text, 0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.4, "Less than a second"),
-        (1, "1 second"),
-        (59, "59 seconds"),
-        (60, "About a minute"),
-        (119, "About a minute"),
-        (3599, "59 minutes"),
-        (3600, "About an hour"),
-        (5400, "2 hours"),
-        (47 * 3600, "47 hours"),
-        (48 * 3600, "2 days"),
-        (14 * 86400, "2 weeks"),
-        (61 * 86400, "2 months"),
-        (800 * 86400, "2 years"),
-    ],
-)
-def test_durations_read_as_docker_writes_them(seconds: float, words: str) -> None:
-    assert human_duration(seconds) == words

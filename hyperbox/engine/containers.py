@@ -377,10 +377,21 @@ def container_wait(roots: Roots, reference: str, condition: str = "not-running")
             except NotFound:
                 code = 137
     if condition == "removed":
-        while os.path.exists(roots.container(container.id)):
+        while os.path.exists(roots.container(container.id)) and not has_gone(container):
             time.sleep(0.01)
     assert isinstance(code, int)
     return code
+
+
+def has_gone(container: Container) -> bool:
+    """Return whether a container is not there any more once what its monitor, killed before it could remove it, has left is gone."""
+    if monitor_is_alive(container):
+        return False
+    try:
+        find_container(container.roots, container.id)
+    except NotFound:
+        return True
+    return False
 
 
 def wait_for_start(container: Container) -> Container:

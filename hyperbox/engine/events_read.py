@@ -1,4 +1,8 @@
-"""Reading events back and following them; see `events` for the file."""
+"""Reading events back and following them; see `events` for the file.
+
+The end of a container whose monitor was killed is written by nobody: who follows events watches the monitors, and brings such a container to
+its end itself, see `recovery`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ import select
 import time
 
 from hyperbox import files
-from hyperbox.errors import InvalidParameter
+from hyperbox.engine.state import find_container, monitor_is_alive, read_container
+from hyperbox.errors import HyperBoxError, InvalidParameter, NotFound
 from hyperbox.image.moments import to_moment
 
 TYPE_CHECKING = False
@@ -24,6 +29,10 @@ KINDS = ("container", "image", "network", "volume", "plugin", "daemon", "service
 BLOCK = 1 << 16
 # writers take the time before they write, so that lines are in order but for this many seconds
 DISORDER = 2.0
+# who follows events for a shorter time looks at the containers himself then
+WATCHING_SECONDS = 2.0
+# monitors that are watched at once: each takes a descriptor, of which a process may have 1024 as a rule
+WATCHED = 500
 
 
 def read_events(roots: Roots, since: str, until: str, filters: Filters) -> Iterator[Json]:
@@ -43,8 +52,9 @@ def follow(roots: Roots, span: tuple[float, float | None], filters: Filters, *, 
 
     first, last = span
     path = f"{roots.run}/events"
-    watch = inotify.watch(roots.run, inotify.MODIFY | inotify.CREATE | inotify.MOVED)
+    changes = inotify.watch(roots.run, inotify.MODIFY | inotify.CREATE | inotify.MOVED)
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    watch = MonitorWatch(roots, filters, changes)
     try:
         if past:
             begin = position_before(descriptor, first)
@@ -54,18 +64,95 @@ def follow(roots: Roots, span: tuple[float, float | None], filters: Filters, *, 
         else:
             os.lseek(descriptor, 0, os.SEEK_END)
         while True:
-            yield from selected(new_lines(descriptor), first, last, filters)
+            yield from selected(new_lines(descriptor), first, last, filters, watch)
             left = None if last is None else last - time.time()
             if left is not None and left <= 0:
                 return
             descriptor = replaced(path, descriptor)
-            poller = select.poll()
-            poller.register(watch, select.POLLIN)
-            if poller.poll(None if left is None else left * 1000):
-                os.read(watch, 65536)
+            watch.wait(left)
     finally:
         os.close(descriptor)
-        os.close(watch)
+        watch.close()
+
+
+class MonitorWatch:
+    """Waits for new events, and for the ends of the monitors whose containers' events pass the filters."""
+
+    def __init__(self, roots: Roots, filters: Filters, changes: int) -> None:
+        self._roots = roots
+        self._filters = {key: values for key, values in filters.items() if key != "event"}
+        self._changes = changes
+        self._poller = select.poll()
+        self._poller.register(changes, select.POLLIN)
+        self._monitors: dict[int, str] = {}
+        self._begun = "container" not in filters.get("type", ["container"])
+
+    def wait(self, seconds: float | None) -> None:
+        """Return once there may be new events, or after some seconds."""
+        if not self._begun and (seconds is None or seconds > WATCHING_SECONDS):
+            self._begun = True
+            for container_id in self._meant():
+                self._add(container_id)
+        for descriptor, _ in self._poller.poll(None if seconds is None else seconds * 1000):
+            if descriptor == self._changes:
+                os.read(descriptor, 65536)
+            else:
+                self._ended(descriptor)
+
+    def heard(self, event: Json) -> None:
+        """Watch the monitor of a container that has been started."""
+        if self._begun and event.get("status") == "start" and passes(event, self._filters):
+            self._add(str(event["id"]))
+
+    def _meant(self) -> list[str]:
+        """Return the ids of the containers to look at: those that the filters name, or all that have a monitor."""
+        named = self._filters.get("container")
+        if named and all(len(name) == 64 for name in named):
+            return named
+        try:
+            return os.listdir(f"{self._roots.run}/containers")
+        except FileNotFoundError:
+            return []
+
+    def _add(self, container_id: str) -> None:
+        from hyperbox.engine.events import of_container
+
+        if len(self._monitors) >= WATCHED:
+            return
+        try:
+            container = read_container(self._roots, container_id)
+        except NotFound:
+            return
+        monitor = container.state["Monitor"]
+        assert isinstance(monitor, int)
+        if not container.running or not passes(of_container("die", container).record(0), self._filters):
+            return
+        try:
+            descriptor = os.pidfd_open(monitor)
+        except OSError:
+            descriptor = -1
+        if descriptor < 0 or not monitor_is_alive(container):
+            self._bring_to_its_end(container_id)
+        if descriptor >= 0:
+            self._monitors[descriptor] = container_id
+            self._poller.register(descriptor, select.POLLIN)
+
+    def _ended(self, descriptor: int) -> None:
+        self._poller.unregister(descriptor)
+        os.close(descriptor)
+        self._bring_to_its_end(self._monitors.pop(descriptor))
+
+    def _bring_to_its_end(self, container_id: str) -> None:
+        """Have what happened to a container written, where its monitor could not."""
+        try:
+            find_container(self._roots, container_id)
+        except HyperBoxError:  # it is gone, or another command's matter
+            return
+
+    def close(self) -> None:
+        """Wait no longer."""
+        for descriptor in (self._changes, *self._monitors):
+            os.close(descriptor)
 
 
 def position_before(descriptor: int, moment: float) -> int:
@@ -113,8 +200,10 @@ def new_lines(descriptor: int) -> Iterator[bytes]:
     return whole_lines(descriptor)
 
 
-def selected(lines: Iterator[bytes], first: float, last: float | None, filters: Filters) -> Iterator[Json]:
-    """Yield the events in the span that pass the filters."""
+def selected(
+    lines: Iterator[bytes], first: float, last: float | None, filters: Filters, watch: MonitorWatch | None = None
+) -> Iterator[Json]:
+    """Yield the events in the span that pass the filters; `watch` hears of all."""
     for line in lines:
         try:
             event = files.loads(line.decode("utf-8", "surrogateescape"))
@@ -122,6 +211,8 @@ def selected(lines: Iterator[bytes], first: float, last: float | None, filters: 
             continue
         if not isinstance(event, dict):
             continue
+        if watch is not None:
+            watch.heard(event)
         moment = event["timeNano"]
         assert isinstance(moment, int)
         if moment / 1e9 < first or (last is not None and moment / 1e9 > last):

@@ -11,7 +11,7 @@ from hyperbox.engine.exec import read_record, record_path
 from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import Stdio, forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Streams
-from hyperbox.engine.state import Container, Roots
+from hyperbox.engine.state import Container, Roots, find_container
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.kernel import syscalls
 
@@ -112,8 +112,28 @@ def serve(
     roots.reached("exec-running")
     loop.watch(starter.fileno(), READ, lambda _events: requested())
     loop.on_exit(pid, ended)
+    watch_monitor(roots, container, loop)
     loop.reap()
     loop.run()
+
+
+def watch_monitor(roots: Roots, container: Container, loop: Loop) -> None:
+    """Bring the container to its end, and the exec with it, where its monitor is killed: nobody else may look at it any more."""
+
+    def gone(_events: int) -> None:
+        loop.unwatch(descriptor)
+        try:
+            find_container(roots, container.id)
+        except HyperBoxError:  # it is gone, or another command's matter
+            return
+
+    monitor = container.state["Monitor"]
+    assert isinstance(monitor, int)
+    try:
+        descriptor = os.pidfd_open(monitor)
+    except OSError:
+        return
+    loop.watch(descriptor, READ, gone)
 
 
 def begin(roots: Roots, container: Container, record: Json) -> tuple[int, Stdio]:

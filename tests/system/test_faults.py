@@ -237,6 +237,60 @@ def test_a_container_whose_monitor_was_killed_ends_with_the_next_command(hyperbo
     assert_clean(roots)
 
 
+UNHEALTHY = """
+services:
+  victim:
+    {image: busybox, command: sleep 1000, container_name: victim, healthcheck: {test: "false", interval: 1000s, start_period: 1000s}}
+  web: {image: busybox, command: sleep 1000, depends_on: {victim: {condition: service_healthy}}}
+"""
+
+
+def kill_monitor() -> None:
+    """Kill the monitor of the one container as soon as there is one that runs, which no command looks at."""
+    folder = Path(Roots.of_environment().data, "containers")
+    wait_until(lambda: any('"running"' in path.read_text() for path in folder.glob("*/state.json")))
+    monitor = next(line for line in processes(Roots.of_environment()) if "hyperbox-monito" in line)
+    os.kill(int(monitor.split()[1]), signal.SIGKILL)
+
+
+def test_up_is_told_that_the_monitor_of_what_it_waits_for_was_killed(hyperbox: Command, busybox: str) -> None:
+    (hyperbox.folder / "compose.yaml").write_text(UNHEALTHY)
+    waiting = hyperbox.start("compose", "up", "-d")
+    kill_monitor()
+    error = waiting.communicate(timeout=60)[1].decode()
+    assert "dependency failed to start: container victim exited (137)" in error
+    assert waiting.returncode == 1
+    hyperbox("compose", "down", "-t", "0")
+
+
+def test_events_tell_the_end_of_a_container_whose_monitor_was_killed(hyperbox: Command, busybox: str) -> None:
+    hyperbox("run", "-d", "--name", "victim", busybox, "sleep", "1000")
+    following = hyperbox.start("events", "--filter", "event=die")
+    kill_monitor()
+    assert following.stdout is not None
+    assert "exitCode=137" in following.stdout.readline().decode()
+    following.kill()
+    following.communicate()
+    hyperbox("rm", "victim")
+
+
+def test_an_exec_ends_with_a_container_whose_monitor_was_killed(hyperbox: Command, busybox: str) -> None:
+    hyperbox("run", "-d", "--name", "victim", busybox, "sleep", "1000")
+    script = "echo ready; sleep 1000"
+    running = hyperbox.start("exec", "victim", "sh", "-c", script)
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"ready\n"
+    monitors = [line.split()[1] for line in processes(Roots.of_environment()) if "hyperbox-monito" in line]
+    first = hyperbox("inspect", "-f", "{{.State.Pid}}", "victim").out.strip()
+    parent = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1]
+    assert parent in monitors
+    os.kill(int(parent), signal.SIGKILL)
+    running.communicate(timeout=60)
+    assert running.returncode == 137
+    hyperbox("rm", "victim")
+    assert_clean(Roots.of_environment())
+
+
 def test_a_killed_runtime_fails_the_start_and_leaves_nothing(hyperbox: Command, busybox: str) -> None:
     """crun is killed at its first act: a crun of our own, which kills itself, stands before it in PATH."""
     fake = hyperbox.folder / "crun"

@@ -9,6 +9,7 @@ from hyperbox.engine import log_options
 from hyperbox.errors import InvalidParameter
 from hyperbox.go import text as go_text
 from hyperbox.go.durations import parse_duration
+from hyperbox.go.units import parse_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,9 +233,9 @@ def check_fluentd(options: Options) -> None:
             raise InvalidParameter(go_text.invalid_syntax("ParseUint", value))
         elif name == "fluentd-buffer-limit":
             try:
-                log_options.to_size(value)
-            except ValueError:
-                raise InvalidParameter(f"invalid size: '{value}'") from None
+                parse_bytes(value)
+            except ValueError as error:
+                raise InvalidParameter(str(error)) from None
         elif name in ("fluentd-retry-wait", "fluentd-async-reconnect-interval", "fluentd-write-timeout"):
             lead = "" if name == "fluentd-retry-wait" else f"invalid value for {name}: "
             lead += "value must be a duration: " if name == "fluentd-write-timeout" else ""

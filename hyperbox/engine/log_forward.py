@@ -15,11 +15,12 @@ import struct
 import time
 
 from hyperbox import files, process
-from hyperbox.engine import log_options, log_sinks
+from hyperbox.engine import log_sinks
 from hyperbox.engine.log_messages import Message
 from hyperbox.engine.log_records import LONGEST
 from hyperbox.engine.monitor_log import LogWriter
 from hyperbox.engine.monitor_loop import WRITE
+from hyperbox.go.units import parse_bytes
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -109,7 +110,7 @@ class ForwardingWriter(LogWriter):
         self._pipe = pipe
         self._splitter = Splitter(LONG_LINES.get(options.forward, LONGEST))
         self._blocking = given.get("mode") != "non-blocking"
-        self._limit = log_options.to_size(given.get("max-buffer-size", "") or str(DEFAULT_BUFFER))
+        self._limit = parse_bytes(given["max-buffer-size"]) if given.get("max-buffer-size") else DEFAULT_BUFFER
         self._held: list[bytes] = []
         self._held_bytes = 0
         self.full = False

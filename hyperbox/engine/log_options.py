@@ -23,6 +23,7 @@ DRIVERS = {"json-file": SIZES | ATTRIBUTES, "local": SIZES, "none": frozenset[st
 FORWARDED = frozenset({"syslog", "journald", "gelf", "fluentd", "splunk"})
 # docker has these, HyperBox not
 OTHER_DRIVERS = frozenset({"awslogs", "gcplogs"})
+LOCAL_SIZE = 20 << 20  # bytes: what driver local rotates at where nothing is said
 FAILED = "failed to create task for container: failed to initialize logging driver: "
 
 
@@ -56,17 +57,6 @@ class LogOptions:
         self.attributes = attributes if attributes is not None else {}
 
 
-def to_size(text: str) -> int:
-    """Read docker's size ("10m", "512k", "1g"): bytes. Raises ValueError."""
-    lowered = text.strip().lower()
-    lowered = lowered[:-2] if lowered.endswith("ib") else lowered[:-1] if lowered.endswith("b") else lowered
-    power = "kmgt".find(lowered[-1:]) + 1 if lowered else 0
-    size = int(float(lowered[:-1] if power else lowered) * 1024**power)
-    if size < 0:
-        raise ValueError(text)
-    return size
-
-
 def config_of(host_config: Json) -> tuple[str, dict[str, str]]:
     """Return the driver's name and its options."""
     config = host_config.get("LogConfig") or {}
@@ -93,11 +83,12 @@ def check(host_config: Json) -> None:
     if "max-buffer-size" in options:
         if mode != "non-blocking":
             raise InvalidParameter("logger: max-buffer-size option is only supported with 'mode=non-blocking'")
+        from hyperbox.go.units import parse_bytes
+
         try:
-            to_size(options["max-buffer-size"])
-        except ValueError:
-            size = options["max-buffer-size"]
-            raise InvalidParameter(f"error parsing option max-buffer-size: invalid size: '{size}'") from None
+            parse_bytes(options["max-buffer-size"])
+        except ValueError as error:
+            raise InvalidParameter(f"error parsing option max-buffer-size: {error}") from None
     if driver in FORWARDED:
         from hyperbox.engine import log_drivers
 
@@ -121,12 +112,7 @@ def log_options(container: Container) -> LogOptions:
         forward, driver = driver, "none" if is_unreadable(container.host_config) else "local"
         options = {name.removeprefix("cache-"): value for name, value in options.items() if name in CACHE}
     local = driver != "json-file"
-    size_text = options.get("max-size", "20m" if local else "")
-    try:
-        max_size = to_size(size_text) if size_text and size_text != "-1" else 0
-    except ValueError:
-        lead = f"invalid value for max-size: {size_text}: " if local else ""
-        raise EngineError(f"{FAILED}{lead}invalid size: '{size_text}'") from None
+    max_size = file_size(options["max-size"], local=local) if "max-size" in options else LOCAL_SIZE if local else 0
     count = file_count(options.get("max-file", "5" if local else "1"))
     try:
         compress = parsed(options, "compress", default=local)
@@ -154,6 +140,20 @@ def parsed(options: dict[str, str], name: str, *, default: bool) -> bool:
     from hyperbox.go.text import parse_bool  # few containers have one
 
     return parse_bool(options[name])
+
+
+def file_size(text: str, *, local: bool) -> int:
+    """Return max-size in bytes. Raises EngineError."""
+    from hyperbox.go.units import parse_decimal_bytes
+
+    try:
+        size = parse_decimal_bytes(text)
+    except ValueError as error:
+        lead = f"invalid value for max-size: {text}: " if local else ""
+        raise EngineError(f"{FAILED}{lead}{error}") from None
+    if size <= 0 and not local:
+        raise EngineError(f"{FAILED}max-size must be a positive number")
+    return max(size, 0)
 
 
 def file_count(text: str) -> int:

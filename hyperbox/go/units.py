@@ -27,6 +27,15 @@ def _scaled(size: float, base: float, units: tuple[str, ...], precision: int) ->
 
 def parse_bytes(text: str) -> int:
     """Return the bytes of a size in powers of 1024: "50m", "1.5 GiB", "64kb" (RAMInBytes). Raises ValueError with its words."""
+    return _parsed(text, 1024)
+
+
+def parse_decimal_bytes(text: str) -> int:
+    """Return the bytes of a size in powers of 1000, whatever it is called: "10m", "10MiB" (FromHumanSize). Raises ValueError with its words."""
+    return _parsed(text, 1000)
+
+
+def _parsed(text: str, base: int) -> int:
     from hyperbox.go.numbers import parse_float, to_int64
 
     last = max((place for place, letter in enumerate(text) if letter in "0123456789. "), default=-1)
@@ -44,7 +53,7 @@ def parse_bytes(text: str) -> int:
     power = _POWERS.find(suffix[0])
     if power < 0 or suffix[1:] not in (("",) if power == 0 else ("", "b", "ib")):
         raise ValueError(f"invalid suffix: '{suffix}'")
-    return to_int64(size * 1024**power)
+    return to_int64(size * base**power)
 
 
 def human_duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperbox.engine.log_bytes import PART
-from hyperbox.engine.log_options import LogOptions, check, log_options, to_size
+from hyperbox.engine.log_options import LogOptions, check, file_size, log_options
 from hyperbox.engine.log_records import escaped
 from hyperbox.engine.log_worker import start_worker
 from hyperbox.engine.monitor_log import SLICE, LogWriter, even_slice, slices
@@ -196,15 +196,32 @@ def test_with_one_file_it_is_emptied(tmp_path: Path) -> None:
     assert records(tmp_path / "log")[-1]["log"] == "line 19\n"
 
 
-def test_sizes_are_powers_of_1024() -> None:
-    assert [to_size(text) for text in ("10", "1k", "10m", "1g", "2MiB", "3kb")] == [
+def test_sizes_of_files_are_powers_of_1000() -> None:
+    assert [file_size(text, local=True) for text in ("10", "1k", "10m", "1g", "2MiB", "3kb", "0")] == [
         10,
-        1024,
-        10 << 20,
-        1 << 30,
-        2 << 20,
-        3072,
+        1000,
+        10_000_000,
+        10**9,
+        2_000_000,
+        3000,
+        0,
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "local", "words"),
+    [
+        ("1x", False, "invalid suffix: 'x'"),
+        ("1x", True, "invalid value for max-size: 1x: invalid suffix: 'x'"),
+        ("", True, "invalid value for max-size: : invalid size: ''"),
+        ("-1", False, "invalid size: '-1'"),
+        ("0.4", False, "max-size must be a positive number"),
+    ],
+)
+def test_what_is_no_size_of_a_file_is_told_as_docker_does(text: str, local: bool, words: str) -> None:
+    with pytest.raises(EngineError) as refused:
+        file_size(text, local=local)
+    assert refused.value.message.endswith(f"failed to initialize logging driver: {words}")
 
 
 def container(options: dict[str, str]) -> Container:

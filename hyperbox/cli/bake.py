@@ -19,7 +19,7 @@ from hyperbox.cli.build import progress_mode
 from hyperbox.cli.build_inputs import is_remote
 from hyperbox.cli.build_progress import printer
 from hyperbox.errors import HyperBoxError, UnsupportedError
-from hyperbox.go.text import TRUE
+from hyperbox.go.text import TRUE, html_escaped
 from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
@@ -198,14 +198,9 @@ def _targets(chosen: Chosen) -> dict[str, object]:
 def _json(value: Mapping[str, object]) -> str:
     from hyperbox.cli.output import indented_json
 
-    return go_json(indented_json({name: each for name, each in value.items() if each or name != "group"}, indent="  "))
-
-
-def go_json(text: str) -> str:
-    """Return JSON with what HTML would take for itself escaped, as Go writes it."""
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return text
+    return html_escaped(
+        indented_json({name: each for name, each in value.items() if each or name != "group"}, indent="  ")
+    )
 
 
 def _list(word: str, config: Config) -> int:
@@ -221,7 +216,7 @@ def _list(word: str, config: Config) -> int:
     else:
         from hyperbox.cli.output import indented_json
 
-        print(go_json(indented_json(text, indent="  ")) if text is not None else "null")
+        print(html_escaped(indented_json(text, indent="  ")) if text is not None else "null")
     return 0
 
 

@@ -32,7 +32,8 @@ _NO_TARGET = re.compile(r"[^a-zA-Z0-9_-]")
 
 def document(found: Session, names: Sequence[str], options: Options, *, check: bool) -> str:
     """Return the bake file's text, `check` where the builds are to be checked only. Raises ComposeError for services that build on each other."""
-    from hyperbox.cli.output import html_escaped, indented_json
+    from hyperbox.cli.output import indented_json
+    from hyperbox.go.text import html_escaped
 
     services = sorted(with_contexts(found, names))
     targets = {_target_name(name): _target(found, wish_of(found, name), options, check=check) for name in services}

@@ -7,12 +7,13 @@
     truncate(text, width)        cut with "…";  short_id(id)  the 12 characters that docker shows
 
 Sizes and lengths of time are in `go.units`, `docker ls --format` lists in `cli.output_list`, templates in `cli.templates`.
-A hot path: imports nothing beyond `hyperbox.files`.
+A hot path: imports nothing beyond `hyperbox.files` and `hyperbox.go.text`.
 """
 
 from __future__ import annotations
 
 from hyperbox.files import dumps
+from hyperbox.go.text import html_escaped, separators_escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,17 +76,7 @@ def go_json(value: object, *, sort_keys: bool = False, escape_html: bool = True)
 
     The keys of a dict keep their order (a Go struct) unless `sort_keys` (a Go map).
     """
-    text = dumps(value, sort_keys=sort_keys)
-    if escape_html:
-        text = html_escaped(text)
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def html_escaped(text: str) -> str:
-    """Return JSON as Go's encoding/json writes it where nobody asks it not to: <, > and & as escapes."""
-    if "<" in text or ">" in text or "&" in text:
-        text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return text
+    return (html_escaped if escape_html else separators_escaped)(dumps(value, sort_keys=sort_keys))
 
 
 def indented_json(value: object, *, indent: str = "    ", sort_keys: bool = False) -> str:

@@ -10,6 +10,7 @@ import os
 import time
 
 from hyperbox import files
+from hyperbox.go.text import html_escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,9 +61,8 @@ class Source:
 
 
 def go_json(value: object) -> bytes:
-    """Return `value` as Go's encoder writes it: compact, <, > and & escaped."""
-    text = files.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return text.encode("utf-8", "surrogateescape")
+    """Return `value` as Go's encoder writes it."""
+    return html_escaped(files.dumps(value)).encode("utf-8", "surrogateescape")
 
 
 # --- syslog -------------------------------------------------------------------------------------------------------------------

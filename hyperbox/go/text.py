@@ -1,4 +1,4 @@
-"""Texts in quotes, booleans, and what Go's strconv says of a text that is none of what was asked for.
+"""Texts in quotes and in JSON, booleans, and what Go's strconv says of a text that is none of what was asked for.
 
 All that reads flags imports this: it imports nothing.
 """
@@ -57,3 +57,15 @@ def invalid_syntax(function: str, text: str) -> str:
 def out_of_range(function: str, text: str) -> str:
     """Return what a function of strconv says of a number that its type can't hold."""
     return f"strconv.{function}: parsing {quote(text)}: value out of range"
+
+
+def html_escaped(text: str) -> str:
+    """Return JSON as encoding/json writes it where nobody asks it not to: <, >, & and what JavaScript takes for line ends as escapes."""
+    if "<" in text or ">" in text or "&" in text:
+        text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return separators_escaped(text)
+
+
+def separators_escaped(text: str) -> str:
+    """Return JSON as encoding/json writes it in any case: what JavaScript takes for line ends as escapes."""
+    return text if text.isascii() else text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -6,7 +6,7 @@ import json
 import re
 from typing import NamedTuple
 
-from hyperbox.go.text import quote
+from hyperbox.go.text import html_escaped, quote
 from hyperbox.hcl import numbers
 from hyperbox.hcl.convert import ConversionError, convert
 from hyperbox.hcl.functions import Function, FunctionError, Parameter, text
@@ -60,10 +60,7 @@ def to_json(value: Value) -> str:
 
 def json_text(found: str) -> str:
     """Return a text in JSON with what HTML would take for itself escaped, as Go does."""
-    written = json.dumps(found, ensure_ascii=False)
-    for letter in "<>&\u2028\u2029":
-        written = written.replace(letter, f"\\u{ord(letter):04x}")
-    return written
+    return html_escaped(json.dumps(found, ensure_ascii=False))
 
 
 def formatted(form: str, arguments: Sequence[Value]) -> str:

@@ -11,6 +11,7 @@ import stat
 
 from hyperbox import files, process
 from hyperbox.errors import HyperBoxError
+from hyperbox.go.text import html_escaped
 from hyperbox.image import accounts
 
 TYPE_CHECKING = False
@@ -163,9 +164,7 @@ def write_config(folder: str, config: Json) -> None:
         for key, value in sorted(kept.items(), key=lambda item: order.get(item[0], len(order)))
         if key not in order or key == "auths" or value
     }
-    text = json.dumps(ordered, indent="\t", ensure_ascii=False)
-    for letter in "<>&\u2028\u2029":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    text = html_escaped(json.dumps(ordered, indent="\t", ensure_ascii=False))
     path = os.path.realpath(f"{folder}/config.json")
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode)

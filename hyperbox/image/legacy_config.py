@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from hyperbox import files
+from hyperbox.go.text import html_escaped
 from hyperbox.image.removal import chain_ids
 
 TYPE_CHECKING = False
@@ -41,16 +42,12 @@ CONFIG: tuple[tuple[str, object], ...] = (
 )
 HEALTH = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
 SORTED = ("ExposedPorts", "Volumes", "Labels")
-ESCAPED = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
 EPOCH = "1970-01-01T00:00:00Z"
 
 
 def go_bytes(value: object) -> bytes:
     """Return `value` as Go's encoding/json writes it, the members of objects in the order that they have."""
-    text = files.dumps(value)
-    for sign, escape in ESCAPED:
-        text = text.replace(sign, escape)
-    return text.encode()
+    return html_escaped(files.dumps(value)).encode()
 
 
 def _time(value: object) -> str:

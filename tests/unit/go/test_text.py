@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperbox.go.text import invalid_syntax, out_of_range, parse_bool, quote
+from hyperbox.go.text import html_escaped, invalid_syntax, out_of_range, parse_bool, quote, separators_escaped
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,8 @@ def test_booleans_are_those_of_strconv() -> None:
 def test_numbers_that_are_none_are_told_in_quotes() -> None:
     assert invalid_syntax("Atoi", 'a"b') == r'strconv.Atoi: parsing "a\"b": invalid syntax'
     assert out_of_range("ParseUint", "65536") == 'strconv.ParseUint: parsing "65536": value out of range'
+
+
+def test_json_has_what_html_and_javascript_would_take_for_themselves_as_escapes() -> None:
+    assert html_escaped('"<a href=x>&\u2028\u2029ü"') == r'"\u003ca href=x\u003e\u0026\u2028\u2029ü"'
+    assert separators_escaped('"<&>\u2028"') == r'"<&>\u2028"'

@@ -22,10 +22,9 @@ from hyperbox.build.instructions import (
     Step,
     Text,
     Words,
-    plain_words,
     read,
 )
-from hyperbox.build.words import WordError, expand, expand_text
+from hyperbox.image.dockerfile_words import WordError, expand, expand_text, split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -439,7 +438,7 @@ def failed_to_process(text: str, error: WordError, instruction: Instruction) -> 
 
 def _is_legacy(instruction: Instruction, escape: str) -> bool:
     """Return whether ENV or LABEL is written NAME VALUE."""
-    words = plain_words(instruction.rest, escape)
+    words = split_words(instruction.rest, escape)
     return len(words) > 1 and "=" not in words[0]
 
 

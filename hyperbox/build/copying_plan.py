@@ -7,7 +7,7 @@ import posixpath
 from hyperbox.build import graph
 from hyperbox.build.dispatch_history import record
 from hyperbox.build.stages import located
-from hyperbox.build.words import WordError, expand_text
+from hyperbox.image.dockerfile_words import WordError, expand_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

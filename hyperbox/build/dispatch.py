@@ -10,9 +10,9 @@ from hyperbox.build.dispatch_history import record
 from hyperbox.build.instructions import Arg, Command, Copy, Healthcheck, Onbuild, Pairs, Run, Text, Words
 from hyperbox.build.running_plan import plan_run
 from hyperbox.build.stages import located
-from hyperbox.build.words import WordError, expand_to_words
 from hyperbox.go.durations import format_duration, parse_duration
 from hyperbox.go.text import quote
+from hyperbox.image.dockerfile_words import WordError, expand_to_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

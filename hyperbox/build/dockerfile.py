@@ -1,7 +1,7 @@
 """From the text of a Dockerfile to its instructions: directives, comments, continued lines, flags and here-documents.
 
 Follows the Dockerfile reference (https://docs.docker.com/reference/dockerfile/). Nothing is expanded or interpreted here: a word
-with a variable in it stays as it is written (`build.words` expands, `build.instructions` interprets).
+with a variable in it stays as it is written (`image.dockerfile_words` expands, `build.instructions` interprets).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from hyperbox.build.dockerfile import (
 from hyperbox.build.mounts import Mount, parse_mount
 from hyperbox.files import loads
 from hyperbox.go.text import invalid_syntax
+from hyperbox.image.dockerfile_words import split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,31 +195,8 @@ def json_words(text: str) -> tuple[str, ...] | None:
     return tuple(word for word in value if isinstance(word, str))
 
 
-def plain_words(text: str, escape: str) -> tuple[str, ...]:
-    """Split at white space outside of quotes; quotes and escapes stay in the words."""
-    words, current, quote, index = [], "", "", 0
-    while index < len(text):
-        character = text[index]
-        index += 1
-        if character == escape and quote != "'" and index < len(text):
-            current += character + text[index]
-            index += 1
-            continue
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character in " \t\n":
-            if current:
-                words.append(current)
-            current = ""
-            continue
-        current += character
-    return (*words, current) if current else tuple(words)
-
-
 def _from(instruction: Instruction, escape: str) -> From:
-    words = plain_words(instruction.rest, escape)
+    words = split_words(instruction.rest, escape)
     if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
         raise DockerfileError("FROM requires either one or three arguments", instruction.first)
     name = words[2].lower() if len(words) == 3 else ""
@@ -272,7 +250,7 @@ def _copy(instruction: Instruction, escape: str) -> Copy:
 
 
 def _pairs(instruction: Instruction, escape: str) -> Pairs:
-    words = plain_words(instruction.rest, escape)
+    words = split_words(instruction.rest, escape)
     if "=" not in words[0]:  # the old form: one name, the rest of the line its value
         name, *behind = instruction.rest.split(None, 1)
         value = behind[0] if behind else ""
@@ -296,7 +274,7 @@ def _pairs(instruction: Instruction, escape: str) -> Pairs:
 
 def _arg(instruction: Instruction, escape: str) -> Arg:
     names: list[tuple[str, str | None]] = []
-    for word in plain_words(instruction.rest, escape):
+    for word in split_words(instruction.rest, escape):
         name, equals, value = word.partition("=")
         if not name:
             raise DockerfileError("ARG names can not be blank", instruction.first)

@@ -14,8 +14,8 @@ from hyperbox.build.dockerfile import DockerfileError
 from hyperbox.build.image_config import DEFAULT_PATH, Draft
 from hyperbox.build.instructions import Arg, Copy, From, Run, read
 from hyperbox.build.variables import Environment, Platform, parse_platform, platform_arguments, proxy_environment
-from hyperbox.build.words import WordError, expand, expand_for_display
 from hyperbox.go.text import quote
+from hyperbox.image.dockerfile_words import WordError, expand, expand_for_display
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from posixpath import join, normpath
 
 from hyperbox import files
 from hyperbox.errors import InvalidParameter
-from hyperbox.go.text import invalid_syntax
-from hyperbox.image.change_words import expand, split
+from hyperbox.go.text import invalid_syntax, quote
+from hyperbox.image.dockerfile_words import WordError, expand_to_words, split_words
+from hyperbox.image.dockerfile_words import expand as expand_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Json = dict[str, object]
 
@@ -41,6 +42,14 @@ def variables(config: Json) -> dict[str, str]:
     return {str(item).partition("=")[0]: str(item).partition("=")[2] for item in (env if isinstance(env, list) else ())}
 
 
+def expand(text: str, known: Mapping[str, str]) -> str:
+    """Return a text without its quotes, with the values of variables put in. Raises InvalidParameter with docker's words."""
+    try:
+        return expand_word(text, known)
+    except WordError as error:
+        raise InvalidParameter(f"failed to process {quote(text)}: {error.message}") from None
+
+
 def _command(config: Json, key: str, text: str) -> None:
     listed = words(text)
     shell = config.get("Shell")
@@ -51,7 +60,7 @@ def _command(config: Json, key: str, text: str) -> None:
 def _pairs(config: Json, name: str, text: str) -> list[tuple[str, str]]:
     """Return what ENV and LABEL name: NAME=VALUE …, or NAME and the whole rest."""
     known = variables(config)
-    found = split(text)
+    found = split_words(text)
     if "=" not in found[0]:
         first, _, rest = text.partition(" ")
         if not rest.strip():
@@ -85,7 +94,14 @@ def _set(config: Json, key: str, names: Sequence[str]) -> None:
 
 
 def _expose(config: Json, text: str) -> None:
-    _set(config, "ExposedPorts", [port for word in expand(text, variables(config)).split() for port in _ports(word)])
+    known = variables(config)
+    found: list[str] = []
+    for text_of_word in text.split():
+        try:
+            found += expand_to_words(text_of_word, known)
+        except WordError as error:
+            raise InvalidParameter(f"failed to process {quote(text_of_word)}: {error.message}") from None
+    _set(config, "ExposedPorts", [port for word in found for port in _ports(word)])
 
 
 def _ports(text: str) -> list[str]:

@@ -9,8 +9,8 @@ from hyperbox.build.checks import problems
 from hyperbox.build.dockerfile import INSTRUCTIONS, Dockerfile, parse
 from hyperbox.build.ignore import IgnoreRules, read_patterns
 from hyperbox.build.instructions import FLAGS, read
-from hyperbox.build.words import expand, expand_for_display, expand_text, expand_to_words
 from hyperbox.errors import HyperBoxError
+from hyperbox.image.dockerfile_words import expand, expand_for_display, expand_text, expand_to_words
 
 PIECES = st.sampled_from(
     [

@@ -1,7 +1,7 @@
 """Words of a Dockerfile: quotes, escapes and `${variable}` expressions, expanded and split.
 
 Follows "Environment replacement" of the Dockerfile reference, with the pattern forms of its syntax 1.7: `${v#p}`, `${v##p}`, `${v%p}`,
-`${v%%p}`, `${v/p/r}`, `${v//p/r}`.
+`${v%%p}`, `${v/p/r}`, `${v//p/r}`. Of build, and of the instructions that `commit --change` and `import --change` take.
 """
 
 from __future__ import annotations
@@ -118,6 +118,29 @@ def expand_for_display(text: str, variables: Mapping[str, str], *, escape: str =
     return "".join(out)
 
 
+def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:
+    """Split at white space outside of quotes; quotes and escapes stay in the words."""
+    words, current, quote, index = [], "", "", 0
+    while index < len(text):
+        character = text[index]
+        index += 1
+        if character == escape and quote != "'" and index < len(text):
+            current += character + text[index]
+            index += 1
+            continue
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in " \t\n":
+            if current:
+                words.append(current)
+            current = ""
+            continue
+        current += character
+    return (*words, current) if current else tuple(words)
+
+
 def _read(state: Expansion, stop: str, depth: int, *, split: bool, raw: bool = False) -> list[str]:
     """Read words up to one of the characters of `stop` (not consumed) or the end; `raw` keeps escapes, for patterns."""
     if depth > DEPTH:
@@ -185,7 +208,7 @@ def _double_quoted(state: Expansion, depth: int) -> str:
 
 
 def _name(state: Expansion) -> str:
-    match = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]").match(state.text, state.index)
+    match = re.compile(r"[^\W\d]\w*|\d+|[@*#?$!-]").match(state.text, state.index)
     if match is None:
         return ""
     state.index = match.end()

@@ -1,4 +1,4 @@
-"""hyperbox.build.words: quotes, escapes and variables."""
+"""hyperbox.image.dockerfile_words: quotes, escapes and variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperbox.build.words import WordError, expand, expand_text, expand_to_words
+from hyperbox.image.dockerfile_words import WordError, expand, expand_text, expand_to_words, split_words
 
 VALUES = {"A": "abc", "E": "", "P": "/usr/local/bin", "N": "1 2"}
 
@@ -67,3 +67,17 @@ def test_nothing_raises_anything_but_our_error(text: str) -> None:
         expand_to_words(text, VALUES)
     except WordError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a=1 b=2", ["a=1", "b=2"]),
+        ("a=\"x y\"  b='p q'", ['a="x y"', "b='p q'"]),
+        ("a=x\\ y b", ["a=x\\ y", "b"]),
+        ('a="x\\" y" b', ['a="x\\" y"', "b"]),
+        ("", []),
+    ],
+)
+def test_words_keep_their_quotes(text: str, found: list[str]) -> None:
+    assert list(split_words(text)) == found

@@ -157,16 +157,27 @@ def kernel(roots: Roots) -> Iterator[Finding]:
         name for name in ("mnt", "net", "pid", "uts", "ipc", "cgroup") if not os.path.exists(f"/proc/self/ns/{name}")
     ]
     release = os.uname().release
-    if "overlay" not in systems:
+    overlay = "overlay" in systems or loads_by_itself("overlay", f"/lib/modules/{release}/modules.dep")
+    if not overlay:
         yield Finding("kernel", BAD, f"{release} without overlay", "modprobe overlay")
     if spaces:
         yield Finding("kernel", BAD, f"{release} without the namespaces {', '.join(spaces)}")
-    if "overlay" in systems and not spaces:
+    if overlay and not spaces:
         yield Finding("kernel", OK, release)
     if not os.path.exists("/proc/pressure/cpu"):
         yield Finding(
             "pressure", NOTE, "the kernel tells no pressure: `hyperbox project stats` has none", "boot with psi=1"
         )
+
+
+def loads_by_itself(module: str, listed: str) -> bool:
+    """Return whether the kernel can load a module when it is needed first: it is in the list that depmod(8) made, and modprobe is there."""
+    try:
+        with open(listed, encoding="utf-8", errors="replace") as file:
+            there = any(line.partition(":")[0].rpartition("/")[2].startswith(f"{module}.ko") for line in file)
+    except OSError:
+        return False
+    return there and process.find_program("modprobe") is not None
 
 
 def criu(roots: Roots) -> Iterator[Finding]:

@@ -151,8 +151,7 @@ def container_process(container: Container, capabilities: list[str], host: Host)
     limits = rlimits(host_config, host)
     if limits:
         process["rlimits"] = limits
-    if no_new_privileges(host_config):
-        process["noNewPrivileges"] = True
+    confine(process, host_config, host, free=False)
     process["oomScoreAdj"] = (
         host_config.get("OomScoreAdj") or 0
     )  # said always: the monitor's own is whatever the user's shell had
@@ -229,9 +228,17 @@ def exec_process(container: Container, config: Json, host: Host) -> Json:
     limits = rlimits(host_config, host)
     if limits:
         process["rlimits"] = limits
-    if no_new_privileges(host_config) and not privileged:
-        process["noNewPrivileges"] = True
+    confine(process, host_config, host, free=privileged)
     return process
+
+
+def confine(process: Json, host_config: Json, host: Host, *, free: bool) -> None:
+    """Give a process what holds it: no new privileges, unless it is `free` of that, and a profile of AppArmor."""
+    if no_new_privileges(host_config) and not free:
+        process["noNewPrivileges"] = True
+    profile = security_options(host_config).get("apparmor", "")
+    if profile and host.apparmor:
+        process["apparmorProfile"] = profile
 
 
 def capability_name(name: str) -> str:

@@ -44,10 +44,12 @@ class Host:
     limits         rlimit name ("nofile") -> this process's hard limit, -1 for none; filled only when asked for
     devices        path on the host -> (type, major, minor, mode) of the devices that the container asks for
     profile        a custom seccomp profile, parsed, or None
+    apparmor       whether the kernel can hold a process in a profile of AppArmor; looked at only where one is asked for
     shm            the folder to bind at /dev/shm where another container's is joined, or ""
     """
 
     __slots__ = (
+        "apparmor",
         "capabilities",
         "cgroup_v2",
         "devices",
@@ -75,6 +77,7 @@ class Host:
         self.limits: dict[str, int] = {}
         self.devices: dict[str, tuple[str, int, int, int]] = {}
         self.profile: Json | None = None
+        self.apparmor = False
         self.init = ""
         self.shm = ""
         self.hostname = ""
@@ -214,7 +217,19 @@ def read_host(container: Container, rootfs: str) -> Host:
         key, _, value = option.partition("=")
         if key == "seccomp" and value.startswith("{"):
             host.profile = _parse_profile(value)
+    host.apparmor = has_apparmor(host_config)
     return host
+
+
+def has_apparmor(host_config: Json) -> bool:
+    """Return whether a profile of AppArmor is asked for and the kernel knows AppArmor; docker ignores the option where it doesn't."""
+    if not any(option.startswith("apparmor") for option in _texts(host_config.get("SecurityOpt"))):
+        return False
+    try:
+        with open("/sys/module/apparmor/parameters/enabled", "rb") as file:
+            return file.read(1) == b"Y"
+    except OSError:
+        return False
 
 
 def refuse_requests(requests: list[Json]) -> None:
@@ -255,6 +270,7 @@ def exec_host(container: Container, rootfs: str, user: str = "") -> Host:
     host = Host(resolve_user(rootfs, user or own, () if user else _texts(container.host_config.get("GroupAdd"))))
     if container.host_config.get("Ulimits"):
         host.limits = hard_limits()
+    host.apparmor = has_apparmor(container.host_config)
     return host
 
 

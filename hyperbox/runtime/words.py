@@ -31,6 +31,11 @@ REASONS = (
     ("open executable: Invalid argument", 'exec: "{program}": executable file not found in $PATH', NOT_FOUND),
     ("open executable", 'exec: "{program}": permission denied', NOT_EXECUTABLE),
     ("chdir", 'chdir to cwd ("{cwd}") set in config.json failed: no such file or directory', NOT_FOUND),
+    (
+        "attr/apparmor/exec`: No such file",
+        "unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: no such file or directory",
+        NOT_FOUND,
+    ),
     ("set rlimit", "error setting rlimits for ready process: operation not permitted", 125),
 )
 

@@ -49,7 +49,7 @@ def fixed_host(container: Container, rootfs: str, monkeypatch: pytest.MonkeyPatc
     )
     host = spec_host.read_host(container, rootfs)
     host.kernel, host.machine, host.cgroup_v2 = (6, 18), "x86_64", False
-    host.limits = {}
+    host.limits, host.apparmor = {}, False
     return host
 
 

@@ -36,6 +36,12 @@ def test_reasons_are_in_docker_s_words(said: str, words: str) -> None:
     assert reason(f"2026-11-29T08:00:00Z: debug\n{said}\n", {}) == (words, 0)
 
 
+def test_a_profile_of_apparmor_that_is_not_loaded_is_told_as_docker_does() -> None:
+    error = start_failure("write file `/proc/thread-self/attr/apparmor/exec`: No such file or directory", {})
+    assert error.exit_code == 127
+    assert "init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc" in str(error)
+
+
 def test_a_start_that_fails_so_ends_with_125() -> None:
     error = start_failure("mount `/etc` to `etc/passwd`: Not a directory", {})
     assert error.exit_code == 125

@@ -9,6 +9,7 @@ from hyperbox import files
 from hyperbox.engine import network_bridge, network_options, network_store
 from hyperbox.engine.events import emit_any
 from hyperbox.engine.network_setup import contains
+from hyperbox.engine.state import read_container
 from hyperbox.errors import Conflict, EngineError, Forbidden, InvalidParameter, NotFound, Unavailable
 
 TYPE_CHECKING = False
@@ -404,6 +405,33 @@ def forget_bridge(roots: Roots, record: Json) -> None:
         rules.close()
 
 
+def refuse_active(roots: Roots, record: Json) -> None:
+    """Raise Forbidden where containers are on a network, or are just being connected to it; else nobody will be from now on, until this
+    process ends or takes the file REMOVING away."""
+    place = network_store.run_folder(roots, str(record["Id"]))
+    os.makedirs(place, 0o711, exist_ok=True)
+    network_store.take(f"{place}/{network_store.REMOVING}", network_store.owner_text("-"))
+    found = endpoints(roots, record)
+    # docker names each endpoint: the container's name and the endpoint's id, which one to come has not yet
+    named = [f'name:"{each["Container"]}" id:"{str(each["EndpointID"])[:12]}"' for each in found.values()]
+    for container_id in network_store.claimants(roots, record):
+        if container_id not in found:
+            named.append(f'name:"{container_name(roots, container_id)}" id:"{container_id[:12]}"')
+    if named:
+        os.unlink(f"{place}/{network_store.REMOVING}")
+        raise Forbidden(
+            f"error while removing network: network {record['Name']} has active endpoints ({' '.join(named)})"
+        )
+
+
+def container_name(roots: Roots, container_id: str) -> str:
+    """Return a container's name, its id where it has just gone."""
+    try:
+        return read_container(roots, container_id).name
+    except NotFound:
+        return container_id
+
+
 def network_remove(roots: Roots, reference: str) -> None:
     """See `engine.api.Engine.network_remove`."""
     from hyperbox.engine import recovery
@@ -415,19 +443,15 @@ def network_remove(roots: Roots, reference: str) -> None:
         raise Forbidden(f"{record['Name']} is a pre-defined network and cannot be removed")
     with files.Lock(f"{network_store.folder(roots)}/lock"):
         network_store.forget_nameless(roots)
+        if str(record["Id"]) not in network_store.identifiers(roots):
+            raise NotFound(f"network {reference} not found")
         sweep_network(roots, record)
-        active = endpoints(roots, record)
-        if active:
-            # docker names each endpoint: the container's name and the endpoint's id
-            named = " ".join(
-                f'name:"{each["Container"]}" id:"{str(each["EndpointID"])[:12]}"' for each in active.values()
-            )
-            raise Forbidden(f"error while removing network: network {record['Name']} has active endpoints ({named})")
         users = [
             each for each in network_store.all_networks(roots) if each["ConfigFrom"] == {"Network": record["Name"]}
         ]
         if record["ConfigOnly"] and users:
             raise Forbidden(f'error while removing network: configuration network "{record["Name"]}" is in use')
+        refuse_active(roots, record)
         network_bridge.remove(record)
         forget_bridge(roots, record)
         roots.reached("bridge-removed")

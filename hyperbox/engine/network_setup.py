@@ -140,7 +140,10 @@ def _set_up(
     for name, record, config in wanted:
         endpoint = new_endpoint(container, record, config)
         endpoints[name] = endpoint
-        address_endpoint(roots, record, config, endpoint, owner)
+        try:
+            address_endpoint(roots, record, config, endpoint, owner)
+        except NotFound as error:
+            raise NotFound(f"failed to set up container networking: {error.message}") from None
     gateway = gateway_name(wanted, endpoints)
     publish(roots, container, held, gateway, {name: record for name, record, _ in wanted})
     files.write_json(held_path(roots, container.id), held)
@@ -245,7 +248,7 @@ def new_endpoint(container: Container, record: Json, config: Json) -> Json:
 
 
 def address_endpoint(roots: Roots, record: Json, config: Json, endpoint: Json, owner: str) -> None:
-    """Claim the endpoint's addresses: those that the user gave, or the first that are free."""
+    """Claim the endpoint's addresses: those that the user gave, or the first that are free. Raises NotFound: it was just removed."""
     fixed = config.get("IPAMConfig")
     fixed = fixed if isinstance(fixed, dict) else {}
     if any(fixed.get(key) for key in ("IPv4Address", "IPv6Address")):
@@ -256,7 +259,10 @@ def address_endpoint(roots: Roots, record: Json, config: Json, endpoint: Json, o
         wanted = str(fixed.get("IPv6Address" if ipv6 else "IPv4Address") or "")
         if ipv6 in done or (wanted and not contains(subnet, wanted)):
             continue
-        address = network_store.allocate(roots, record, subnet, wanted, owner)
+        try:
+            address = network_store.allocate(roots, record, subnet, wanted, owner)
+        except FileNotFoundError:
+            raise NotFound(f"network {record['Name']} not found") from None
         done.add(ipv6)
         gateway = "" if record["Internal"] or is_routed(record) else subnet[2]
         if ipv6:
@@ -265,6 +271,7 @@ def address_endpoint(roots: Roots, record: Json, config: Json, endpoint: Json, o
             endpoint.update(IPAddress=address, IPPrefixLen=subnet[1], Gateway=gateway)
     if not endpoint["MacAddress"]:
         endpoint["MacAddress"] = network_bridge.mac_for(str(endpoint["IPAddress"]))
+    network_store.confirm(roots, record)
 
 
 def contains(subnet: tuple[str, int, str, Json], address: str) -> bool:

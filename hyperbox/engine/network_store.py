@@ -5,6 +5,7 @@
     DATA/networks/lock                    held while a network is made or removed
     RUN/networks/lock                     held while rules or a bridge are laid
     RUN/networks/ID/ADDRESS               claim on an address: symbolic link to "CONTAINER PID START" (the process that set it up)
+    RUN/networks/ID/removing              the same of a command that looks whether it may remove the network: who has claimed waits for its answer
     RUN/networks/ID/CONTAINER.json        an endpoint: the API's EndpointSettings, plus "Names" for DNS
     RUN/networks/containers/ID.json       what a container holds: networks, ports, descriptors; see `network_setup`
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, object]
 
+REMOVING = "removing"
 PREDEFINED = ("bridge", "host", "none")
 POOL = ("10.89.0.0", 16)
 DEFAULT_BRIDGE_SUBNET = ("172.17.0.0", 16)
@@ -247,6 +249,28 @@ def allocate(roots: Roots, record: Json, entry: tuple[str, int, str, Json], want
             break
     family, shown = 6 if ipv6 else 4, f"{record['Name']} ({record['Id']})"
     raise EngineError(f"no available IPv{family} addresses on this network's address pools: {shown}")
+
+
+def claimants(roots: Roots, record: Json) -> list[str]:
+    """Return the ids of the containers of living processes that have claimed an address, in order."""
+    place = run_folder(roots, str(record["Id"]))
+    try:
+        names = os.listdir(place)
+    except FileNotFoundError:
+        return []
+    owners = {owner for name in names if name != REMOVING and (owner := files.claim_owner(f"{place}/{name}"))}
+    return sorted({owner.partition(" ")[0] for owner in owners if owner_lives(owner)})
+
+
+def confirm(roots: Roots, record: Json) -> None:
+    """Raise NotFound where the network, in which addresses were just claimed, was removed meanwhile; from now on it can't be."""
+    place = run_folder(roots, str(record["Id"]))
+    if os.path.lexists(f"{place}/{REMOVING}"):
+        with files.Lock(f"{folder(roots)}/lock"):
+            pass
+    if not os.path.exists(f"{folder(roots)}/{record['Id']}.json"):
+        files.remove_tree(place)
+        raise NotFound(f"network {record['Name']} not found")
 
 
 def release(roots: Roots, network_id: str, address: str, container_id: str) -> None:

@@ -47,8 +47,11 @@ def exec_create(roots: Roots, reference: str, config: Json) -> str:
         "ExitCode": None,
         "Pid": 0,
     }
-    forget_old(roots, container)
-    files.write_json(record_path(roots, container.id, exec_id), record)
+    try:
+        forget_old(roots, container)
+        files.write_json(record_path(roots, container.id, exec_id), record)
+    except FileNotFoundError:  # it ended meanwhile
+        raise Conflict(f"container {container.id} is not running") from None
     roots.reached("exec-recorded")
     os.makedirs(f"{roots.run}/execs", 0o700, exist_ok=True)
     files.claim(f"{roots.run}/execs/{exec_id}", container.id)

@@ -12,7 +12,7 @@ import sys
 from hyperbox import bundle, errors
 from hyperbox.engine import control
 from hyperbox.engine.ahead import CONTAINER, send_ahead
-from hyperbox.engine.state import Container, Roots, find_container, read_container
+from hyperbox.engine.state import Container, Roots, find_container, monitor_is_alive, read_container
 from hyperbox.errors import Conflict, EngineError, NotFound, StreamRefused
 
 TYPE_CHECKING = False
@@ -34,24 +34,31 @@ def container_start(roots: Roots, reference: str, ahead: Ahead | None = None) ->
     container = find_container(roots, reference)
     if container.status == "paused":
         raise Conflict("cannot start a paused container, try unpause instead")
-    if container.running:
-        return
+    try:
+        while not container.running and not start_stopped(roots, container, ahead):
+            container = read_container(roots, container.id)
+    except FileNotFoundError:
+        raise NotFound(f"No such container: {reference}") from None
+
+
+def start_stopped(roots: Roots, container: Container, ahead: Ahead | None) -> bool:
+    """Start a container unless it runs; False where it was started and has ended meanwhile, and its monitor still gives back what it held."""
     if container.state.get("Monitor"):
         from hyperbox.engine.containers import wait_for_monitor
 
         wait_for_monitor(container)
-    try:
-        with container.lock() as lock:
-            container = read_container(roots, container.id)
-            if container.running:
-                return
-            allow_restarts(container)
-            channel, _ = start_monitor(roots, container, lock.descriptor, ahead)
-            roots.reached("monitor-forked")
-            receive_start(container, channel)
-            channel.close()
-    except FileNotFoundError:
-        raise NotFound(f"No such container: {reference}") from None
+    with container.lock() as lock:
+        container = read_container(roots, container.id)
+        if container.running:
+            return True
+        if container.state.get("Monitor") and monitor_is_alive(container):
+            return False
+        allow_restarts(container)
+        channel, _ = start_monitor(roots, container, lock.descriptor, ahead)
+        roots.reached("monitor-forked")
+        receive_start(container, channel)
+        channel.close()
+        return True
 
 
 def container_run(

@@ -24,7 +24,6 @@ def container_remove(
     roots: Roots, reference: str, *, force: bool = False, volumes: bool = False, link: bool = False
 ) -> None:
     """See `engine.api.Engine.container_remove`."""
-    from hyperbox.engine.containers import end_and_let_go, end_now, wait_for_monitor
     from hyperbox.engine.recovery import sweep
 
     sweep(roots)
@@ -35,6 +34,22 @@ def container_remove(
         remove_link(roots, reference)
         return
     container = find_container(roots, reference)
+    while not remove_found(roots, container, reference, force=force, volumes=volumes):
+        container = read_again(container)
+
+
+def read_again(container: Container) -> Container:
+    """Return a container as it is now. Raises Conflict where it was removed meanwhile."""
+    try:
+        return read_container(container.roots, container.id)
+    except NotFound:
+        raise Conflict(f"removal of container {container.id} is already in progress") from None
+
+
+def remove_found(roots: Roots, container: Container, reference: str, *, force: bool, volumes: bool) -> bool:
+    """Remove a container; with `force` False where it was started again just then, and is to be ended once more."""
+    from hyperbox.engine.containers import end_and_let_go, end_now, wait_for_monitor
+
     if container.running:
         if not force:
             lead = f'cannot remove container "{reference.lstrip("/")}": container is'
@@ -45,7 +60,7 @@ def container_remove(
         if container.host_config.get("AutoRemove"):
             end_and_let_go(container)
             if not os.path.isdir(container.folder()):
-                return
+                return True
         else:
             end_now(container)
     wait_for_monitor(container)
@@ -53,11 +68,12 @@ def container_remove(
         with container.lock():
             container = read_container(roots, container.id)
             if container.running:
-                raise Conflict(f"container {container.id} was started again meanwhile")
+                return False
             if volumes:
                 files.claim(f"{container.folder()}/{WITHOUT_VOLUMES}", "rm")
             set_aside(roots, container)
             remove_rest(roots, container, volumes=volumes)
+            return True
     except (FileNotFoundError, NotFound):
         raise Conflict(f"removal of container {container.id} is already in progress") from None
 

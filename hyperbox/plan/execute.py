@@ -14,7 +14,16 @@ import signal
 import sys
 from typing import NamedTuple, NoReturn
 
-from hyperbox.errors import ComposeError, Conflict, EngineError, Forbidden, HyperBoxError, NotFound, disk_error
+from hyperbox.errors import (
+    ComposeError,
+    Conflict,
+    EngineError,
+    Forbidden,
+    HyperBoxError,
+    InvalidParameter,
+    NotFound,
+    disk_error,
+)
 from hyperbox.files import dumps, loads
 from hyperbox.plan import operations as op
 from hyperbox.plan.wait import wait_for
@@ -347,9 +356,9 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
         case op.StopContainer() as operation:
             return stop(context, operation)
         case op.RemoveContainer(container_id=container_id, volumes=volumes):
-            _unless_gone(lambda: engine.container_remove(container_id, force=True, volumes=volumes))
+            unless_taken(lambda: engine.container_remove(container_id, force=True, volumes=volumes))
         case op.RenameContainer(container_id=container_id, name=name):
-            engine.container_rename(container_id, name)
+            rename(engine, container_id, name)
         case op.RunHooks(container_id=container_id, service=service, hooks=hooks):
             _run_hooks(context, container_id, service, hooks)
         case op.RestartContainer(container_id=container_id, timeout=timeout):
@@ -413,6 +422,14 @@ def _unless_gone(action: Callable[[], object]) -> None:
     try:
         action()
     except NotFound:
+        pass
+
+
+def unless_taken(remove: Callable[[], object]) -> None:
+    """Call `remove` for a container that another command may be removing, or has."""
+    try:
+        remove()
+    except (Conflict, NotFound):
         pass
 
 
@@ -500,5 +517,14 @@ def recreate(context: Context, operation: op.RecreateContainer) -> Made:
     made = create(context, prepared)
     engine.container_stop(operation.container_id, timeout=operation.timeout)
     engine.container_remove(operation.container_id, force=True, volumes=not operation.inherit)
-    engine.container_rename(made.container_id, name)
+    rename(engine, made.container_id, name)
     return made
+
+
+def rename(engine: Engine, container_id: str, name: str) -> None:
+    """Give a container its name, unless another command, which ends what it takes for interrupted, has just done so."""
+    try:
+        engine.container_rename(container_id, name)
+    except InvalidParameter:
+        if engine.container_inspect(container_id)["Name"] != f"/{name}":
+            raise

@@ -78,9 +78,7 @@ def _pairs(planner: Planner, stage: Stage, instruction: Instruction, step: Pairs
 
 def go_words(words: tuple[str, ...]) -> str:
     """Return words as Go prints a list of quoted strings."""
-    from hyperbox.files import dumps
-
-    return f"[{' '.join(dumps(word) for word in words)}]"
+    return f"[{' '.join(map(quote, words))}]"
 
 
 def _command(planner: Planner, stage: Stage, step: Command) -> None:

@@ -19,7 +19,7 @@ from hyperbox.build.dockerfile import (
 from hyperbox.build.mounts import Mount, parse_mount
 from hyperbox.files import loads
 from hyperbox.go.text import invalid_syntax
-from hyperbox.image.dockerfile_words import split_words
+from hyperbox.image.dockerfile_words import json_words, split_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,19 +180,6 @@ def string_list(instruction: Instruction) -> tuple[str, ...] | None:
             message = "when using JSON array syntax, arrays must be comprised of strings only"
             raise DockerfileError(message, instruction.first, plain=True)
     return words
-
-
-def json_words(text: str) -> tuple[str, ...] | None:
-    """Return the words of a JSON list of strings, or None where `text` is not one."""
-    if not text.startswith("["):
-        return None
-    try:
-        value = loads(text)
-    except ValueError:
-        return None
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        return None
-    return tuple(word for word in value if isinstance(word, str))
 
 
 def _from(instruction: Instruction, escape: str) -> From:

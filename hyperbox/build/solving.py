@@ -14,7 +14,7 @@ from hyperbox.build.cache import Snapshot, now
 from hyperbox.build.graph import fingerprint
 from hyperbox.build.jobs import JobFailed
 from hyperbox.build.steps import Place, copy_job, digest_job, folder_job
-from hyperbox.files import dumps
+from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -374,7 +374,7 @@ class Solving:
         text = words or error.message
         operation = node.operation
         if isinstance(operation, graph.Run) and error.kind == "exit":
-            text = f"process {dumps(' '.join(operation.arguments))} did not complete successfully: {error.message}"
+            text = f"process {quote(' '.join(operation.arguments))} did not complete successfully: {error.message}"
         self.progress.announce(node.digest, node.name)
         self.progress.end(node.digest, error=text)
         return StepFailed(node, f"failed to compute cache key: {text}" if words else text, text, error.code or 1)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from posixpath import join, normpath
 
-from hyperbox import files
 from hyperbox.errors import InvalidParameter
 from hyperbox.go.text import invalid_syntax, quote
-from hyperbox.image.dockerfile_words import WordError, expand_to_words, split_words
+from hyperbox.image.dockerfile_words import WordError, expand_to_words, json_words, split_words
 from hyperbox.image.dockerfile_words import expand as expand_word
 
 TYPE_CHECKING = False
@@ -25,17 +24,6 @@ DURATIONS = {
 PROTOCOLS = ("tcp", "udp", "sctp")
 
 
-def words(text: str) -> list[str] | None:
-    """Return the words of a JSON list, or None where `text` is not one."""
-    if not text.startswith("["):
-        return None
-    try:
-        value = files.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, list) and all(isinstance(word, str) for word in value) else None
-
-
 def variables(config: Json) -> dict[str, str]:
     """Return the environment that instructions see."""
     env = config.get("Env")
@@ -51,10 +39,10 @@ def expand(text: str, known: Mapping[str, str]) -> str:
 
 
 def _command(config: Json, key: str, text: str) -> None:
-    listed = words(text)
+    listed = json_words(text)
     shell = config.get("Shell")
     prefix = [str(word) for word in shell] if isinstance(shell, list) and shell else ["/bin/sh", "-c"]
-    config[key] = [*prefix, *([text] if text else [])] if listed is None else listed
+    config[key] = [*prefix, *([text] if text else [])] if listed is None else list(listed)
 
 
 def _pairs(config: Json, name: str, text: str) -> list[tuple[str, str]]:
@@ -120,7 +108,7 @@ def _ports(text: str) -> list[str]:
 
 
 def _volume(config: Json, text: str) -> None:
-    listed = words(text)
+    listed = json_words(text)
     names = [expand(word, variables(config)).strip() for word in (text.split() if listed is None else listed)]
     if "" in names:
         raise InvalidParameter("VOLUME specified can not be an empty string")
@@ -160,7 +148,7 @@ def _healthcheck(config: Json, text: str) -> None:
         return
     if kind.upper() != "CMD":
         raise InvalidParameter(f'Unknown type "{kind.upper()}" in HEALTHCHECK (try CMD)')
-    listed = words(rest)
+    listed = json_words(rest)
     if not (rest if listed is None else listed):
         raise InvalidParameter("Missing command after HEALTHCHECK CMD")
     config["Healthcheck"] = {"Test": ["CMD-SHELL", rest] if listed is None else ["CMD", *listed], **check}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from hyperbox.errors import HyperBoxError
+from hyperbox.files import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +117,19 @@ def expand_for_display(text: str, variables: Mapping[str, str], *, escape: str =
         else:
             out.append(character)
     return "".join(out)
+
+
+def json_words(text: str) -> tuple[str, ...] | None:
+    """Return the words of a JSON list of strings, or None where `text` is not one."""
+    if not text.startswith("["):
+        return None
+    try:
+        value = loads(text)
+    except ValueError:
+        return None
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        return None
+    return tuple(word for word in value if isinstance(word, str))
 
 
 def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import urllib.parse
 
 from hyperbox import files
 from hyperbox.errors import EngineError, HyperBoxError, InvalidParameter, NotFound
+from hyperbox.go.text import quote
 from hyperbox.image.ingest import MANIFEST_LIMIT, OCI_MANIFEST
 from hyperbox.image.reference import Reference, is_digest, parse_reference
 from hyperbox.image.registry import MANIFEST_TYPES, Connection, Registry, Unauthorized, check, read_manifest
@@ -147,7 +148,7 @@ def ping(connection: Connection, missing: str) -> None:
             return
         # docker tells of its first attempt, with TLS
         told = error.message.replace(
-            json.dumps(f"http://{connection.registry.host}/v2/"), json.dumps(f"https://{connection.registry.host}/v2/")
+            quote(f"http://{connection.registry.host}/v2/"), quote(f"https://{connection.registry.host}/v2/")
         )
         raise EngineError(f"failed to configure transport: error pinging v2 registry: {told}") from None
 

@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 
 from hyperbox.errors import EngineError, NotFound
+from hyperbox.go.text import quote
 from hyperbox.image.go_json import first_value
 from hyperbox.image.registry_hosts import HUB_HOSTS, is_insecure, reachable, speaks_tls, tls_context, tls_words
 
@@ -239,15 +240,15 @@ class Connection:
             except (http.client.HTTPException, BrokenPipeError, ConnectionResetError) as error:
                 connection.close()
                 if last or fresh or not rewound(body):
-                    raise EngineError(f"{method.capitalize()} {json.dumps(address)}: {error or 'EOF'}") from None
+                    raise EngineError(f"{method.capitalize()} {quote(address)}: {error or 'EOF'}") from None
             except ssl.SSLError as error:
                 connection.close()
                 shown = self.registry.url("") if parts.netloc == self.registry.host else address
-                raise EngineError(f"Get {json.dumps(shown)}: {tls_words(error, parts.netloc)}") from None
+                raise EngineError(f"Get {quote(shown)}: {tls_words(error, parts.netloc)}") from None
             except OSError as error:
                 connection.close()
                 shown = self.registry.url("") if parts.netloc == self.registry.host else address
-                raise EngineError(f"Get {json.dumps(shown)}: {dial_error(parts, error)}") from None
+                raise EngineError(f"Get {quote(shown)}: {dial_error(parts, error)}") from None
         raise AssertionError
 
     def simple(self, method: str, address: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes]:
@@ -266,7 +267,7 @@ class Connection:
         own_host = urllib.parse.urlsplit(address).netloc
         tries, answered, given = 1, 0, ""
         for _ in range(10 + TRIES):
-            named = f"{method.capitalize()} {json.dumps(address)}"
+            named = f"{method.capitalize()} {quote(address)}"
             sent = {"User-Agent": "docker/28.5 hyperbox", **(headers or {})}
             if registry.challenge and time.monotonic() > registry.expires:
                 registry.authorize(registry.challenge, self, named)
@@ -305,7 +306,7 @@ class Connection:
                     raise Unauthorized(NOT_TAKEN)
                 raise Unauthorized(f"{named}: no basic auth credentials")
             return response
-        raise EngineError(f"{method.capitalize()} {json.dumps(given or address)}: stopped after 10 redirects")
+        raise EngineError(f"{method.capitalize()} {quote(given or address)}: stopped after 10 redirects")
 
 
 def rewound(body: object) -> bool:

@@ -7,7 +7,7 @@ import json
 import urllib.parse
 
 from hyperbox.errors import EngineError, InvalidParameter, check_filters
-from hyperbox.go.text import invalid_syntax
+from hyperbox.go.text import invalid_syntax, quote
 from hyperbox.image.registry import Connection, Registry
 from hyperbox.image.registry_hosts import CERTIFICATES, HUB_HOSTS
 
@@ -117,7 +117,7 @@ def _endpoint(connection: Connection, domain: str) -> str:
         try:
             connection.simple("GET", f"{base}_ping", {}, None)
         except EngineError as error:
-            failures[scheme] = error.message.replace(json.dumps(registry.url("")), json.dumps(f"{base}_ping"))
+            failures[scheme] = error.message.replace(quote(registry.url("")), quote(f"{base}_ping"))
             continue
         return base
     if registry.insecure:

@@ -16,7 +16,6 @@ import time
 from typing import NamedTuple
 
 from hyperbox import files
-from hyperbox.build.image_config import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,9 +118,3 @@ class BuildCache:
 
     def _key_path(self, definition: str) -> str:
         return f"{self.keys}/{definition.removeprefix('sha256:')}"
-
-
-def now() -> str:
-    """Return the present time as image configurations write it."""
-    nanoseconds = time.time_ns()
-    return timestamp(nanoseconds // 10**9, nanoseconds % 10**9)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 
 from hyperbox.build import graph
-from hyperbox.build.cache import Snapshot, now
+from hyperbox.build.cache import Snapshot
 from hyperbox.build.graph import fingerprint
 from hyperbox.build.jobs import JobFailed
 from hyperbox.build.steps import Place, copy_job, digest_job, folder_job
 from hyperbox.go.text import quote
+from hyperbox.image.ingest import now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

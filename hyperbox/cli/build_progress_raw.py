@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from base64 import b64encode
 
 from hyperbox.build.api import Finding, Log, Status, Vertex
+from hyperbox.go.times import short_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def moment(seconds: float) -> str:
     """Return a time as RFC 3339 has it, with nanoseconds."""
-    whole = int(seconds)
-    fraction = f"{seconds - whole:.9f}"[1:].rstrip("0").rstrip(".")
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}{fraction}Z"
+    whole, fraction = divmod(seconds, 1)
+    return short_timestamp(int(whole) * 10**9 + round(fraction * 1e9))
 
 
 def digest_of(vertex: str) -> str:

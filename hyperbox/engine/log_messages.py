@@ -11,6 +11,7 @@ import time
 
 from hyperbox import files
 from hyperbox.go.text import html_escaped
+from hyperbox.go.times import short_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -239,12 +240,10 @@ def field_name(name: str) -> str:
 
 def journald(message: Message, fields: list[tuple[str, bytes]]) -> bytes:
     """Return a datagram for the journal."""
-    nanoseconds = message.time
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 10**9)) + f".{nanoseconds % 10**9:09d}"
     own = [
         ("MESSAGE", message.line),
         ("PRIORITY", str(PRIORITY[message.stream]).encode()),
-        ("SYSLOG_TIMESTAMP", f"{stamp.rstrip('0').rstrip('.')}Z".encode()),
+        ("SYSLOG_TIMESTAMP", short_timestamp(message.time).encode()),
     ]
     if message.part is not None:
         name, number, last = message.part

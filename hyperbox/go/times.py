@@ -1,6 +1,8 @@
-"""Timestamps as the API and image configurations write them (RFC 3339), to seconds of the epoch."""
+"""Timestamps as the API and image configurations write them (RFC 3339), and days of the calendar."""
 
 from __future__ import annotations
+
+import time
 
 
 def days_from_epoch(year: int, month: int, day: int) -> int:
@@ -39,3 +41,16 @@ def timestamp_nanoseconds(text: str) -> int:
         return int(timestamp_seconds(text)) * 10**9
     end = next((place for place, sign in enumerate(rest) if not sign.isdigit()), len(rest))
     return int(timestamp_seconds(whole + rest[end:])) * 10**9 + int(rest[:end][:9].ljust(9, "0"))
+
+
+def timestamp(nanoseconds: int) -> str:
+    """Return a time of the epoch in UTC with nine digits: "2025-11-24T03:13:00.123456789Z"."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"
+
+
+def short_timestamp(nanoseconds: int) -> str:
+    """Return the same without zeros at the end of the fraction, as time.RFC3339Nano has it."""
+    whole, _, digits = timestamp(nanoseconds)[:-1].partition(".")
+    digits = digits.rstrip("0")
+    return f"{whole}.{digits}Z" if digits else f"{whole}Z"

@@ -9,6 +9,7 @@ import time
 
 from hyperbox import files
 from hyperbox.errors import EngineError
+from hyperbox.go.times import timestamp
 from hyperbox.image.content_lock import ContentLock
 from hyperbox.image.extract import extract_layer
 from hyperbox.image.reference import platform_architecture as platform_architecture
@@ -239,5 +240,4 @@ def compress(store: ImageStore, source: Readable) -> str:
 
 def now() -> str:
     """The present time as image configurations write it."""
-    seconds = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e9):09d}Z"
+    return timestamp(time.time_ns())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hyperbox.errors import InvalidParameter, NotFound, check_filters
-from hyperbox.go.times import timestamp_nanoseconds, timestamp_seconds
+from hyperbox.go.times import timestamp, timestamp_nanoseconds, timestamp_seconds
 from hyperbox.image.parents import children, parent_of
 from hyperbox.image.reference import DEFAULT_DOMAIN, platform_architecture
 
@@ -204,18 +204,14 @@ def _last_comment(document: Json) -> str:
 
 
 def _last_tag_time(store: ImageStore, image_id: str) -> str:
-    import time
-
-    newest = 0.0
+    newest = 0
     for name, owner in store.names():
         if owner == image_id:
             try:
-                newest = max(newest, os.lstat(f"{store.path}/names/{name.replace('/', '%')}").st_mtime)
+                newest = max(newest, os.lstat(f"{store.path}/names/{name.replace('/', '%')}").st_mtime_ns)
             except OSError:
                 continue
-    if not newest:
-        return "0001-01-01T00:00:00Z"
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(newest)) + f".{int(newest % 1 * 1e9):09d}Z"
+    return timestamp(newest) if newest else "0001-01-01T00:00:00Z"
 
 
 # docker's order and defaults of an image's configuration; a key with None there is always shown

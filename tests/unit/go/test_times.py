@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperbox.go.times import timestamp_nanoseconds, timestamp_seconds
+from hyperbox.go.times import short_timestamp, timestamp, timestamp_nanoseconds, timestamp_seconds
 
 
 def test_timestamps_are_read_with_zones_and_fractions() -> None:
@@ -25,3 +25,11 @@ def test_nanoseconds_are_kept() -> None:
 def test_what_is_no_timestamp_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         timestamp_seconds(text)
+
+
+def test_times_are_written_with_nine_digits_or_with_those_that_count() -> None:
+    nanoseconds = 1763953980120000000
+    assert timestamp(nanoseconds) == "2025-11-24T03:13:00.120000000Z"
+    assert short_timestamp(nanoseconds) == "2025-11-24T03:13:00.12Z"
+    assert short_timestamp(1763953980 * 10**9) == "2025-11-24T03:13:00Z"
+    assert timestamp_nanoseconds(timestamp(nanoseconds)) == nanoseconds

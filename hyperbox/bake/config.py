@@ -9,7 +9,7 @@ from hyperbox.bake.entries import Entry
 from hyperbox.bake.errors import BakeError
 from hyperbox.bake.model import Group, Target
 from hyperbox.bake.overrides import Override, add_overrides, parse_overrides
-from hyperbox.bake.patterns import has_pattern, matches
+from hyperbox.go.patterns import compiled
 from hyperbox.go.text import quote
 
 TYPE_CHECKING = False
@@ -77,9 +77,13 @@ class _Chooser:
         return Chosen(targets, groups)
 
     def _matching(self, pattern: str) -> list[str]:
-        if not has_pattern(pattern):
+        if not any(sign in pattern for sign in "*?[]"):
             return [pattern]
-        found = [name for name in (*self.groups, *self.definitions) if matches(pattern, name)]
+        try:
+            form = compiled(pattern)
+        except ValueError:  # nothing has the form of what is no pattern
+            form = None
+        found = [name for name in (*self.groups, *self.definitions) if form and form.match(name)]
         if not found:
             raise BakeError(f"could not find any target matching {quote(pattern)}")
         return found

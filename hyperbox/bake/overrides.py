@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hyperbox.bake import patterns
 from hyperbox.bake.decode import entry_of_text
 from hyperbox.bake.entries import Agent, Entry, Secret
 from hyperbox.bake.errors import BakeError
 from hyperbox.bake.model import Target, tidy
+from hyperbox.go.patterns import compiled
 from hyperbox.go.text import FALSE, TRUE
 
 TYPE_CHECKING = False
@@ -78,11 +78,12 @@ def _expanded(pattern: str, targets: Sequence[str]) -> list[str]:
     if pattern in targets:
         return [pattern]
     try:
-        patterns.check(pattern)
-    except patterns.PatternError as error:
+        form = compiled(pattern)
+    except ValueError as error:
         if targets:
             raise BakeError(f"could not match targets with '{pattern}': {error}") from None
-    found = [name for name in targets if patterns.matches(pattern, name)]
+        raise BakeError(f"could not find any target matching '{pattern}'") from None
+    found = [name for name in targets if form.match(name)]
     if not found:
         raise BakeError(f"could not find any target matching '{pattern}'")
     return found

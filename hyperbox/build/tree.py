@@ -10,6 +10,7 @@ import os
 import re
 import stat
 
+from hyperbox.go.patterns import compiled
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -250,11 +251,9 @@ def unescape(path: str) -> str:
 
 def component_regex(part: str, *, any_depth: bool = False) -> re.Pattern[str]:
     """Return a regular expression for one part of a path, by Go's filepath.Match; where `any_depth`, "**" is any number of folders."""
-    from hyperbox.build.ignore import IgnoreError, pattern_to_regex
-
     if part == "**" and any_depth:
         return re.compile(ANY_DEPTH)
     try:
-        return re.compile(pattern_to_regex(part).replace(".*", "[^/]*"), re.DOTALL)
-    except (IgnoreError, re.error):
+        return compiled(part)
+    except ValueError:
         raise OSError(22, "syntax error in pattern", part) from None

@@ -100,8 +100,8 @@ def accounts() -> dict[str, Json]:
         return {}
     from hyperbox.cli.configuration_reading import broken_account, settled
     from hyperbox.files import loads
+    from hyperbox.go.json_reading import first_value
     from hyperbox.image.accounts import decoded
-    from hyperbox.image.go_json import first_value
 
     plain, problem = first_value(text)
     if problem:

@@ -49,7 +49,7 @@ def read(text: str) -> tuple[Json, str]:
     if (
         value is None or "\\ud" in text.lower() or "N" in text or "Infinity" in text
     ):  # Python takes more numbers than Go
-        from hyperbox.image.go_json import first_value
+        from hyperbox.go.json_reading import first_value
 
         plain, problem = first_value(text)
         if problem:

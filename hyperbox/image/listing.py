@@ -139,7 +139,7 @@ def until_moment(text: str) -> float:
 
 def _reference_matches(row: Json, patterns: list[str]) -> bool:
     """Keep only the names of a row that one of the patterns matches; returns whether any is left. Raises InvalidParameter."""
-    from hyperbox.image.patterns import compiled
+    from hyperbox.go.patterns import compiled
 
     try:
         forms = [compiled(pattern) for pattern in patterns]

@@ -16,8 +16,8 @@ import urllib.parse
 import urllib.request
 
 from hyperbox.errors import EngineError, NotFound
+from hyperbox.go.json_reading import first_value
 from hyperbox.go.text import quote
-from hyperbox.image.go_json import first_value
 from hyperbox.image.registry_hosts import HUB_HOSTS, is_insecure, reachable, speaks_tls, tls_context, tls_words
 
 TYPE_CHECKING = False

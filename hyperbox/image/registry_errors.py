@@ -10,8 +10,8 @@ import json
 from typing import NamedTuple
 
 from hyperbox.errors import EngineError
+from hyperbox.go.json_reading import first_value
 from hyperbox.go.text import quote
-from hyperbox.image.go_json import first_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

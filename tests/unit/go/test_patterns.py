@@ -1,10 +1,10 @@
-"""image/patterns.py: Go's path.Match, by the examples of its documentation and what `docker images` does with them."""
+"""go/patterns.py: Go's path.Match, by the examples of its documentation and what `docker images` does with them."""
 
 from __future__ import annotations
 
 import pytest
 
-from hyperbox.image.patterns import compiled
+from hyperbox.go.patterns import compiled
 
 
 @pytest.mark.parametrize(

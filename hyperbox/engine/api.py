@@ -5,7 +5,9 @@ with its field names: what `container_inspect` returns is what `GET /containers/
 objects of `GET /containers/json`, and so on. The CLI formats those and nothing else, so that every engine behind it looks the same.
 
 Filters are `dict[str, list[str]]` as in the API: OR within a key, AND across keys; an unknown key raises InvalidParameter
-"invalid filter 'KEY'". References to a container are a full id, an unambiguous prefix of one, or a name with or without "/".
+"invalid filter 'KEY'". References to a container are a full id, an unambiguous prefix of one, or a name with or without "/"; one that
+nothing has raises NotFound, a prefix of several Conflict, in every function that takes one; so do those to images, networks and volumes.
+Sizes are bytes, lengths of time seconds, moments seconds of the epoch, but where the API's objects have them otherwise.
 
 Errors are those of `hyperbox.errors` with docker's words: NotFound "No such container: x", Conflict, InvalidParameter …
 """
@@ -49,7 +51,7 @@ class Attachment(Protocol):
         """Half-close: the process reads end of file, its output still arrives."""
 
     def resize(self, rows: int, columns: int) -> None:
-        """Set the TTY's window size (in characters)."""
+        """Set the TTY's window size (in characters). Without a TTY, or once the process has ended, nothing happens."""
 
     def wait(self) -> int:
         """Wait until the process has ended, and return its exit code. Deferred clean-up is not waited for."""
@@ -109,22 +111,28 @@ class Engine(Protocol):
     def container_attach(
         self, reference: str, *, stdin: bool, stdout: bool, stderr: bool, logs: bool = False, detach_keys: str = ""
     ) -> Attachment:
-        """Attach to a container (running, or created: then `container_start` follows, and no byte is missed)."""
+        """Attach to a container (running, or created: then `container_start` follows, and no byte is missed).
+
+        Raises Conflict for one that is not running, paused or restarting, InvalidParameter for detach keys that are none.
+        """
 
     def container_stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
-        """Send the stop signal, after `timeout` seconds SIGKILL (None: the container's own; -1: never). Not running: does nothing."""
+        """Send the stop signal, after `timeout` seconds SIGKILL (None: the container's own; -1: never). Not running: does nothing.
+
+        Returns once it has ended. Raises InvalidParameter for a signal that is none.
+        """
 
     def container_kill(self, reference: str, signal: str = "SIGKILL") -> None:
-        """Send a signal to its first process. Raises Conflict "container ID is not running"."""
+        """Send a signal to its first process. Raises Conflict "container ID is not running", InvalidParameter for a signal that is none."""
 
     def container_restart(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
-        """Stop, then start."""
+        """Stop, then start; what is not running is started. Raises what these two raise."""
 
     def container_pause(self, reference: str) -> None:
-        """Freeze all of its processes."""
+        """Freeze all of its processes. Raises Conflict for one that is paused already or not running."""
 
     def container_unpause(self, reference: str) -> None:
-        """Thaw them."""
+        """Thaw them. Raises Conflict "Container ID is not paused"."""
 
     def container_wait(self, reference: str, condition: str = "not-running") -> int:
         """Wait for "not-running", "next-exit" or "removed", and return the exit code."""
@@ -141,10 +149,13 @@ class Engine(Protocol):
         """Remove it; `volumes`: its anonymous volumes too. Raises Conflict for a running one without `force`."""
 
     def container_rename(self, reference: str, name: str) -> None:
-        """Give it another name."""
+        """Give it another name. Raises Conflict where the name is in use, InvalidParameter where it is none, or the one that it has."""
 
     def container_update(self, reference: str, changes: Json) -> Json:
-        """`POST /containers/{id}/update`: change limits or RestartPolicy, of a running one at once. Returns {"Warnings"}."""
+        """`POST /containers/{id}/update`: change limits or RestartPolicy, of a running one at once. Returns {"Warnings"}.
+
+        Raises Conflict and InvalidParameter for limits that contradict each other or what it has, EngineError where the kernel refuses them.
+        """
 
     def container_inspect(self, reference: str, *, size: bool = False) -> Json:
         """`GET /containers/{id}/json`."""
@@ -170,7 +181,7 @@ class Engine(Protocol):
         """Yield (stream, bytes) as logged, times in seconds of the epoch; with `follow`, until the container ends."""
 
     def container_top(self, reference: str, ps_args: str = "-ef") -> Json:
-        """{"Titles": […], "Processes": [[…]]}."""
+        """{"Titles": […], "Processes": [[…]]}, the columns those of ps(1) with `ps_args`. Raises Conflict where it is not running."""
 
     def container_stats(self, reference: str) -> Json:
         """`GET /containers/{id}/stats?stream=false&one-shot=true`: one sample."""
@@ -179,15 +190,19 @@ class Engine(Protocol):
         """What differs from the image: [{"Path", "Kind"}], 0 changed, 1 added, 2 deleted."""
 
     def container_archive_get(self, reference: str, path: str) -> tuple[Json, Iterator[bytes]]:
-        """`GET /containers/{id}/archive`: the stat of `path` and a tar of it."""
+        """`GET /containers/{id}/archive`: the stat of `path` and a tar of it. Raises NotFound where there is no such path."""
 
     def container_archive_stat(self, reference: str, path: str) -> Json:
-        """`HEAD /containers/{id}/archive`: the stat of `path`."""
+        """`HEAD /containers/{id}/archive`: the stat of `path`. Raises NotFound where there is no such path."""
 
     def container_archive_put(
         self, reference: str, path: str, source: BinaryIO, *, no_overwrite: bool = False, copy_owner: bool = False
     ) -> None:
-        """`PUT /containers/{id}/archive`: unpack a tar in the folder `path`, never outside the container."""
+        """`PUT /containers/{id}/archive`: unpack a tar in the folder `path`, never outside the container.
+
+        `no_overwrite`: a folder never takes a file's place, nor the reverse; `copy_owner`: owners are those of the tar, not root.
+        Raises NotFound where there is no such folder; what was unpacked before a failure stays.
+        """
 
     def container_export(self, reference: str) -> Iterator[bytes]:
         """Its whole root file system as a tar."""
@@ -203,19 +218,22 @@ class Engine(Protocol):
         pause: bool,
         changes: Sequence[str],
     ) -> str:
-        """Make an image of it and return the image's id."""
+        """Make an image of it and return the image's id; `pause`: frozen meanwhile. `changes` are instructions of a Dockerfile.
+
+        Raises InvalidParameter for a name or a change that is none.
+        """
 
     def container_prune(self, filters: Filters | None = None) -> Json:
-        """{"ContainersDeleted", "SpaceReclaimed"}."""
+        """Remove all that don't run and that the filters let through: {"ContainersDeleted" (ids), "SpaceReclaimed" (bytes)}."""
 
     def exec_create(self, reference: str, config: Json) -> str:
-        """`POST /containers/{id}/exec` with its ExecConfig; returns the exec's id."""
+        """`POST /containers/{id}/exec` with its ExecConfig; returns the exec's id. Raises Conflict where the container does not run."""
 
     def exec_start(self, exec_id: str, *, detach: bool = False) -> Attachment | None:
-        """Start it; None when detached."""
+        """Start it; None when detached. Raises NotFound for an id of none, Conflict where it has run already or the container has ended."""
 
     def exec_inspect(self, exec_id: str) -> Json:
-        """`GET /exec/{id}/json`."""
+        """`GET /exec/{id}/json`. Raises NotFound "No such exec instance: ID"."""
 
     # --- images ---------------------------------------------------------------------------------------------------------------
     def image_list(
@@ -224,54 +242,68 @@ class Engine(Protocol):
         """`GET /images/json`, newest first; `containers`: with the number of containers of each, which costs a look at all of them."""
 
     def image_inspect(self, reference: str, *, platform: str = "") -> Json:
-        """`GET /images/{name}/json`."""
+        """`GET /images/{name}/json`. Raises NotFound "No such image: NAME:TAG"; for a `platform` that it is not of, too."""
 
     def image_history(self, reference: str, *, platform: str = "") -> list[Json]:
-        """`GET /images/{name}/history`."""
+        """`GET /images/{name}/history`, newest first."""
 
     def image_pull(
         self, reference: str, *, platform: str = "", auth: Json | None = None, on_event: OnEvent | None = None
     ) -> str:
-        """Pull one reference (a tag or a digest) and return the image's id.
+        """Pull one reference (a tag or a digest) and return the image's id. Killed or failed, it leaves no image; what was fetched is used again.
+
+        Raises NotFound where the registry has none, or none for the platform, EngineError for what else it answers or a network's failure.
 
         `on_event` receives the objects of docker's progress stream: {"status", "id", "progressDetail": {"current", "total"}}.
         """
 
     def image_push(self, reference: str, *, auth: Json | None = None, on_event: OnEvent | None = None) -> None:
-        """Push one tag."""
+        """Push one tag; `auth` and `on_event` as for a pull. Raises NotFound for a tag that is not there, EngineError with the registry's words."""
 
     def image_tag(self, reference: str, repository: str, tag: str) -> None:
-        """Give an image one more name."""
+        """Give an image one more name, taken from the image that had it. Raises InvalidParameter for a name that is none, or has a digest."""
 
     def image_remove(self, reference: str, *, force: bool = False, prune: bool = True) -> list[Json]:
-        """[{"Untagged": …} | {"Deleted": …}] in docker's order."""
+        """[{"Untagged": …} | {"Deleted": …}] in docker's order; `prune`: its untagged parents too.
+
+        Raises Conflict while a container uses it or, by id, several names are on it; with `force` only for one that runs.
+        """
 
     def image_load(self, source: BinaryIO, *, platform: str = "", on_event: OnEvent | None = None) -> list[str]:
-        """Load an archive (docker's or OCI's layout, gzip or zstd or plain) and return docker's lines ("Loaded image: x:y")."""
+        """Load an archive (docker's or OCI's layout, gzip or zstd or plain) and return docker's lines ("Loaded image: x:y").
+
+        Raises EngineError for an archive that is none, or holds what it does not say.
+        """
 
     def image_save(self, references: Sequence[str], *, platform: str = "") -> Iterator[bytes]:
-        """An archive that both docker's and OCI's readers load."""
+        """An archive that both docker's and OCI's readers load. Raises NotFound before the first byte where one of them is not there."""
 
     def image_import(
         self, source: BinaryIO, *, repository: str, tag: str, message: str, changes: Sequence[str], platform: str = ""
     ) -> str:
-        """Make an image of one root file system tar and return its id."""
+        """Make an image of one root file system tar (plain or compressed) and return its id. `changes` are instructions of a Dockerfile.
+
+        Raises InvalidParameter for a name or a change that is none, EngineError for a tar that is none.
+        """
 
     def image_prune(self, filters: Filters | None = None) -> Json:
-        """{"ImagesDeleted", "SpaceReclaimed"}."""
+        """Remove images that no container uses: {"ImagesDeleted", "SpaceReclaimed" (bytes)}; untagged ones unless the filter dangling=false."""
 
     # --- volumes --------------------------------------------------------------------------------------------------------------
     def volume_create(self, config: Json) -> Json:
-        """`POST /volumes/create` {"Name", "Driver", "DriverOpts", "Labels"}; an existing name is returned as it is."""
+        """`POST /volumes/create` {"Name", "Driver", "DriverOpts", "Labels"}; an existing name is returned as it is.
+
+        Raises InvalidParameter for a name or an option that is none, NotFound for a driver that there is not.
+        """
 
     def volume_list(self, filters: Filters | None = None) -> Json:
         """{"Volumes": […], "Warnings": […]}."""
 
     def volume_inspect(self, name: str) -> Json:
-        """`GET /volumes/{name}`."""
+        """`GET /volumes/{name}`. Raises NotFound "get NAME: no such volume"."""
 
     def volume_remove(self, name: str, *, force: bool = False) -> None:
-        """Raises Conflict "remove NAME: volume is in use - [ID, …]"."""
+        """Remove it with its data. Raises Conflict "remove NAME: volume is in use - [ID, …]"; `force`: no such volume is no error."""
 
     def volume_move(self, name: str, new: str, labels: dict[str, str]) -> None:
         """Give a volume another name (or the same) and these labels, its data and options kept.
@@ -284,7 +316,10 @@ class Engine(Protocol):
 
     # --- networks -------------------------------------------------------------------------------------------------------------
     def network_create(self, config: Json) -> Json:
-        """`POST /networks/create` {"Name", "Driver", "Internal", "IPAM", "Options", "Labels", "EnableIPv6" …}; {"Id", "Warning"}."""
+        """`POST /networks/create` {"Name", "Driver", "Internal", "IPAM", "Options", "Labels", "EnableIPv6" …}; {"Id", "Warning"}.
+
+        Raises Conflict where the name is in use, Forbidden for a subnet that another has, InvalidParameter for addresses that don't fit.
+        """
 
     def network_list(self, filters: Filters | None = None) -> list[Json]:
         """`GET /networks`."""
@@ -293,16 +328,19 @@ class Engine(Protocol):
         """`GET /networks/{id}` with its Containers."""
 
     def network_remove(self, reference: str) -> None:
-        """Raises Forbidden for a predefined one, Conflict while a container is on it."""
+        """Remove it. Raises Forbidden for a predefined one, and while a container is on it."""
 
     def network_connect(self, reference: str, container: str, endpoint: Json) -> None:
-        """Join a container (running or not) to a network."""
+        """Join a container (running or not) to a network; `endpoint` is an EndpointSettings.
+
+        Raises Forbidden where it is on it already, or for the network of the host.
+        """
 
     def network_disconnect(self, reference: str, container: str, *, force: bool = False) -> None:
-        """Take it off again."""
+        """Take it off again, running or not. Raises Forbidden where it is not on it."""
 
     def network_prune(self, filters: Filters | None = None) -> Json:
-        """{"NetworksDeleted"}."""
+        """Remove those that no container is on, none of the predefined: {"NetworksDeleted" (names)}."""
 
     # --- projects: HyperBox's own ---------------------------------------------------------------------------------------------
     def project_limit(self, project: str, budget: Json) -> None:

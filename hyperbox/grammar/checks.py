@@ -1,6 +1,6 @@
 """Checks of flag values that docker makes while it reads the command line, with its words; the values stay text.
 
-`CHECKS[kind](text)` raises ValueError with the reason alone. Loaded only when such a flag is given.
+`CHECKS[kind](text)` raises ValueError with the reason alone; the docstrings name the forms that pass. Loaded only when such a flag is given.
 """
 
 from __future__ import annotations

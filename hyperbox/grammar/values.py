@@ -74,7 +74,7 @@ def to_memory_swap(text: str) -> int:
 
 
 def to_nano_cpus(text: str) -> int:
-    """A decimal number of processors, in billionths."""
+    """A decimal number of processors ("1.5"), in billionths. Raises ValueError for more than nine digits behind the point, too."""
     from fractions import Fraction
 
     try:
@@ -134,7 +134,7 @@ def _quoted(rest: str, column: int) -> tuple[str, str, str, int]:
 
 
 def check_filter(text: str) -> None:
-    """`name=value`."""
+    """Raise ValueError for what is not `name=value`."""
     if text and "=" not in text:
         raise ValueError("bad format of filter (expected name=value)")
 

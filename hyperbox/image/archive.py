@@ -62,7 +62,7 @@ class Unpacked:
         raise EngineError(f"open {self.folder}/{wanted}: no such file or directory")
 
     def json(self, name: str) -> object:
-        """Return a member parsed as JSON."""
+        """Return a member parsed as JSON. Raises EngineError where it is not there, too large or none."""
         path = self.path(name)
         if os.path.getsize(path) > MAXIMUM_JSON:
             raise EngineError(f"invalid archive: {name} is larger than {MAXIMUM_JSON >> 20} MiB")
@@ -71,7 +71,7 @@ class Unpacked:
 
 
 def unpack_archive(source: BinaryIO, folder: str) -> Unpacked:
-    """Copy the members of an archive (plain, gzip or zstd) into `folder`."""
+    """Copy the members of an archive (plain, gzip or zstd) into `folder`, under names of our own. Raises EngineError for what is no archive."""
     free = os.statvfs(folder)
     stream = Decompressed(source, limit=free.f_bavail * free.f_frsize, hashed=False)
     unpacked = Unpacked(folder)
@@ -332,7 +332,7 @@ def image_import(
     changes: Sequence[str],
     platform: str = "",
 ) -> str:
-    """Make an image of one root file system tar (plain, gzip or zstd) and return its id."""
+    """Make an image of one root file system tar (plain, gzip or zstd) and return its id. Raises InvalidParameter, EngineError."""
     from hyperbox.image.changes import apply_changes
 
     name = parse_reference(f"{repository}:{tag}" if tag else repository).as_name() if repository else None

@@ -132,7 +132,10 @@ class Decompressed:
         return read
 
     def chunk(self) -> bytes:
-        """Return the next plain bytes, as many as come at once; b"" at the end. Not to be mixed with `read`."""
+        """Return the next plain bytes, as many as come at once; b"" at the end. Not to be mixed with `read`.
+
+        Raises EngineError for data that is broken, or more than `limit` bytes.
+        """
         data: bytes = self.reader()  # type: ignore[operator]
         if self.hashed:
             self.hash.update(data)
@@ -142,7 +145,7 @@ class Decompressed:
         return data
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` plain bytes, fewer only at the end."""
+        """Return up to `size` plain bytes, fewer only at the end. Raises EngineError as `chunk` does."""
         while size < 0 or len(self.buffer) < size:
             chunk = self.chunk()
             if not chunk:

@@ -42,7 +42,7 @@ class Descent:
         self._kept = kept
 
     def down(self, name: str) -> None:
-        """Go to a folder in this one, which is no link."""
+        """Go to a folder in this one, which is no link. Raises OSError."""
         descriptor = os.open(name, FOLDER, dir_fd=self.descriptor)
         if len(self._above) < self._kept:
             self._above.append(self.descriptor)
@@ -53,7 +53,7 @@ class Descent:
         self.descriptor = descriptor
 
     def up(self) -> None:
-        """Go to where `down` came from."""
+        """Go to where `down` came from. Raises OSError (ESTALE) where the folder was moved meanwhile."""
         above = self._above.pop()
         if isinstance(above, int):
             descriptor = above

@@ -37,9 +37,11 @@ class Expansion:
         self.unset = unset
 
     def peek(self) -> str:
+        """Return the next character, "" at the end."""
         return self.text[self.index] if self.index < len(self.text) else ""
 
     def take(self) -> str:
+        """Return the same and go on behind it."""
         character = self.peek()
         self.index += 1
         return character
@@ -308,7 +310,7 @@ def _pattern(state: Expansion, name: str, operator: str, depth: int) -> str:
 
 
 def glob_to_regex(pattern: str, *, greedy: bool) -> str:
-    """Return the regular expression for a pattern with `*`, `?` and escaped characters."""
+    """Return the regular expression for a pattern with `*`, `?` and escaped characters. Raises WordError for other escapes."""
     out: list[str] = []
     index = 0
     while index < len(pattern):

@@ -125,7 +125,7 @@ class Unpacker:
         self._exact = whiteouts
 
     def run(self) -> int:
-        """Unpack everything and return the bytes in regular files."""
+        """Unpack everything and return the bytes in regular files. Raises EngineError, OSError; what was unpacked until then stays."""
         os.umask(0)
         size = 0
         for count, entry in enumerate(self._reader):

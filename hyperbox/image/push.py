@@ -109,6 +109,7 @@ class Counted:
         self.done = 0
 
     def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, 256 KiB or more at once, and tell of them."""
         chunk = self.file.read(max(size, 1 << 18))
         self.done += len(chunk)
         self.tell(self.done, self.size)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def image_tag(store: ImageStore, reference: str, repository: str, tag: str) -> None:
-    """Give an image one more name."""
+    """Give an image one more name. Raises NotFound, InvalidParameter."""
     name = parse_reference(f"{repository}:{tag}" if tag else repository)
     if name.digest:
         raise InvalidParameter("refusing to create a tag with a digest reference")

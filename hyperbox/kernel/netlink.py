@@ -153,7 +153,7 @@ class Socket:
         return results
 
     def dump(self, kind: int, payload: bytes) -> list[bytes]:
-        """Ask for all objects of a kind and return their payloads (without the netlink header)."""
+        """Ask for all objects of a kind and return their payloads (without the netlink header). Raises OSError."""
         self._sequence += 1
         flags = NLM_F_REQUEST | NLM_F_DUMP
         self._socket.send(_header.pack(16 + len(payload), kind, flags, self._sequence, 0) + payload)
@@ -170,7 +170,7 @@ class Socket:
                 found.append(data)
 
     def get(self, kind: int, payload: bytes) -> bytes | None:
-        """Ask for one object and return its payload, or None where there is none (ENOENT, ENODEV)."""
+        """Ask for one object and return its payload, or None where there is none (ENOENT, ENODEV). Raises OSError for any other refusal."""
         self._sequence += 1
         self._socket.send(_header.pack(16 + len(payload), kind, NLM_F_REQUEST, self._sequence, 0) + payload)
         while True:

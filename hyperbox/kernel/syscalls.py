@@ -86,7 +86,7 @@ class Libc:
         self._errno: Callable[[], int] = int
 
     def call(self, name: str, *arguments: int | bytes | None, path: str = "") -> int:
-        """Call `name` with ints, bytes (passed as pointers) or None (a null pointer) and return its result."""
+        """Call `name` with ints, bytes (passed as pointers) or None (a null pointer) and return its result. Raises OSError with `path`."""
         if self._functions is None:
             import _ctypes
 

@@ -262,10 +262,7 @@ class Connection:
     def request(
         self, method: str, address: str, headers: dict[str, str] | None = None, body: object = None
     ) -> http.client.HTTPResponse:
-        """Send a request with the registry's credentials, following redirects and answering one challenge; the caller looks at the status.
-
-        Raises Unauthorized where the credentials are refused, EngineError where nobody answers, in docker's words.
-        """
+        """Send a request with the registry's credentials, following redirects and answering one challenge. Raises Unauthorized, EngineError."""
         registry = self.registry
         own_host = urllib.parse.urlsplit(address).netloc
         tries, answered, given = 1, 0, ""

@@ -10,12 +10,13 @@ import os
 import select
 import sys
 
-from hyperbox.errors import ExitStatus, HyperBoxError
+from hyperbox.errors import EngineError, ExitStatus, HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperbox.engine.api import Engine
     from hyperbox.engine.attach import StreamAttachment
 
     Proxy = Callable[[str], None]
@@ -309,6 +310,18 @@ def write_all(descriptor: int, data: bytes) -> None:
             poller = select.poll()
             poller.register(descriptor, select.POLLOUT)
             poller.poll()
+
+
+def forwarder(engine: Engine, container_id: str) -> Proxy:
+    """Return what sends a container the signals of its client; one that has ended needs none."""
+
+    def forward(signal: str) -> None:
+        try:
+            engine.container_kill(container_id, signal)
+        except EngineError:
+            return
+
+    return forward
 
 
 def stay_attached(

@@ -7,6 +7,7 @@ import sys
 from hyperbox.cli.connect import engine_for
 from hyperbox.cli.container_list import parse_filters
 from hyperbox.cli.container_ports import bindings, host_and_port
+from hyperbox.cli.container_spec import FLAGS
 from hyperbox.cli.output import natural_key, table
 from hyperbox.errors import EngineError, ExitStatus, HyperBoxError, InvalidParameter
 from hyperbox.go.text import invalid_syntax, out_of_range
@@ -83,22 +84,21 @@ def rename(invocation: Invocation) -> int:
     return 0
 
 
-# flag -> field of the update request
-UPDATE_FIELDS = {
-    "blkio-weight": "BlkioWeight",
-    "cpu-period": "CpuPeriod",
-    "cpu-quota": "CpuQuota",
-    "cpu-rt-period": "CpuRealtimePeriod",
-    "cpu-rt-runtime": "CpuRealtimeRuntime",
-    "cpu-shares": "CpuShares",
-    "cpus": "NanoCpus",
-    "cpuset-cpus": "CpusetCpus",
-    "cpuset-mems": "CpusetMems",
-    "memory": "Memory",
-    "memory-reservation": "MemoryReservation",
-    "memory-swap": "MemorySwap",
-    "pids-limit": "PidsLimit",
-}
+# the flags of run that update has, too
+UPDATE_FLAGS = (
+    *(
+        "blkio-weight",
+        "cpu-period",
+        "cpu-quota",
+        "cpu-rt-period",
+        "cpu-rt-runtime",
+        "cpu-shares",
+        "cpus",
+        "cpuset-cpus",
+        "cpuset-mems",
+    ),
+    *("memory", "memory-reservation", "memory-swap", "pids-limit"),
+)
 
 
 def restart_policy(text: str) -> Json:
@@ -117,9 +117,9 @@ def restart_policy(text: str) -> Json:
 
 def update(invocation: Invocation) -> int:
     """docker update OPTIONS CONTAINER…"""
-    if not any(name in invocation.given for name in [*UPDATE_FIELDS, "restart", "kernel-memory"]):
+    if not any(name in invocation.given for name in [*UPDATE_FLAGS, "restart", "kernel-memory"]):
         raise HyperBoxError("you must provide one or more flags when using this command")
-    changes: Json = {field: invocation.flags[flag] for flag, field in UPDATE_FIELDS.items() if flag in invocation.given}
+    changes: Json = {FLAGS[flag]: invocation.flags[flag] for flag in UPDATE_FLAGS if flag in invocation.given}
     if invocation.flags["restart"]:
         changes["RestartPolicy"] = restart_policy(str(invocation.flags["restart"]))
     engine = engine_for(invocation)

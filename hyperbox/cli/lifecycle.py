@@ -109,7 +109,7 @@ def start(invocation: Invocation) -> int:
 
 def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
     """Attach, start, stay; returns the container's exit code."""
-    from hyperbox.cli.attached import ENDS, stay_attached
+    from hyperbox.cli.attached import ENDS, forwarder, stay_attached
     from hyperbox.cli.configuration_file import detach_keys
 
     flags = invocation.flags
@@ -128,16 +128,12 @@ def start_attached(engine: Engine, invocation: Invocation, name: str) -> int:
         attachment.close()
         raise HyperBoxError(error.told, hint=error.hint) from None
 
-    def forward(signal: str) -> None:
-        try:
-            engine.container_kill(container_id, signal)
-        except EngineError:
-            return
-
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)
-    return stay_attached(attachment, stdin=stdin, proxy=None if config["Tty"] else forward, interrupted=ENDS)
+    return stay_attached(
+        attachment, stdin=stdin, proxy=None if config["Tty"] else forwarder(engine, container_id), interrupted=ENDS
+    )
 
 
 def stop(invocation: Invocation) -> int:

@@ -284,13 +284,7 @@ def run_attached(
             identifier_file.forget()
         raise start_failure(error) from None
 
-    def forward(signal: str) -> None:
-        try:
-            engine.container_kill(container_id, signal)
-        except EngineError:
-            return
-
-    from hyperbox.cli.attached import IGNORES, stay_attached
+    from hyperbox.cli.attached import IGNORES, forwarder, stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     assert isinstance(attachment, StreamAttachment)
@@ -299,6 +293,6 @@ def run_attached(
         stdin=stdin,
         stdout=bool(spec.config.get("AttachStdout")),
         stderr=bool(spec.config.get("AttachStderr")),
-        proxy=forward if invocation.flags["sig-proxy"] else None,
+        proxy=forwarder(engine, container_id) if invocation.flags["sig-proxy"] else None,
         interrupted=IGNORES,
     )

@@ -166,6 +166,10 @@ class Parser:
         context = "define clause"
         name = self._template_name(self.next_past_space(), context)
         self.expect(lexer.RIGHT, context)
+        self._named_body(name, context)
+
+    def _named_body(self, name: str, context: str) -> None:
+        """Read a template's body, which knows no variable of what is around it, and its end."""
         held, self.variables, ranges, self.ranges = self.variables, ["$"], self.ranges, 0
         tree, end = self._list()
         self.variables, self.ranges = held, ranges
@@ -267,12 +271,7 @@ class Parser:
         name_token = self.next_past_space()
         name = self._template_name(name_token, context)
         pipe = self._pipeline(context, lexer.RIGHT)
-        held, self.variables, ranges, self.ranges = self.variables, ["$"], self.ranges, 0
-        tree, end = self._list()
-        self.variables, self.ranges = held, ranges
-        if end.word != "end":
-            raise self.error(f"unexpected {end} in {context}")
-        self._add(name, tree)
+        self._named_body(name, context)
         return Call(name_token[2], name, pipe)
 
     # --- pipelines ------------------------------------------------------------------------------------------------------------

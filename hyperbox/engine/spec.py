@@ -145,17 +145,21 @@ def container_process(container: Container, capabilities: list[str], host: Host)
         capabilities=capabilities,
         tty=tty,
     )
-    size = host_config.get("ConsoleSize")
-    if tty and isinstance(size, list) and len(size) == 2 and any(size):
-        process["consoleSize"] = {"height": size[0], "width": size[1]}
-    limits = rlimits(host_config, host)
-    if limits:
-        process["rlimits"] = limits
+    _limit(process, host_config, host, size=host_config.get("ConsoleSize"))
     confine(process, host_config, host, free=False)
     process["oomScoreAdj"] = (
         host_config.get("OomScoreAdj") or 0
     )  # said always: the monitor's own is whatever the user's shell had
     return process
+
+
+def _limit(process: Json, host_config: Json, host: Host, *, size: object) -> None:
+    """Give a process its terminal's `size` (rows and columns) and the container's limits."""
+    if process["terminal"] and isinstance(size, list) and len(size) == 2 and any(size):
+        process["consoleSize"] = {"height": size[0], "width": size[1]}
+    limits = rlimits(host_config, host)
+    if limits:
+        process["rlimits"] = limits
 
 
 def process_object(
@@ -222,12 +226,7 @@ def exec_process(container: Container, config: Json, host: Host) -> Json:
         capabilities=capabilities,
         tty=tty,
     )
-    size = config.get("ConsoleSize")
-    if tty and isinstance(size, list) and len(size) == 2 and any(size):
-        process["consoleSize"] = {"height": size[0], "width": size[1]}
-    limits = rlimits(host_config, host)
-    if limits:
-        process["rlimits"] = limits
+    _limit(process, host_config, host, size=config.get("ConsoleSize"))
     confine(process, host_config, host, free=privileged)
     return process
 

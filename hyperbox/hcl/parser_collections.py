@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from hyperbox.hcl.tokens import Token
 
 _FOR = "Invalid 'for' expression"
+_FOR_NAMES = (
+    "For expression requires variable name after 'for'.",
+    "For expression requires value variable name after comma.",
+    "For expression requires the 'in' keyword after its name declarations.",
+)
 _NESTING = "before the end of the file. This may be caused by incorrect"
 
 
@@ -139,7 +144,7 @@ def _for(stream: Stream, opening: Token) -> Expression:
     """Parse a `for` expression from its first word on."""
     stream.read()
     closer = OPPOSITE[opening.kind]
-    names = _names(stream)
+    names = stream.for_names(_FOR, _FOR_NAMES)
     if names is None:
         return _given_up(stream, opening, closer)
     mark = len(stream.problems)
@@ -170,28 +175,6 @@ def _for(stream: Stream, opening: Token) -> Expression:
     _check(stream, opening, key, value, ellipsis)
     place = between(opening.range, closing)
     return For(*names, collection, key, value, condition, ellipsis is not None, place, opening.range)
-
-
-def _names(stream: Stream) -> tuple[str, str] | None:
-    """Parse up to `in`: (name of the key or "", name of the value), None where it is not so."""
-    if stream.peek().kind != tokens.IDENTIFIER:
-        detail = "For expression requires variable name after 'for'."
-        stream.tell_unless_recovering(_FOR, detail, stream.peek().range)
-        return None
-    key, value = "", stream.read().text
-    if stream.peek().kind == ",":
-        stream.read()
-        if stream.peek().kind != tokens.IDENTIFIER:
-            detail = "For expression requires value variable name after comma."
-            stream.tell_unless_recovering(_FOR, detail, stream.peek().range)
-            return None
-        key, value = value, stream.read().text
-    if not stream.at_word("in"):
-        detail = "For expression requires the 'in' keyword after its name declarations."
-        stream.tell_unless_recovering(_FOR, detail, stream.peek().range)
-        return None
-    stream.read()
-    return key, value
 
 
 def _given_up(stream: Stream, opening: Token, closer: str) -> Expression:

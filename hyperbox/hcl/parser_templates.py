@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from hyperbox.hcl.syntax import Expression
     from hyperbox.hcl.tokens import Token
 
+_FOR_NAMES = (
+    "For directive requires variable name after 'for'.",
+    "For directive requires value variable name after comma.",
+    "For directive requires 'in' keyword after names.",
+)
 _UNEXPECTED_END = "Unexpected end of template"
 _UNBALANCED = "The control directives within this template are unbalanced."
 
@@ -151,7 +156,7 @@ def _directive(stream: Stream, opening: Token, parts: list[_Part]) -> bool:
     if word.text == "if":
         expression = _expression(stream)
     elif word.text == "for":
-        found = _for_names(stream)
+        found = stream.for_names("Invalid 'for' directive", _FOR_NAMES)
         if found is None:
             stream.recover(tokens.SEQUENCE_END)
             return False
@@ -171,28 +176,6 @@ def _directive(stream: Stream, opening: Token, parts: list[_Part]) -> bool:
     stream.tell_unless_recovering(f"Extra characters in {word.text} marker", detail, closing.range)
     stream.recover(tokens.SEQUENCE_END)
     return False
-
-
-def _for_names(stream: Stream) -> tuple[str, str] | None:
-    summary = "Invalid 'for' directive"
-    if stream.peek().kind != tokens.IDENTIFIER:
-        detail = "For directive requires variable name after 'for'."
-        stream.tell_unless_recovering(summary, detail, stream.peek().range)
-        return None
-    key, value = "", stream.read().text
-    if stream.peek().kind == ",":
-        stream.read()
-        if stream.peek().kind != tokens.IDENTIFIER:
-            detail = "For directive requires value variable name after comma."
-            stream.tell_unless_recovering(summary, detail, stream.peek().range)
-            return None
-        key, value = value, stream.read().text
-    if not stream.at_word("in"):
-        detail = "For directive requires 'in' keyword after names."
-        stream.tell_unless_recovering(summary, detail, stream.peek().range)
-        return None
-    stream.read()
-    return key, value
 
 
 def _flushed(parts: list[_Part]) -> list[_Part]:

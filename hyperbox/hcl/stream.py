@@ -80,6 +80,27 @@ class Stream:
         token = self.peek()
         return token.kind == tokens.IDENTIFIER and token.text == word
 
+    def for_names(self, summary: str, wants: tuple[str, str, str]) -> tuple[str, str] | None:
+        """Read up to `in`: (name of the key or "", name of the value), None where it is not so.
+
+        `wants` tells what is missing: the first name, the one after a comma, the word.
+        """
+        if self.peek().kind != tokens.IDENTIFIER:
+            self.tell_unless_recovering(summary, wants[0], self.peek().range)
+            return None
+        key, value = "", self.read().text
+        if self.peek().kind == ",":
+            self.read()
+            if self.peek().kind != tokens.IDENTIFIER:
+                self.tell_unless_recovering(summary, wants[1], self.peek().range)
+                return None
+            key, value = value, self.read().text
+        if not self.at_word("in"):
+            self.tell_unless_recovering(summary, wants[2], self.peek().range)
+            return None
+        self.read()
+        return key, value
+
     def recover(self, end: str) -> Token:
         """Read up to the token of a kind that closes what is open, and return it."""
         self.recovering = True

@@ -178,25 +178,7 @@ def test_any_call_ends_in_a_result_or_a_message(name: str, arguments: list[str])
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(
-        [
-            "tags",
-            "args",
-            "labels",
-            "contexts",
-            "secret",
-            "ssh",
-            "output",
-            "attest",
-            "cache-from",
-            "cache-to",
-            "platforms",
-            "pull",
-            "matrix",
-            "description",
-            "context",
-        ]
-    ),
+    st.sampled_from(ATTRIBUTES),
     st.recursive(
         st.sampled_from(LITERALS),
         lambda inner: st.one_of(

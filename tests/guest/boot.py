@@ -1,10 +1,10 @@
-"""Runs tests/guest/checks.py in a virtual machine with cgroup v2 alone, under Debian's cloud kernel, and prints what it says.
+"""Runs tests/guest/checks.py in a virtual machine with cgroup v2 alone, under the kernel that Debian or Ubuntu has for such, and prints what it says.
 
     python tests/guest/boot.py [CHECK…]
 
 QEMU (without KVM) boots an initrd that is made here and holds all that is needed: busybox, Python with this checkout, crun, an image, and the
-kernel's modules. The kernel's package is downloaded into build/guest/ and unpacked, never installed. Needs qemu-system-x86, busybox-static,
-crun, and apt-get for the download. Takes about a minute.
+kernel's modules. The kernel's packages are downloaded into build/guest/ and unpacked, never installed. Needs qemu-system-x86, busybox-static,
+crun, and apt-get for the download; zstd or xz where the modules are compressed. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "guest"
-KERNEL = "linux-image-cloud-amd64"
+# what depends on the kernel -> what else of it there is: Ubuntu has its modules in a package of their own
+KERNELS = {"linux-image-cloud-amd64": (), "linux-image-virtual": ("linux-modules-",)}
+PACKED = {".zst": "zstd", ".xz": "xz"}  # what undoes a module's compression
 MODULES = ("overlay", "virtio_pci", "virtio_blk")
 LIBRARIES = ("click", "platformdirs", "yaml", "_yaml")
 UNUSED = (
@@ -51,9 +53,21 @@ def missing() -> str:
     for program in ("qemu-system-x86_64", "busybox", "crun", "dpkg-deb"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    if not kernel_folder().is_dir() and shutil.which("apt-get") is None:
-        return "apt-get is not there to download a kernel"
+    if not kernel_folder().is_dir():
+        if shutil.which("apt-get") is None:
+            return "apt-get is not there to download a kernel"
+        if not kernel_packages():
+            return f"apt knows none of {', '.join(KERNELS)}"
     return ""
+
+
+def kernel_packages() -> list[str]:
+    """Return the packages of the kernel that this distribution has for virtual machines; none where apt doesn't know it."""
+    for name, others in KERNELS.items():
+        listed = subprocess.run(["apt-cache", "depends", name], capture_output=True, text=True, check=False).stdout
+        if found := re.search(r"Depends: linux-image-(\S+)", listed):
+            return [f"{kind}{found[1]}" for kind in ("linux-image-", *others)]
+    return []
 
 
 def kernel_folder() -> Path:
@@ -67,24 +81,28 @@ def fetch_kernel() -> Path:
     if target.is_dir():
         return target
     BUILD.mkdir(parents=True, exist_ok=True)
-    listed = subprocess.run(["apt-cache", "depends", KERNEL], capture_output=True, text=True, check=True).stdout
-    (package,) = re.findall(r"Depends: (linux-image-\S+)", listed)[:1]
-    subprocess.run(["apt-get", "download", "-q", package], cwd=BUILD, check=True, capture_output=True)
-    (archive,) = BUILD.glob(f"{package}_*.deb")
     unpacked = BUILD / f"kernel.{os.getpid()}"
-    subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
+    for package in kernel_packages():
+        subprocess.run(["apt-get", "download", "-q", package], cwd=BUILD, check=True, capture_output=True)
+        (archive,) = BUILD.glob(f"{package}_*.deb")
+        subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
+        archive.unlink()
     unpacked.rename(target)
-    archive.unlink()
     return target
 
 
 def modules(kernel: Path, wanted: tuple[str, ...] = MODULES) -> list[Path]:
     """Return the kernel's modules that a guest needs, each after those that it depends on."""
-    found = {path.stem.replace("-", "_"): path for path in kernel.rglob("*.ko")}
+    found = {
+        path.name.partition(".")[0].replace("-", "_"): path for path in sorted(kernel.rglob("*.ko*"), reverse=True)
+    }
     order: list[Path] = []
 
     def add(name: str) -> None:
         path = found.get(name)
+        if path is not None and path.suffix in PACKED:
+            subprocess.run([PACKED[path.suffix], "-dqkf", path], check=True)
+            path = found[name] = path.with_suffix("")
         if path is None or path in order:
             return
         match = re.search(rb"\0depends=([^\0]*)\0", b"\0" + path.read_bytes())

@@ -1,14 +1,15 @@
-"""Runs tests/guest/systemd_checks.py in a virtual machine whose first process is systemd, as Debian has it, and prints what it says.
+"""Runs tests/guest/systemd_checks.py in a virtual machine whose first process is systemd, as Debian or Ubuntu has it, and prints what it says.
 
     python tests/guest/systemd_boot.py [CHECK…]
 
-The root file system is made once of Debian's packages by mmdebstrap and kept in build/guest/; a run gets a copy and lays this
+The root file system is made once of the distribution's packages by mmdebstrap and kept in build/guest/; a run gets a copy and lays this
 checkout over it. Needs what boot.py needs, and mmdebstrap and mke2fs. Takes about two minutes; the first time one or two more.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from tests.guest import boot
 
 MODULES = (*boot.MODULES, "ext4")
 PACKAGES = "systemd-sysv,dbus,python3,crun,iproute2,busybox-static"
-SUITE = "bookworm"  # its systemd has both modes of cgroups
+ORIGIN, SUITE, COMPONENTS = "Debian", "bookworm", "main"  # its systemd has both modes of cgroups
+if platform.freedesktop_os_release().get("ID") == "ubuntu":
+    ORIGIN, SUITE, COMPONENTS = "Ubuntu", platform.freedesktop_os_release()["VERSION_CODENAME"], "main,universe"
 SIZE = "500M"
 UNIT = """[Unit]
 Description=Checks
@@ -57,7 +60,15 @@ def make_image() -> Path:
     boot.BUILD.mkdir(parents=True, exist_ok=True)
     root, unfinished = boot.BUILD / f"root.{os.getpid()}", boot.BUILD / f"ext4.{os.getpid()}"
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
-    options = ["--quiet", "--mode=root", "--variant=minbase", "--format=directory", f"--include={PACKAGES}", *excluded]
+    options = [
+        "--quiet",
+        "--mode=root",
+        "--variant=minbase",
+        "--format=directory",
+        f"--include={PACKAGES}",
+        f"--components={COMPONENTS}",
+        *excluded,
+    ]
     try:
         without = '--aptopt=Apt::Install-Recommends "false"'
         subprocess.run(
@@ -77,7 +88,7 @@ def mirror() -> list[str]:
     rows = [
         line.split() for line in subprocess.run(words, capture_output=True, text=True, check=False).stdout.split("\n")
     ]
-    return [row[2] for row in rows if row[:2] == ["Debian", SUITE]][:1]
+    return [row[2] for row in rows if row[:2] == [ORIGIN, SUITE]][:1]
 
 
 def run(checks: list[str], *, unified: bool = True) -> subprocess.CompletedProcess[str]:

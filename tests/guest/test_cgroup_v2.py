@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,10 @@ def answers_of(console: str) -> dict[str, str]:
 def answers() -> dict[str, str]:
     """What the guest said."""
     wanted(boot.missing())
+    try:
+        boot.fetch_kernel()
+    except subprocess.CalledProcessError as error:
+        wanted(f"no kernel could be fetched: {str(error.stderr or error)[-300:]}")
     return answers_of(boot.run([]).stdout)
 
 

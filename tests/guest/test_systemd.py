@@ -1,4 +1,4 @@
-"""A host that systemd manages, for real: the checks of systemd_checks.py in a virtual machine with Debian's systemd, each a test here.
+"""A host that systemd manages, for real: the checks of systemd_checks.py in a virtual machine with the distribution's systemd, each a test here.
 
 Skipped with the reason where the machine can't make or run it, or where HYPERBOX_GUEST=no; HYPERBOX_GUEST=yes fails instead.
 """

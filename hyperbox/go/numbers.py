@@ -56,8 +56,3 @@ def single(value: float) -> float:
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
     return rounded
-
-
-def to_int64(value: float) -> int:
-    """Return what int64(value) is on amd64: the fraction is cut off, and what does not fit is the least number."""
-    return int(value) if -(2.0**63) <= value < 2.0**63 else INT_MIN

@@ -36,24 +36,35 @@ def parse_decimal_bytes(text: str) -> int:
 
 
 def _parsed(text: str, base: int) -> int:
-    from hyperbox.go.numbers import parse_float, to_int64
-
     last = max((place for place, letter in enumerate(text) if letter in "0123456789. "), default=-1)
     if last < 0:
         raise ValueError(f"invalid size: '{text}'")
     number, suffix = (text[:last] if text[last] == " " else text[: last + 1]), text[last + 1 :]
-    size = parse_float(number)
+    size = _number(number)
     if size < 0:
         raise ValueError(f"invalid size: '{text}'")
     if not suffix:
-        return to_int64(size)
+        return _whole(size)
     if len(suffix) > 3:
         raise ValueError(f"invalid suffix: '{suffix}'")
     suffix = suffix.lower()
     power = _POWERS.find(suffix[0])
     if power < 0 or suffix[1:] not in (("",) if power == 0 else ("", "b", "ib")):
         raise ValueError(f"invalid suffix: '{suffix}'")
-    return to_int64(size * base**power)
+    return _whole(size * base**power)
+
+
+def _number(text: str) -> float:
+    if len(text) < 16 and text.isascii() and text.isdigit():  # as most are: nothing is loaded for them
+        return int(text)
+    from hyperbox.go.numbers import parse_float
+
+    return parse_float(text)
+
+
+def _whole(size: float) -> int:
+    """Return what int64(size) is on amd64: the fraction is cut off, and what does not fit is the least number."""
+    return int(size) if size < 2.0**63 else -(2**63)
 
 
 def human_duration(seconds: float) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from hyperbox.go.text import invalid_syntax, out_of_range, parse_bool
+from hyperbox.go.units import parse_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,16 +62,9 @@ def to_duration(text: str) -> int:
     return parse_duration(text)
 
 
-def to_bytes(text: str) -> int:
-    """docker's sizes ("512m", "1.5g", "2GiB"; powers of 1024): bytes."""
-    from hyperbox.go.units import parse_bytes
-
-    return parse_bytes(text)
-
-
 def to_memory_swap(text: str) -> int:
     """A size, or -1 for no limit."""
-    return -1 if text == "-1" else to_bytes(text)
+    return -1 if text == "-1" else parse_bytes(text)
 
 
 def to_nano_cpus(text: str) -> int:
@@ -147,7 +141,7 @@ CONVERTERS: dict[str, Callable[[str], object]] = {
     "uint32": to_uint32,
     "float": to_float,
     "duration": to_duration,
-    "bytes": to_bytes,
+    "bytes": parse_bytes,
     "memory-swap": to_memory_swap,
     "decimal": to_nano_cpus,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
+from hyperbox.cli.compose_printer import PALETTE
 from hyperbox.cli.compose_progress import use_color
 from hyperbox.cli.compose_project import Session, session_by_name, warner
 from hyperbox.errors import ComposeError, EngineError
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from hyperbox.grammar.parse import Invocation
     from hyperbox.plan.observe import ObservedContainer
-
-PALETTE = ("36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1")
 
 
 class LogOptions(NamedTuple):

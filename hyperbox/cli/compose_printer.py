@@ -6,14 +6,13 @@ import os
 import select
 import sys
 
-from hyperbox.cli.compose_logs import PALETTE
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperbox.cli.compose_menu import Menu
 
+PALETTE = ("36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1")
 WATCH = "#watch"  # stands for a name before the lines of `--watch`
 WATCH_COLOR = "92"
 AT_ONCE = 4096  # bytes that a pipe which is ready takes without waiting

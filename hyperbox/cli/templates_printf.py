@@ -368,20 +368,6 @@ def render_float(verb: Verb, value: float) -> str:
     return verb.pad_number(sign, digits)
 
 
-def shortest_exponent(value: float) -> str:
-    """Return the shortest %e form: 1e+21."""
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:
-        mantissa, _, exponent = f"{value:.17e}".partition("e")
-        for digits in range(18):
-            candidate = f"{value:.{digits}e}"
-            if float(candidate) == value:
-                mantissa, _, exponent = candidate.partition("e")
-                break
-    power = int(exponent)
-    return f"{mantissa.removesuffix('.0')}e{'-' if power < 0 else '+'}{abs(power):02d}"
-
-
 def render_string(verb: Verb, value: str, whole: object) -> str:
     """Strings: s v q x X, cut to the precision. `whole` is what has this text."""
     letter = verb.letter

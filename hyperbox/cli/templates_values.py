@@ -301,12 +301,24 @@ def float_text(value: float) -> str:
     mantissa, _, exponent = repr(value).partition("e")
     size = abs(value)
     if size != 0 and (size < 1e-4 or size >= 1e21):
-        from hyperbox.cli.templates_printf import shortest_exponent
-
         return shortest_exponent(value)
     if exponent:
         return f"{value:.0f}" if size >= 1 else f"{value:.{len(mantissa) + abs(int(exponent))}f}".rstrip("0")
     return mantissa.removesuffix(".0")
+
+
+def shortest_exponent(value: float) -> str:
+    """Return the shortest %e form: 1e+21."""
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        mantissa, _, exponent = f"{value:.17e}".partition("e")
+        for digits in range(18):
+            candidate = f"{value:.{digits}e}"
+            if float(candidate) == value:
+                mantissa, _, exponent = candidate.partition("e")
+                break
+    power = int(exponent)
+    return f"{mantissa.removesuffix('.0')}e{'-' if power < 0 else '+'}{abs(power):02d}"
 
 
 def text_of(value: object, *, depth: int = 0) -> str:

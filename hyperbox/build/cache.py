@@ -77,7 +77,7 @@ class BuildCache:
         with self.store.shared_lock():
             for diff_id in diff_ids:
                 self.lease.hold(diff_id)
-            return all(self.store.has_layer(diff_id) for diff_id in diff_ids)
+            return all(self.store.has_whole_layer(diff_id) for diff_id in diff_ids)
 
     def keep(self, key: str, snapshot: Snapshot, description: str, size: int, *, internal: bool = False) -> None:
         """Let a key mean these layers from now on."""

@@ -119,12 +119,19 @@ def keep_layer(
             # a leftover without a record, or another command's that is about to be recorded: the content is the same
             files.remove_tree(staging)
         store.reached("layer-placed")
-        record: Json = {"diff_id": diff_id, "size": size, "blob": blob_digest}
-        if tar_length is not None:
-            record["tar"] = tar_length
-        files.write_json(f"{folder}.json", record)
+        write_layer(store, diff_id, size, blob_digest, tar_length)
     else:
         files.remove_tree(staging)
+        if tar_length is not None and not store.has_whole_layer(diff_id):
+            write_layer(store, diff_id, size, blob_digest, tar_length)
+
+
+def write_layer(store: ImageStore, diff_id: str, size: int, blob_digest: str, tar_length: int | None) -> None:
+    """Record a layer whose folder is in its place; see `keep_layer`."""
+    record: Json = {"diff_id": diff_id, "size": size, "blob": blob_digest}
+    if tar_length is not None:
+        record["tar"] = tar_length
+    files.write_json(f"{store.layer_folder(diff_id)}.json", record)
 
 
 def add_image(store: ImageStore, config: Json, layer_digests: list[str]) -> str:

@@ -1,6 +1,7 @@
 """What the images and the build cache need of the store, told without reading every record each time.
 
-    DATA/images/needed.json   {"records": {FILE: [MARK, layer keys, blob digests]}, "kept": as records, "cache": {FILE: [MARK, layer keys, []]}}
+    DATA/images/needed.json   {"records": {FILE: [MARK, layer keys, blob digests]}, "kept": as records, "cache": {FILE: [MARK, layer keys, []]},
+                               "layers": {FILE: [MARK, [], blob digests]}}
 
 The file is a memory only: MARK is the record's inode and time of change, and a record that has another is read anew. Records are always
 replaced by new files, so what is remembered of one is true as long as its mark is. Written under the store's exclusive lock.
@@ -14,7 +15,7 @@ from hyperbox import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Json = dict[str, object]
     Needs = tuple[list[str], list[str]]
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 FILE = "needed.json"
 
 
-def needed(path: str, key_of: Callable[[str], str]) -> tuple[set[str], set[str]]:
-    """Return (layer keys, blob digests) that the records of the store in `path` need. `key_of` a diff id is its layer's key."""
+def needed(path: str, key_of: Callable[[str], str], held: Iterable[str] = ()) -> tuple[set[str], set[str]]:
+    """Return (layer keys, blob digests) that the records of the store in `path` need, and `held`, the keys of more layers.
+
+    `key_of` a diff id is its layer's key. A layer needs its blob, unless that can be made of it.
+    """
     known = _remembered(f"{path}/{FILE}")
     seen: Json = {}
-    keys: set[str] = set()
+    keys = set(held)
     blobs: set[str] = set()
     for folder, needs in (
         ("records", _of_image),
@@ -39,6 +43,12 @@ def needed(path: str, key_of: Callable[[str], str]) -> tuple[set[str], set[str]]
         for remembered in found.values():
             assert isinstance(remembered, list)
             keys.update(remembered[1])
+            blobs.update(remembered[2])
+    before = known.get("layers")
+    seen["layers"] = layers = _folder(f"{path}/layers", before if isinstance(before, dict) else {}, _of_layer)
+    for name, remembered in layers.items():
+        assert isinstance(remembered, list)
+        if name.removesuffix(".json") in keys:
             blobs.update(remembered[2])
     if seen != known:
         try:
@@ -88,6 +98,10 @@ def _texts(value: object) -> list[str]:
 def _of_image(name: str, record: Json) -> Needs:
     image_id = f"sha256:{name.removesuffix('.json')}"
     return _texts(record["Keys"]), [image_id, str(record["Manifest"]), *_texts(record["LayerDigests"])]
+
+
+def _of_layer(_name: str, record: Json) -> Needs:
+    return [], [] if "tar" in record else [str(record["blob"])]
 
 
 def _of_result(record: Json, key_of: Callable[[str], str]) -> Needs:

@@ -161,6 +161,13 @@ class ImageStore:
             raise Conflict(f"layers {diff_id} and {record['diff_id']} share a key")
         return True
 
+    def has_whole_layer(self, diff_id: str) -> bool:
+        """Return whether a layer is unpacked and its blob is there too, or can be made of it (`ingest.ensure_blob`)."""
+        if not self.has_layer(diff_id):
+            return False
+        record = self.layer_record(diff_id)
+        return "tar" in record or self.has_blob(str(record["blob"]))
+
     def layer_record(self, diff_id: str) -> Json:
         """Return {"diff_id", "size", "blob"} of an unpacked layer."""
         record = files.read_json(self.layer_folder(diff_id) + ".json")
@@ -327,8 +334,8 @@ class ImageStore:
                 return 0
             from hyperbox.image.needed import needed
 
-            keys, blobs = needed(self.path, layer_key)
-            freed = self._sweep_layers(keys | self._leased_keys())
+            keys, blobs = needed(self.path, layer_key, self._leased_keys())
+            freed = self._sweep_layers(keys)
             for name in os.listdir(f"{self.path}/blobs/sha256"):
                 if f"sha256:{name}" not in blobs:
                     freed += os.path.getsize(self.blob(name))

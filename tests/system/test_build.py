@@ -309,6 +309,24 @@ def test_removing_images_and_cache_frees_what_nothing_uses(hyperbox: Command, bu
     assert cached(build(hyperbox, ".")) == []
 
 
+def test_a_layer_that_came_with_an_archive_stays_whole_in_the_cache(
+    hyperbox: Command, busybox: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"file": "x", "Dockerfile": "FROM scratch\nCOPY file /file\n"})
+    archive = str(tmp_path / "image.tar")
+    build(hyperbox, "-t", "whole", str(tmp_path))
+    hyperbox("save", "-o", archive, "whole")
+    hyperbox("rmi", "whole")
+    hyperbox("builder", "prune", "-af")
+    hyperbox("load", "-i", archive)
+    build(hyperbox, "-t", "whole", str(tmp_path))
+    hyperbox("rmi", "-f", "whole")
+    hyperbox("image", "prune", "-f")  # the image of the archive, where the build made another
+    assert cached(build(hyperbox, "-t", "whole", str(tmp_path))) == ["COPY file /file"]
+    hyperbox("save", "-o", archive, "whole")
+    hyperbox("rmi", "whole")
+
+
 def test_a_cache_goes_through_a_folder_and_through_a_registry(
     hyperbox: Command, busybox: str, tmp_path: Path, registry: str
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hyperbox import files
+from hyperbox.image import ingest
 from hyperbox.image import needed as needed_module
 from hyperbox.image.needed import needed
 from hyperbox.image.store import ImageStore, layer_key
@@ -38,6 +39,27 @@ def test_records_of_images_and_results_are_needed(store: ImageStore) -> None:
         keys, blobs = needed(store.path, layer_key)
         assert keys == {"k1", "k2", "c" * 24}
         assert blobs == {"sha256:a", "sha256:ma", "sha256:b1"}
+
+
+def test_a_layer_that_is_kept_needs_its_blob_unless_it_can_be_made_of_it(store: ImageStore) -> None:
+    for name in "cdef":
+        record: dict[str, object] = {"diff_id": f"sha256:{name * 64}", "size": 1, "blob": f"sha256:b{name}"}
+        files.write_json(f"{store.path}/layers/{name * 24}.json", {**record, "tar": 1} if name == "d" else record)
+    result(store, "r", [f"sha256:{name * 64}" for name in "cd"])
+    for _ in range(2):
+        keys, blobs = needed(store.path, layer_key, ["e" * 24])
+        assert keys == {name * 24 for name in "cde"}
+        assert blobs == {"sha256:bc", "sha256:be"}
+
+
+def test_a_layer_that_has_lost_its_blob_is_whole_again_when_it_is_built(store: ImageStore) -> None:
+    diff_id = f"sha256:{'c' * 64}"
+    for length in (None, 1024):
+        staging = store.staging("layer")
+        os.mkdir(staging)
+        ingest.keep_layer(store, staging, diff_id, 1, diff_id, tar_length=length)
+        assert store.has_whole_layer(diff_id) == (length is not None)
+        assert not os.path.exists(staging)
 
 
 def test_only_what_changed_is_read_again(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:

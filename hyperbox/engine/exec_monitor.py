@@ -12,7 +12,7 @@ from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import Stdio, forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, find_container
-from hyperbox.errors import Conflict, EngineError, HyperBoxError
+from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -52,19 +52,23 @@ def be_monitor(
 
 
 def join_mounts(container: Container) -> None:
-    """Enter the mount namespace of the container's monitor, where its root file system and the cgroup hierarchies are.
-
-    Raises Conflict where the monitor was killed: the container ends with the next command that notices.
-    """
-    try:
-        namespace = os.open(f"/proc/{container.state['Monitor']}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Conflict(f"container {container.id} is not running") from None
+    """Enter the mount namespace of the container's monitor, where its root file system and the cgroup hierarchies are."""
+    namespace = os.open(f"/proc/{container.state['Monitor']}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.unshare(syscalls.CLONE_FS)  # a thread that shares its folder with others may not move: setns(2)
         syscalls.setns(namespace, syscalls.CLONE_NEWNS)
     finally:
         os.close(namespace)
+
+
+def _client(data: _socket.socket, config: Json) -> Client:
+    """Return the command that started the process as a client of the streams that it asked for."""
+    return Client(
+        data,
+        stdin=bool(config.get("AttachStdin")),
+        stdout=bool(config.get("AttachStdout")),
+        stderr=bool(config.get("AttachStderr")),
+    )
 
 
 def serve(
@@ -84,13 +88,7 @@ def serve(
     loop.catch_children()
     streams = Streams(loop, None, stdin_once=True)
     if data is not None:
-        client = Client(
-            data,
-            stdin=bool(config.get("AttachStdin")),
-            stdout=bool(config.get("AttachStdout")),
-            stderr=bool(config.get("AttachStderr")),
-        )
-        streams.add(client)
+        streams.add(_client(data, config))
     streams.begin(stdio)
 
     def ended(status: int) -> None:

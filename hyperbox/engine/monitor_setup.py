@@ -169,7 +169,6 @@ def make_bundle(roots: Roots, container: Container, netns: int, held: dict[str, 
         mounts = propagation.put_down(container, held, mounts)
     return spec.container_to_oci(
         container,
-        container.config,
         rootfs=target,
         mounts=mounts,
         netns_path="" if netns < 0 else f"/proc/{os.getpid()}/fd/{netns}",

@@ -67,7 +67,6 @@ def texts(value: object) -> list[str]:
 
 def container_to_oci(
     container: Container,
-    image_config: Json,
     *,
     rootfs: str,
     mounts: list[Json],
@@ -77,29 +76,14 @@ def container_to_oci(
 ) -> Json:
     """Return the OCI configuration of a container.
 
-    image_config  unused where the container's record holds the merged configuration, as it does: kept for callers' symmetry
     mounts        the volumes, binds and tmpfs that `volumes.prepare_mounts` gives
     netns_path    the network namespace to join, or "" for the host's
     cgroup_path   where its cgroup lies below each hierarchy, beginning with "/"
     """
     config, host_config = container.config, container.host_config
-    privileged = bool(host_config.get("Privileged"))
     read_only = bool(host_config.get("ReadonlyRootfs"))
     capabilities = capability_set(host_config, host)
-    linux: Json = {
-        "resources": {"devices": device_rules(host_config, host), **resources(host_config, host)},
-        "cgroupsPath": cgroup_path,
-        "namespaces": namespaces(host_config, netns_path, host),
-        "devices": devices(host_config, host),
-        "sysctl": sysctls(host_config, netns_path),
-    }
-    if not privileged:
-        masked, read_only_paths = host_config.get("MaskedPaths"), host_config.get("ReadonlyPaths")
-        linux["maskedPaths"] = MASKED_PATHS if masked is None else texts(masked)
-        linux["readonlyPaths"] = READONLY_PATHS if read_only_paths is None else texts(read_only_paths)
-        seccomp = seccomp_profile(host_config, capabilities, host)
-        if seccomp is not None:
-            linux["seccomp"] = seccomp
+    linux = _linux(host_config, capabilities, host, netns_path=netns_path, cgroup_path=cgroup_path)
     propagation = {option for mount in mounts for option in texts(mount.get("options"))}
     if propagation & {"shared", "rshared"}:
         linux["rootfsPropagation"] = "shared"
@@ -122,6 +106,25 @@ def container_to_oci(
     if isinstance(annotations, dict) and annotations:
         result["annotations"] = {str(key): str(value) for key, value in annotations.items()}
     return result
+
+
+def _linux(host_config: Json, capabilities: list[str], host: Host, *, netns_path: str, cgroup_path: str) -> Json:
+    """Return the `linux` object: limits, namespaces, devices, and, unless it is privileged, what is hidden, read-only and filtered."""
+    linux: Json = {
+        "resources": {"devices": device_rules(host_config, host), **resources(host_config, host)},
+        "cgroupsPath": cgroup_path,
+        "namespaces": namespaces(host_config, netns_path, host),
+        "devices": devices(host_config, host),
+        "sysctl": sysctls(host_config, netns_path),
+    }
+    if not host_config.get("Privileged"):
+        masked, read_only = host_config.get("MaskedPaths"), host_config.get("ReadonlyPaths")
+        linux["maskedPaths"] = MASKED_PATHS if masked is None else texts(masked)
+        linux["readonlyPaths"] = READONLY_PATHS if read_only is None else texts(read_only)
+        seccomp = seccomp_profile(host_config, capabilities, host)
+        if seccomp is not None:
+            linux["seccomp"] = seccomp
+    return linux
 
 
 def _mode(host_config: Json, key: str) -> str:

@@ -86,7 +86,6 @@ class Transient:
         self._files(settings)
         document = spec.container_to_oci(
             self.container,
-            self.container.config,
             rootfs=rootfs,
             mounts=mounts,
             netns_path="" if self.netns < 0 else f"/proc/{os.getpid()}/fd/{self.netns}",

@@ -75,7 +75,6 @@ def our_text(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     mode = str(record["HostConfig"]["NetworkMode"])
     result = spec.container_to_oci(
         container,
-        config,
         rootfs=str(rootfs),
         mounts=volumes.prepare_mounts(roots, container),
         netns_path="" if mode == "host" else "/proc/1/fd/3",

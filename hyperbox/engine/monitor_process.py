@@ -46,15 +46,36 @@ class Ends:
             os.close(descriptor)
 
 
-def make_pipes(*, stdin: bool) -> Ends:
-    """Return pipes for stdout and stderr, and for stdin or /dev/null in its place."""
+def make_pipes(*, stdin: bool, joins: bool) -> Ends:
+    """Return pipes for stdout and stderr, and for stdin or /dev/null in its place; `joins`: for a process that joins a container."""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     if stdin:
         in_read, in_write = os.pipe()
     else:
-        in_read, in_write = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1
+        in_read, in_write = shielded_null() if joins else os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1
     return Ends(Stdio(in_write, out_read, err_read, tty=False), (in_read, out_write, err_write))
+
+
+def shielded_null() -> int:
+    """Return a descriptor of /dev/null whose owner and mode can't be changed through it.
+
+    crun gives streams to the user of an exec by fchown(2), and any process can change the mode of what it owns: this would be the host's
+    /dev/null. Of a mount that is read-only, and attached nowhere, it can be used as ever. A container's first process gets one of its own.
+    """
+    from hyperbox.kernel import syscalls
+
+    try:
+        tree = syscalls.open_tree("/dev/null")
+    except OSError:  # /dev is no mount of this namespace's own
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.make_read_only(tree)
+        return os.open(f"/proc/self/fd/{tree}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # an old kernel
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(tree)
 
 
 def null_ends() -> Ends:
@@ -140,9 +161,9 @@ class Opened:
 
     __slots__ = ("_listener", "console", "ends")
 
-    def __init__(self, console: str, *, stdin: bool) -> None:
+    def __init__(self, console: str, *, stdin: bool, joins: bool = False) -> None:
         self.console = console
-        self.ends = null_ends() if console else make_pipes(stdin=stdin)
+        self.ends = null_ends() if console else make_pipes(stdin=stdin, joins=joins)
         self._listener: _socket.socket | None = None
         if console:
             forget(console)
@@ -171,7 +192,7 @@ class Opened:
 
 def with_streams(start: Callable[[Ends, str], int], console: str, *, stdin: bool) -> tuple[int, Stdio]:
     """Call `start` with pipes, or with the name of a console socket that is served for it; returns what it does and our ends."""
-    opened = Opened(console, stdin=stdin)
+    opened = Opened(console, stdin=stdin, joins=True)
     try:
         pid = start(opened.ends, console)
     except BaseException:

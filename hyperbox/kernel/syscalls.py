@@ -40,11 +40,13 @@ SYS_OPEN_TREE = 428
 SYS_MOVE_MOUNT = 429
 SYS_OPENAT2 = 437
 SYS_PIDFD_GETFD = 438
+SYS_MOUNT_SETATTR = 442
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 AT_EMPTY_PATH = 0x1000
 OPEN_TREE_CLONE = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
+MOUNT_ATTR_RDONLY = 1
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
@@ -215,6 +217,12 @@ def move_mount(descriptor: int, target: str) -> None:
     _libc.call(
         "syscall", SYS_MOVE_MOUNT, descriptor, b"", AT_FDCWD, os.fsencode(target), MOVE_MOUNT_F_EMPTY_PATH, path=target
     )
+
+
+def make_read_only(descriptor: int) -> None:
+    """Make the mount behind a descriptor of `open_tree` read-only; see mount_setattr(2), since Linux 5.12."""
+    attributes = b"".join(value.to_bytes(8, "little") for value in (MOUNT_ATTR_RDONLY, 0, 0, 0))
+    _libc.call("syscall", SYS_MOUNT_SETATTR, descriptor, b"", AT_EMPTY_PATH, attributes, len(attributes))
 
 
 def new_netns() -> int:

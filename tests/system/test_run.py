@@ -87,3 +87,19 @@ def test_rm_ends_a_container_that_goes_by_itself(hyperbox: Command, busybox: str
         done = hyperbox("rm", "-f", "goes")
         assert (done.out, done.err) == ("goes\n", "")
         assert hyperbox("ps", "-aq", "--filter", "name=goes").out == ""
+
+
+def test_an_exec_of_another_user_leaves_the_hosts_null_device_alone(hyperbox: Command, busybox: str) -> None:
+    name = hyperbox("run", "-d", "--init", busybox, "sleep", "600").out.strip()
+    try:
+        for flags in ([], ["-d"], ["-i"]):
+            hyperbox("exec", *flags, "-u", "4321:4322", name, "cat")
+            assert Path("/dev/null").stat().st_uid != 4321, flags
+        told = hyperbox("exec", "-u", "4321", name, "sh", "-c", "cat; chmod 666 /proc/self/fd/0", code=1).err
+        assert "Read-only file system" in told
+        assert (
+            hyperbox("exec", "-u", "4321", name, "sh", "-c", "test -c /proc/self/fd/0 && cat </dev/null", code=0).out
+            == ""
+        )
+    finally:
+        hyperbox("rm", "-f", name)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hyperbox.build.jobs import Child, Runner
     from hyperbox.build.progress import Progress
     from hyperbox.build.variables import Platform
+    from hyperbox.image.reference import Reference
     from hyperbox.image.store import ImageStore
 
     Json = dict[str, object]
@@ -50,7 +51,9 @@ class BaseImages:
             if not image_id:
                 image_id = await self._pull(text, platform, vertex)
         except HyperBoxError as error:
-            reason = f"failed to resolve source metadata for {reference.canonical}: {error.message}"
+            reason = (
+                f"failed to resolve source metadata for {reference.canonical}: {unreached(reference, error.message)}"
+            )
             self.progress.end(vertex, error=reason)
             raise ImageFailed(f"{text}: {reason}", reason) from None
         self.progress.end(vertex)
@@ -100,6 +103,16 @@ class BaseImages:
 
         answer = await self.runner.start(action, told)
         return str(answer["Id"])
+
+
+def unreached(reference: Reference, message: str) -> str:
+    """Return an error of a pull in the words of BuildKit, whose first request is for the manifest's head. Pure."""
+    request, mark, reason = message.partition('/v2/": ')
+    if not mark or not request.startswith('Get "http'):
+        return message
+    host = request.partition("://")[2]
+    place = f"https://{host}/v2/{reference.path}/manifests/{reference.digest or reference.tag}"
+    return f'failed to do request: Head "{place}": {reason}'
 
 
 class ImageFailed(JobFailed):

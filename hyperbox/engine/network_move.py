@@ -166,6 +166,7 @@ def network_disconnect(roots: Roots, reference: str, container: str, *, force: b
         target = find_container(roots, container)
     except NotFound:
         if force:
+            network_store.find(roots, reference)
             raise NotFound(f"endpoint {container} not found") from None
         raise
     try:

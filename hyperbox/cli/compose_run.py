@@ -44,7 +44,7 @@ def run(invocation: Invocation) -> int:
     check_terminal(interactive=bool(invocation.flags["interactive"]), tty=tty)
     spec, files = one_off(found, wish, definition, image_ids, tty=tty)
     from hyperbox.cli.compose_up import preparer, settle
-    from hyperbox.plan.execute import create
+    from hyperbox.plan.making import create
     from hyperbox.plan.operations import Prepared
     from hyperbox.project.desired_mounts import ignored_owners
     from hyperbox.project.desired_spec import named_twice

@@ -3,6 +3,10 @@
 Every step runs in a child process of its own: a call to the engine may block (a grace period, a health check) and may fork a monitor, and a process
 without threads can do both safely. A child tells its outcome through a pipe. When a step fails no new one is begun; those under way are awaited,
 and the first failure is raised. What has been done stays: the next plan starts from there.
+
+A container is made beside those that it depends on, for the time that takes, and yet never where one of them can't be made, as with docker
+compose: a child that has made such a container waits until it is told to go on, which shows the step and lets it replace the container of
+before, or to take it away again.
 """
 
 from __future__ import annotations
@@ -20,33 +24,27 @@ from hyperbox.errors import (
     EngineError,
     Forbidden,
     HyperBoxError,
-    InvalidParameter,
     NotFound,
     disk_error,
 )
 from hyperbox.files import dumps, loads
 from hyperbox.plan import operations as op
+from hyperbox.plan.making import Made, create, create_network, files_archive, recreate, rename
 from hyperbox.plan.wait import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from hyperbox.compose.model import Json
     from hyperbox.engine.api import Engine
-    from hyperbox.project.desired_mounts import FileWish
+    from hyperbox.plan.making import Wanted
 
     OnEvent = Callable[["StepEvent"], None]
 
 AT_ONCE = 16
-# what tells that another command of the same project has made the same
-PROJECT_LABELS = ("com.docker.compose.project",)
-CONTAINER_LABELS = (
-    "com.docker.compose.project",
-    "com.docker.compose.service",
-    "com.docker.compose.container-number",
-    "com.docker.compose.config-hash",
-)
+# what a step's process tells once it has made a container that depends on others, and what it is told then
+WAITS, GO_ON, TAKE_BACK = b"+", b"+", b"-"
 IN_USE = "Resource is still in use"
 
 # operation -> (what is shown when it begins, when it is done)
@@ -87,14 +85,6 @@ class StepEvent(NamedTuple):
     total: int = 0
 
 
-class Made(NamedTuple):
-    """A container that a step made ("" where it made none), and the engine's warnings of it; whether the step's end is told."""
-
-    container_id: str = ""
-    warnings: tuple[str, ...] = ()
-    told: bool = True
-
-
 class Context(NamedTuple):
     """What the steps need beside the plan: how to make a container, and who hears of what happens.
 
@@ -119,46 +109,147 @@ STARTING = (op.StartContainer, op.RestartContainer, op.RunHooks, op.WaitFor)
 ENDING = (op.StopContainer, op.RemoveContainer, op.RestartContainer, op.RecreateContainer)
 
 
+class UnderWay:
+    """A step under way: its process (0: none), and the descriptor by which that is told to go on (-1: it does not wait for that).
+
+    `outcome` is how it failed, where that is not told yet; `withdrawn`: it is being taken back, and nothing is told of it.
+    """
+
+    __slots__ = ("go", "node", "outcome", "pid", "reader", "withdrawn")
+
+    def __init__(self, node: op.Node, reader: int, pid: int, go: int) -> None:
+        self.node, self.reader, self.pid, self.go = node, reader, pid, go
+        self.outcome: HyperBoxError | None = None
+        self.withdrawn = False
+
+    def tell(self, word: bytes) -> None:
+        """Tell the process to go on, or to take back what it has made."""
+        if self.go < 0:
+            return
+        try:
+            os.write(self.go, word)
+        except BrokenPipeError:  # it has ended
+            pass
+        os.close(self.go)
+        self.go = -1
+
+
 def execute(plan: op.Plan, context: Context) -> None:
     """Carry out a plan. Raises the first failure, after the steps that were under way have ended."""
-    pending = {node.number: node for node in plan.nodes}
-    done: set[int] = set()
-    running: dict[int, tuple[op.Node, int]] = {}
-    failure: HyperBoxError | None = None
-    made: dict[tuple[str, int], str] = {}
     context.engine.preload(ends=any(isinstance(node.operation, ENDING) for node in plan.nodes))
     gc.freeze()  # a collection in a step's process would touch, and so copy, every object of this one
+    walk = Walk(plan, context)
     try:
-        while pending or running:
-            if failure is None:
-                under_way = [node for node, _ in running.values()]
-                for node in _ready(pending, under_way, done, context.at_once - len(running)):
-                    del pending[node.number]
-                    reader, pid = _begin(node, context, made)
-                    running[reader] = (node, pid)
-            elif not running:
-                break
-            for reader in _answered(running):
-                node, pid = running.pop(reader)
-                outcome, result = _finish(reader, pid)
-                if isinstance(node.operation, (op.CreateContainer, op.RecreateContainer)):
-                    made[node.operation.service, node.operation.ordinal] = result.container_id
-                    for warning in result.warnings:
-                        context.on_event(StepEvent(node.operation.service, "", "done", warning))
-                done.add(node.number)
-                told = _tell_end(node, outcome, context) if result.told else None
-                failure = failure or told
+        walk.run()
     except BaseException:
-        for node, pid in running.values():
-            if not _is_short(node):
-                os.kill(pid, signal.SIGTERM)
-            if isinstance(node.operation, op.StopContainer):
-                context.on_event(StepEvent(node.name, "Error while Stopping", "error"))
-        for _, pid in running.values():
-            os.waitpid(pid, 0)
+        walk.break_off()
         raise
-    if failure is not None:
-        raise failure
+    if walk.failure is not None:
+        raise walk.failure
+
+
+class Walk:
+    """The walk through one plan.
+
+    pending   the steps that have not begun
+    running   those under way, by the descriptor on which they answer
+    waiting   those that have made a container, or failed to, and whose dependencies' containers are not known to be there
+    done      the numbers of those that are done; `there` has those too that have made their containers
+    """
+
+    def __init__(self, plan: op.Plan, context: Context) -> None:
+        self.context = context
+        self.pending = {node.number: node for node in plan.nodes}
+        self.running: dict[int, UnderWay] = {}
+        self.waiting: dict[int, UnderWay] = {}
+        self.done: set[int] = set()
+        self.there: set[int] = set()
+        self.made: dict[tuple[str, int], str] = {}
+        self.failure: HyperBoxError | None = None
+
+    def run(self) -> None:
+        """Take all steps, or those up to the first failure."""
+        while self.pending or self.running or self.waiting:
+            if self.failure is None:
+                for node in self._ready():
+                    del self.pending[node.number]
+                    step = _begin(node, self)
+                    self.running[step.reader] = step
+            elif not (self.running or self.waiting):
+                return
+            for reader in _answered(self.running):
+                self._hear(self.running[reader])
+            for number in sorted(self.waiting):
+                self._decide(self.waiting[number])
+
+    def _ready(self) -> list[op.Node]:
+        """Return the steps that can be begun. None is started before all are made: one that can't be made keeps all from starting."""
+        under_way = (step.node for steps in (self.running, self.waiting) for step in steps.values())
+        making = any(isinstance(node.operation, MAKING) for node in (*self.pending.values(), *under_way))
+        ready = [
+            node
+            for node in self.pending.values()
+            if self.done.issuperset(node.after)
+            and not (making and isinstance(node.operation, STARTING))
+            and (isinstance(node.operation, MAKING) or self.there.issuperset(node.beside))
+        ]
+        return ready[: max(self.context.at_once - len(self.running), 0)]
+
+    def _hear(self, step: UnderWay) -> None:
+        """Take what a step's process tells: that it waits, or how it ended."""
+        answer = os.read(step.reader, 1) if step.go >= 0 else b""
+        if answer == WAITS:
+            self.waiting[step.node.number] = self.running.pop(step.reader)
+            return
+        del self.running[step.reader]
+        outcome, result = _finish(step.reader, step.pid, answer)
+        if step.go >= 0:  # it could not even make its container
+            step.outcome = outcome
+            self.waiting[step.node.number] = step
+        elif not step.withdrawn:
+            self._end(step.node, outcome, result)
+
+    def _decide(self, step: UnderWay) -> None:
+        """Let a step go on once what its container depends on is there, and take it back where that never will be."""
+        number, coming = step.node.number, {*self.waiting, *(each.node.number for each in self.running.values())}
+        missing = set(step.node.beside) - self.there
+        if missing and (self.failure is None or coming.issuperset(missing)):
+            return
+        del self.waiting[number]
+        step.withdrawn = bool(missing)
+        if step.outcome is None:
+            self.running[step.reader] = step
+        if not missing:
+            _tell_begin(step.node, self.context)
+            if step.outcome is None:
+                self.there.add(number)
+            else:
+                self._end(step.node, step.outcome, Made())
+        step.tell(GO_ON if step.outcome is None and not missing else TAKE_BACK)
+
+    def _end(self, node: op.Node, outcome: HyperBoxError | None, result: Made) -> None:
+        if isinstance(node.operation, MAKING):
+            self.made[node.operation.service, node.operation.ordinal] = result.container_id
+            for warning in result.warnings:
+                self.context.on_event(StepEvent(node.operation.service, "", "done", warning))
+        told = _tell_end(node, outcome, self.context) if result.told else None
+        if told is None:
+            self.done.add(node.number)
+            self.there.add(node.number)
+        self.failure = self.failure or told
+
+    def break_off(self) -> None:
+        """End all that is under way, but what is over soon anyway, and wait for it."""
+        for step in self.waiting.values():
+            step.tell(TAKE_BACK)
+        for step in self.running.values():
+            if not _is_short(step.node):
+                os.kill(step.pid, signal.SIGTERM)
+            if isinstance(step.node.operation, op.StopContainer):
+                self.context.on_event(StepEvent(step.node.name, "Error while Stopping", "error"))
+        for step in (*self.running.values(), *self.waiting.values()):
+            if step.pid and step.outcome is None:
+                os.waitpid(step.pid, 0)
 
 
 def _is_short(node: op.Node) -> bool:
@@ -166,59 +257,67 @@ def _is_short(node: op.Node) -> bool:
     return isinstance(node.operation, op.StartContainer) and not node.operation.hooks
 
 
-def _ready(pending: dict[int, op.Node], running: Iterable[op.Node], done: set[int], room: int) -> list[op.Node]:
-    """Return the steps that can be begun. None is started before all are made: one that can't be made keeps all from starting."""
-    making = any(isinstance(node.operation, MAKING) for node in (*pending.values(), *running))
-    ready = [
-        node
-        for node in pending.values()
-        if done.issuperset(node.after) and not (making and isinstance(node.operation, STARTING))
-    ]
-    return ready[: max(room, 0)]
-
-
-def _answered(running: dict[int, tuple[op.Node, int]]) -> list[int]:
+def _answered(running: dict[int, UnderWay]) -> list[int]:
     poller = select.poll()
     for reader in running:
         poller.register(reader, select.POLLIN)
     return [descriptor for descriptor, _ in poller.poll()] if running else []
 
 
-def _begin(node: op.Node, context: Context, made: dict[tuple[str, int], str]) -> tuple[int, int]:
+def _tell_begin(node: op.Node, context: Context) -> None:
     begun = step_words(node)[0]
     if begun:
         context.on_event(StepEvent(node.name, begun, "working"))
+
+
+def _begin(node: op.Node, walk: Walk) -> UnderWay:
+    context = walk.context
+    held = not walk.there.issuperset(node.beside)
+    if not held:
+        _tell_begin(node, context)
     reader, writer = os.pipe()
     if isinstance(node.operation, op.KeepContainer):
         os.write(writer, b"{}")
         os.close(writer)
-        return reader, 0
+        return UnderWay(node, reader, 0, -1)
     target, failure = "", None
     if isinstance(node.operation, (op.StartContainer, op.WaitFor)):
         service, ordinal = node.operation.service, node.operation.ordinal
         try:
-            target = made.get((service, ordinal)) or context.container_id(service, ordinal)
+            target = walk.made.get((service, ordinal)) or context.container_id(service, ordinal)
         except HyperBoxError as error:
             failure = error
+    told, go = os.pipe() if held else (-1, -1)
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
-        os.close(writer)
-        return reader, pid
-    os.close(reader)
+        for descriptor in (writer, *((told,) if held else ())):
+            os.close(descriptor)
+        return UnderWay(node, reader, pid, go)
+    others = [step.go for steps in (walk.running, walk.waiting) for step in steps.values()]
+    for descriptor in (reader, go, *others):  # who waits is to see this command's end
+        if descriptor >= 0:
+            os.close(descriptor)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _child(node, context, writer, target, failure)
+
+    def wanted() -> bool:
+        os.write(writer, WAITS)
+        return os.read(told, 1) == GO_ON
+
+    _child(node, context, writer, target, failure, wanted if held else None)
 
 
-def _child(node: op.Node, context: Context, writer: int, target: str, failure: HyperBoxError | None) -> NoReturn:
+def _child(
+    node: op.Node, context: Context, writer: int, target: str, failure: HyperBoxError | None, wanted: Wanted
+) -> NoReturn:
     """Do one step in the child process and tell the outcome; never returns. `target` is the id of the container that it starts or waits for."""
     outcome: dict[str, object] = {}
     try:
         if failure is not None:
             raise failure
-        made = perform(node, context, target)
+        made = perform(node, context, target, wanted)
         outcome = {"id": made.container_id, "warnings": list(made.warnings), "told": made.told}
     except HyperBoxError as error:
         outcome = {
@@ -252,9 +351,8 @@ def step_words(node: op.Node) -> tuple[str, str]:
     return begun, ended
 
 
-def _finish(reader: int, pid: int) -> tuple[HyperBoxError | None, Made]:
-    """Return how a step ended: its failure, or what it made."""
-    answer = b""
+def _finish(reader: int, pid: int, answer: bytes) -> tuple[HyperBoxError | None, Made]:
+    """Return how a step ended: its failure, or what it made. `answer` is what was read already."""
     while chunk := os.read(reader, 65536):
         answer += chunk
     os.close(reader)
@@ -330,7 +428,7 @@ def _shown(node: op.Node, error: HyperBoxError) -> str:
     return "Error"
 
 
-def perform(node: op.Node, context: Context, target: str) -> Made:
+def perform(node: op.Node, context: Context, target: str, wanted: Wanted) -> Made:
     """Do what one step says; returns the container that it made. `target` is the id of the one to start or wait for."""
     engine = context.engine
     match node.operation:
@@ -348,9 +446,9 @@ def perform(node: op.Node, context: Context, target: str) -> Made:
             if context.provider_down:
                 context.provider_down(service)
         case op.CreateContainer(service=service, ordinal=ordinal):
-            return create(context, context.prepare(service, ordinal, ""))
+            return create(context, context.prepare(service, ordinal, ""), wanted)
         case op.RecreateContainer() as operation:
-            return recreate(context, operation)
+            return recreate(context, operation, wanted)
         case op.StartContainer() as operation:
             start(context, operation, target)
         case op.StopContainer() as operation:
@@ -431,100 +529,3 @@ def unless_taken(remove: Callable[[], object]) -> None:
         remove()
     except (Conflict, NotFound):
         pass
-
-
-def create(context: Context, prepared: op.Prepared) -> Made:
-    """Make a container, with the files in it that do not wait for its start."""
-    if context.on_warning:
-        for text in prepared.warnings:
-            context.on_warning(text)
-    spec = prepared.spec
-    if prepared.files and not spec.host_config.get("ReadonlyRootfs"):  # such a container is made, but not started
-        spec.archive = files_archive(prepared.files)
-    try:
-        answer = context.engine.container_create(spec)
-    except Conflict:
-        return Made(made_by_another(context.engine, prepared))
-    told = answer.get("Warnings")
-    return Made(str(answer["Id"]), tuple(str(text) for text in (told if isinstance(told, list) else ())))
-
-
-def create_network(engine: Engine, body: dict[str, object]) -> None:
-    """Make a network; one that another command of the same project has just made is as good."""
-    try:
-        engine.network_create(body)
-    except Conflict:
-        present = engine.network_inspect(str(body["Name"]))["Labels"]
-        if not has_all(present, body.get("Labels"), PROJECT_LABELS):
-            raise
-    except EngineError as error:
-        raise ComposeError(f"failed to create network {body['Name']}: {error.told}", hint=error.hint) from None
-
-
-def made_by_another(engine: Engine, prepared: op.Prepared) -> str:
-    """Return the id of the container that another command of the same project has just made alike. Raises Conflict where it is none."""
-    spec = prepared.spec
-    try:
-        present = engine.container_inspect(spec.name)
-    except NotFound:
-        return str(engine.container_create(spec)["Id"])
-    config = present["Config"]
-    assert isinstance(config, dict)
-    if not has_all(config.get("Labels"), spec.config.get("Labels"), CONTAINER_LABELS):
-        engine.container_create(spec)  # raises docker's words again
-    return str(present["Id"])
-
-
-def has_all(present: object, wanted: object, names: tuple[str, ...]) -> bool:
-    """Return whether labels agree in what they say of a project, as far as it is said at all."""
-    if not isinstance(present, dict) or not isinstance(wanted, dict):
-        return False
-    return all(name in wanted and present.get(name) == wanted[name] for name in names)
-
-
-def files_archive(wishes: tuple[FileWish, ...]) -> bytes:
-    """Return a tar of the configs and secrets whose content is given."""
-    import io
-    import tarfile
-    import time
-
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for wish in wishes:
-            data = wish.content.encode()
-            member = tarfile.TarInfo(wish.target.lstrip("/"))
-            member.size, member.mode, member.mtime = len(data), wish.mode, int(time.time())
-            member.uid, member.gid = wish.uid, wish.gid
-            archive.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def recreate(context: Context, operation: op.RecreateContainer) -> Made:
-    """Replace a container and return the new one.
-
-    That one is made under another name first, so that a failure or a kill leaves the old one.
-    """
-    engine = context.engine
-    replaced = operation.container_id if operation.inherit else ""
-    prepared = context.prepare(operation.service, operation.ordinal, replaced)
-    spec = prepared.spec
-    name = spec.name
-    old_name = str(engine.container_inspect(operation.container_id)["Name"]).lstrip("/")
-    spec.name = f"{operation.container_id[:12]}_{name}"
-    labels = spec.config["Labels"]
-    assert isinstance(labels, dict)
-    labels["com.docker.compose.replace"] = old_name
-    made = create(context, prepared)
-    engine.container_stop(operation.container_id, timeout=operation.timeout)
-    engine.container_remove(operation.container_id, force=True, volumes=not operation.inherit)
-    rename(engine, made.container_id, name)
-    return made
-
-
-def rename(engine: Engine, container_id: str, name: str) -> None:
-    """Give a container its name, unless another command, which ends what it takes for interrupted, has just done so."""
-    try:
-        engine.container_rename(container_id, name)
-    except InvalidParameter:
-        if engine.container_inspect(container_id)["Name"] != f"/{name}":
-            raise

@@ -178,7 +178,10 @@ Operation = (
 
 
 class Node(NamedTuple):
-    """A step: its number (from 1), what it does, to which resource ("service:db:1", "network:front"), the name that is shown, why, after which."""
+    """A step: its number (from 1), what it does, to which resource ("service:db:1", "network:front"), the name that is shown, why, after which.
+
+    A container that is made `beside` others is there only if those could be made, too.
+    """
 
     number: int
     operation: Operation
@@ -186,6 +189,7 @@ class Node(NamedTuple):
     name: str
     cause: str
     after: tuple[int, ...]
+    beside: tuple[int, ...] = ()
 
 
 class Prepared(NamedTuple):
@@ -202,11 +206,13 @@ class Plan(NamedTuple):
     nodes: tuple[Node, ...]
 
     def text(self) -> str:
-        """Return one line a step: [1,2] -> #3 service:db:1, CreateContainer, no existing container."""
+        """Return one line a step: [1,2] -> #4 service:web:1, CreateContainer, no existing container, beside 3."""
         lines = []
         for node in self.nodes:
             after = f"[{','.join(map(str, node.after))}] -> " if node.after else ""
-            lines.append(f"{after}#{node.number} {node.resource}, {type(node.operation).__name__}, {node.cause}\n")
+            beside = f", beside {','.join(map(str, node.beside))}" if node.beside else ""
+            step = f"#{node.number} {node.resource}, {type(node.operation).__name__}, {node.cause}"
+            lines.append(f"{after}{step}{beside}\n")
         return "".join(lines)
 
 
@@ -217,11 +223,18 @@ class Builder:
         self.nodes: list[Node] = []
 
     def add(
-        self, operation: Operation, resource: str, name: str, cause: str, after: list[int] | tuple[int, ...] = ()
+        self,
+        operation: Operation,
+        resource: str,
+        name: str,
+        cause: str,
+        after: list[int] | tuple[int, ...] = (),
+        beside: list[int] | tuple[int, ...] = (),
     ) -> int:
         """Append a step and return its number."""
         number = len(self.nodes) + 1
-        self.nodes.append(Node(number, operation, resource, name, cause, tuple(sorted(set(after)))))
+        others = tuple(sorted(set(beside) - set(after)))
+        self.nodes.append(Node(number, operation, resource, name, cause, tuple(sorted(set(after))), others))
         return number
 
     def plan(self) -> Plan:
@@ -234,7 +247,10 @@ def without_kept(plan: Plan) -> Plan:
     kept = {node.number for node in plan.nodes if isinstance(node.operation, KeepContainer)}
     return plan._replace(
         nodes=tuple(
-            node._replace(after=tuple(number for number in node.after if number not in kept))
+            node._replace(
+                after=tuple(number for number in node.after if number not in kept),
+                beside=tuple(number for number in node.beside if number not in kept),
+            )
             for node in plan.nodes
             if node.number not in kept
         )

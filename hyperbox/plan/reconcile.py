@@ -209,6 +209,8 @@ class Up:
         kept = self._too_many(wish, existing)
         self.ordinals[name] = [row.ordinal for row in kept]
         before = [*self.network_steps.values(), *self.moved, *self.volume_steps.values(), *self._referred(wish)]
+        needed = {row.service for row in wish.depends_on}
+        beside = [step for (service, _), step in self.made.items() if service in needed]
         for row in kept:
             cause = self._diverged(wish, row)
             key = (name, row.ordinal)
@@ -218,13 +220,13 @@ class Up:
                 inherit = not self.options.renew_volumes
                 operation = RecreateContainer(name, row.ordinal, row.container_id, self.options.timeout, inherit)
                 self.made[key] = self.builder.add(
-                    operation, resource(row), f"Container {row.name}", cause, self._after(key, before)
+                    operation, resource(row), f"Container {row.name}", cause, self._after(key, before), beside
                 )
                 self.recreated.add(name)
             elif row.running and row.container_id not in self.stopped:
                 self.running.add(key)
                 self.made[key] = self.builder.add(
-                    KeepContainer(name, row.ordinal), resource(row), f"Container {row.name}", "as wanted", []
+                    KeepContainer(name, row.ordinal), resource(row), f"Container {row.name}", "as wanted", [], beside
                 )
         number = 0
         while len(self.ordinals[name]) < wish.scale:
@@ -239,6 +241,7 @@ class Up:
                 f"Container {shown}",
                 "no existing container",
                 before,
+                beside,
             )
 
     def _after(self, key: tuple[str, int], before: list[int]) -> list[int]:

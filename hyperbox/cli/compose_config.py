@@ -63,7 +63,7 @@ def _project_text(options: LoadOptions, form: str, invocation: Invocation) -> st
     if invocation.flags["resolve-image-digests"] or invocation.flags["lock-image-digests"]:
         project = _with_digests(project, invocation)
     if options.check_consistency:
-        check_container_names(project)
+        check_container_names(project.services)
     if invocation.flags["lock-image-digests"]:
         project = _images_only(project)
     renderers: dict[str, Callable[[Project], str]] = {"json": project_to_json, "yaml": project_to_yaml}

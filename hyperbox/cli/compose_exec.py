@@ -7,7 +7,7 @@ import os
 from hyperbox.cli.compose_progress import step_progress
 from hyperbox.cli.compose_project import containers_named, session_of_name
 from hyperbox.compose.discover import invalid_name, normalize_name
-from hyperbox.errors import ComposeError
+from hyperbox.errors import ComposeError, EngineError
 from hyperbox.grammar.values import words_of
 
 TYPE_CHECKING = False
@@ -77,7 +77,11 @@ def execute(invocation: Invocation) -> int:
         check_terminal(interactive=interactive, tty=True)
     exec_id = found.engine.exec_create(row.container_id, config)
     if detach:
-        found.engine.exec_start(exec_id, detach=True)
+        try:
+            found.engine.exec_start(exec_id, detach=True)
+        except EngineError as error:
+            error.exit_code = 1  # nobody waits for it, so no code of its own
+            raise
         return 0
     return stay_with_exec(found.engine, exec_id, stdin=interactive, tty=tty, compose=True)
 

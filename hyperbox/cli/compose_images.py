@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hyperbox.cli.compose_progress import StepProgress
-    from hyperbox.cli.compose_pulls import Wanted
+    from hyperbox.cli.compose_pulls import Pulls, Wanted
     from hyperbox.compose.model import Json
     from hyperbox.grammar.parse import Invocation
     from hyperbox.project.desired import ServiceWish
@@ -186,7 +186,8 @@ def _present_images(
         platform, image = str(wish.definition.get("platform") or ""), wish.image
         if wish.definition.get("build"):
             if image not in by_image:
-                builders[image] = name
+                if not no_build:
+                    builders[image] = name
                 by_image[image], pulled = image_to_build(found, wish, policy, build=build, no_build=no_build)
                 if pulled:
                     wanted[image] = Wanted(name, image, platform, optional=True)
@@ -198,29 +199,17 @@ def _present_images(
         if image in wanted and not image_id and when != "never":
             first = wanted[image]
             wanted[image] = first._replace(sharing=(*first.sharing, name))
-        elif image not in wanted and not image_id:
-            if when == "never":
-                raise no_such_image(image)
+        elif image not in wanted and not image_id and when != "never":  # else it is missed when the container is made
             wanted[image] = Wanted(name, image, platform)
         by_image.setdefault(image, image_id)
     by_image.update(pull_all(found, [*wanted.values(), *volume_images(found, services)], progress))
     return by_image, [name for image, name in builders.items() if not by_image[image]]
 
 
-def no_such_image(image: str) -> NotFound:
-    """Return the error for an image that is neither there nor to be had."""
-    return NotFound(f"No such image: {image if ':' in image.rpartition('/')[2] else image + ':latest'}")
-
-
 def image_to_build(found: Session, wish: ServiceWish, policy: str, *, build: bool, no_build: bool) -> tuple[str, bool]:
     """Return the id of the image of a service that can be built, "" where it is not there, and whether to try a pull before it is built."""
     own = str(wish.definition.get("pull_policy") or "")
-    if no_build:
-        image_id = image_id_of(found, wish.image)
-        if not image_id:
-            raise no_such_image(wish.image)
-        return image_id, False
-    if build or (own == "build" and not policy) or policy == "build":
+    if not no_build and (build or (own == "build" and not policy) or policy == "build"):
         return "", False
     when = policy_of(wish, policy)
     image_id = image_id_of(found, wish.image)
@@ -255,15 +244,15 @@ def pull(invocation: Invocation) -> int:
 
 
 def _pull_all(found: Session, progress: StepProgress) -> None:
-    from hyperbox.cli.compose_pulls import Wanted, pull_all
+    from hyperbox.cli.compose_pulls import Pulls, Wanted
 
     invocation, by_image = found.invocation, dict[str, str]()
     tolerant = bool(invocation.flags.get("ignore-pull-failures"))
     wanted = []
     for wish in chosen(found, invocation.arguments, dependencies=bool(invocation.flags.get("include-deps"))):
         reason = reason_to_skip(found, wish, by_image)
-        if reason:
-            progress.event(StepEvent(wish.name, "", "done", f"Skipped - {reason}"))
+        if reason is not None:
+            progress.event(StepEvent(wish.name, "", "done", f"Skipped - {reason}" if reason else "Skipped"))
             continue
         by_image[wish.image] = wish.name
         if progress.dry_run:
@@ -273,8 +262,23 @@ def _pull_all(found: Session, progress: StepProgress) -> None:
                 if not tolerant:
                     raise
         else:
-            wanted.append(Wanted(wish.name, wish.image, str(wish.definition.get("platform") or "")))
-    pull_all(found, wanted, progress, tolerant=tolerant)
+            platform, optional = str(wish.definition.get("platform") or ""), bool(wish.definition.get("build"))
+            wanted.append(Wanted(wish.name, wish.image, platform, optional))
+    pulls = Pulls(found, progress, tolerant=tolerant)
+    pulls.bring(wanted)
+    _tell_unbuilt(pulls, [one.service for one in wanted if one.optional], progress, tolerant=tolerant)
+
+
+def _tell_unbuilt(pulls: Pulls, buildable: list[str], progress: StepProgress, *, tolerant: bool) -> None:
+    """Say which images that could not be pulled can be built. Raises what pulling them met."""
+    missing = [name for name in buildable if name in pulls.failures]
+    if missing:
+        said = "WARNING: Some service image(s) must be built from source by running:"
+        progress.tail.append(f"{said}\n    docker compose build {' '.join(missing)}")
+    if len(missing) == 1 and not tolerant:
+        raise pulls.failures[missing[0]]
+    if missing and not tolerant:
+        raise ComposeError("\n".join(pulls.failures[name].told for name in missing))
 
 
 def _pretend_to_pull(found: Session, wish: ServiceWish, progress: StepProgress) -> None:
@@ -305,22 +309,25 @@ def _pretend_to_pull(found: Session, wish: ServiceWish, progress: StepProgress) 
     progress.event(StepEvent(wish.name, "", "done", "Pulled"))
 
 
-def reason_to_skip(found: Session, wish: ServiceWish, by_image: dict[str, str]) -> str:
-    """Return why `pull` leaves a service's image alone, or ""; `by_image` has the services whose images are pulled."""
+def reason_to_skip(found: Session, wish: ServiceWish, by_image: dict[str, str]) -> str | None:
+    """Return why `pull` leaves a service's image alone, or None; `by_image` has the services whose images are pulled."""
     from hyperbox.image.reference import parse_reference
 
     flags = found.invocation.flags
     if not wish.definition.get("image"):
         return "No image to be pulled"
+    policy = str(flags.get("policy") or wish.definition.get("pull_policy") or "")
+    if policy in ("never", "build"):
+        return ""
     if wish.definition.get("build") and flags.get("ignore-buildable"):
         return "Image can be built"
-    if flags.get("policy") == "missing":
+    if policy in ("missing", "if_not_present"):
         newest = str(parse_reference(wish.image).with_tag()).endswith(":latest")
         if not newest and image_id_of(found, wish.image):
             return "Image is already present locally"
     if wish.image in by_image:
         return f"Image is already being pulled by {by_image[wish.image]}"
-    return ""
+    return None
 
 
 def push(invocation: Invocation) -> int:

@@ -49,6 +49,7 @@ class Pulls:
         self.found, self.progress, self.tolerant = found, progress, tolerant
         self.running: dict[int, tuple[Child, Wanted]] = {}
         self.ids: dict[str, str] = {}
+        self.failures: dict[str, HyperBoxError] = {}
 
     def bring(self, wanted: Sequence[Wanted]) -> dict[str, str]:
         """Pull all, some at once; returns image -> id of those that came. Raises ComposeError or EngineError."""
@@ -106,12 +107,15 @@ class Pulls:
                 self._show(StepEvent(*step), one)
             elif "image" in message:
                 self.ids[one.image] = str(message["image"])
-            elif not (one.optional or self.tolerant):
-                del self.running[descriptor]
-                child.end()
+            else:
                 family = EngineError if message["engine"] else ComposeError
                 code = int(str(message["code"]))
-                raise family(str(message["error"]), hint=str(message["hint"]), exit_code=code)
+                failure = family(str(message["error"]), hint=str(message["hint"]), exit_code=code)
+                if not (one.optional or self.tolerant):
+                    del self.running[descriptor]
+                    child.end()
+                    raise failure
+                self.failures[one.service] = failure
 
     def _show(self, event: StepEvent, one: Wanted) -> None:
         self.progress.event(event)

@@ -57,7 +57,11 @@ def run(invocation: Invocation) -> int:
     prepared = Prepared(spec, tuple(files), (*ignored_owners(found.desired, wish), *named_twice(wish)))
     container_id = create(preparer(found, image_ids, progress=None), prepared).container_id
     if invocation.flags["detach"]:
-        engine.container_start(container_id)
+        try:
+            engine.container_start(container_id)
+        except EngineError as error:
+            sys.stderr.write(f"{error.told}\n")
+            raise ComposeError(f"Error: failed to start containers: {container_id}") from None
         sys.stdout.write(f"{container_id}\n")
         return 0
     return _foreground(found, container_id, spec)

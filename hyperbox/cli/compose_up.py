@@ -10,6 +10,7 @@ from functools import partial
 from hyperbox.cli.compose_images import ensure_images, platform_parts
 from hyperbox.cli.compose_progress import is_true, parallel_limit, step_progress
 from hyperbox.cli.compose_project import Session, default_platform, session, timeout_of, warner
+from hyperbox.compose.check import check_container_names
 from hyperbox.errors import ComposeError, HyperBoxError
 from hyperbox.grammar.values import words_of
 from hyperbox.plan.execute import AT_ONCE, Context, StepEvent, execute
@@ -371,6 +372,7 @@ def converge(
     check_services(found)
     check_models(found)
     services = selected(found.desired, invocation.arguments, no_deps=bool(invocation.flags.get("no-deps")))
+    check_container_names({name: found.desired.services[name].definition for name in services})
     for name in services:
         check_keys(found.desired.services[name])
     image_ids = ensure_images(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hyperbox.compose import go
 from hyperbox.compose.model import Json, Project
@@ -297,10 +297,10 @@ def _find_circle(root: str, edges: dict[str, list[str]], done: set[str]) -> None
         stack += [(child, False) for child in sorted(edges[name], reverse=True)]
 
 
-def check_container_names(project: Project) -> None:
+def check_container_names(services: Mapping[str, Json]) -> None:
     """Raise ComposeError for two services with one `container_name`; docker compose does not say which the other is."""
     names: set[str] = set()
-    for name, service in project.services.items():
+    for name, service in services.items():
         container_name = service.get("container_name")
         if isinstance(container_name, str) and container_name:
             if container_name in names:

@@ -173,7 +173,7 @@ def check_memory(host: Json, warnings: list[str]) -> None:
         if swappiness == -1:
             host["MemorySwappiness"] = None
         elif not 0 <= swappiness <= 100:
-            raise InvalidParameter(f"invalid value: {swappiness}, valid memory swappiness range is 0-100")
+            raise InvalidParameter(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     if 0 < reservation < SMALLEST_MEMORY:
         raise InvalidParameter("Minimum memory reservation allowed is 6MB")
     if 0 < memory < reservation:
@@ -284,12 +284,27 @@ def check_block_io(host: Json, warnings: list[str]) -> None:
 
 
 def check_other(host: Json) -> None:
-    """Raise InvalidParameter for a size of shared memory or an out-of-memory score that can't be."""
+    """Raise InvalidParameter for a size of shared memory, an out-of-memory score or another host's address that can't be."""
     if number(host.get("ShmSize")) < 0:
         raise InvalidParameter("SHM size can not be less than 0")
     score = number(host.get("OomScoreAdj"))
     if not -1000 <= score <= 1000:
         raise InvalidParameter(f"Invalid value {score}, range for oom score adj is [-1000, 1000]")
+    for text in texts(host.get("ExtraHosts")):
+        address = text.partition(":")[2]
+        if address != "host-gateway" and not is_address(address.removeprefix("[").removesuffix("]")):
+            raise InvalidParameter(f'invalid IP address in add-host: "{address}"')
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is an address of IPv4, or one of IPv6, of an interface or not."""
+    import _socket
+
+    try:
+        _socket.inet_pton(_socket.AF_INET6 if ":" in text else _socket.AF_INET, text.partition("%")[0])
+    except OSError:
+        return False
+    return True
 
 
 # --- others' namespaces, and security ----------------------------------------------------------------------------------------

@@ -277,7 +277,7 @@ def tmpfs_options(text: str) -> list[str]:
     for word in given:
         name, equals, _ = word.partition("=")
         if (name not in TMPFS_VALUES) if equals else (word not in TMPFS_FLAGS):
-            raise InvalidParameter(f'invalid tmpfs option "{word}"')
+            raise InvalidParameter(f'invalid tmpfs option "{name}"')
     opposed = {TMPFS_OPPOSITES[word] for word in given if word in TMPFS_OPPOSITES}
     defaults = [word for word in TMPFS_DEFAULTS if word not in opposed and word not in given]
     return [*defaults, *given]

@@ -83,7 +83,19 @@ def check_servers(addresses: list[str]) -> None:
         try:
             _socket.inet_pton(_socket.AF_INET6 if ":" in address else _socket.AF_INET, address)
         except OSError:
-            raise EngineError(f'bad nameserver address {address}: ParseAddr("{address}"): unable to parse IP') from None
+            raise EngineError(
+                f'bad nameserver address {address}: ParseAddr("{address}"): {no_address(address)}'
+            ) from None
+
+
+def no_address(text: str) -> str:
+    """Return why Go's netip takes a text for no address, as far as one without colons is concerned."""
+    if not {".", ":"}.intersection(text):
+        return "unable to parse IP"
+    strange = next((place for place, letter in enumerate(text) if not (letter.isdigit() or letter == ".")), -1)
+    if ":" in text or strange < 0:
+        return "unable to parse IP"
+    return f'unexpected character (at "{text[strange:]}")'
 
 
 def resolv_conf(container: Container, *, embedded: bool, host_network: bool) -> str:

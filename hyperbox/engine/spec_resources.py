@@ -5,6 +5,8 @@ One form serves both versions of cgroups: the runtime translates it (shares to w
 
 from __future__ import annotations
 
+from hyperbox.errors import InvalidParameter
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hyperbox.engine.spec_host import Host
@@ -144,13 +146,13 @@ def _texts(value: object) -> list[str]:
 
 
 def parse_device_rule(text: str) -> Json:
-    """Return a rule such as "c 42:* rmw" as OCI's object. Raises ValueError with docker's words."""
+    """Return a rule such as "c 42:* rmw" as OCI's object. Raises InvalidParameter with docker's words."""
     kind, _, rest = text.partition(" ")
     numbers, _, access = rest.partition(" ")
     major, _, minor = numbers.partition(":")
     valid = kind in ("a", "b", "c") and access and not access.strip("rwm") and len(access) <= 3
     if not valid or not all(part == "*" or part.isdigit() for part in (major, minor)):
-        raise ValueError(f"invalid device cgroup rule format: '{text}'")
+        raise InvalidParameter(f"invalid device cgroup rule format: '{text}'")
     rule: Json = {"allow": True, "type": kind, "access": access}
     for name, part in (("major", major), ("minor", minor)):
         if part != "*":
@@ -164,7 +166,7 @@ def asked_devices(host_config: Json, host: Host) -> list[tuple[str, str, str]]:
     entries = host_config.get("Devices")
     for entry in entries if isinstance(entries, list) else ():
         source, target = str(entry["PathOnHost"]), str(entry.get("PathInContainer") or entry["PathOnHost"])
-        access = str(entry.get("CgroupPermissions") or "rwm")
+        access = "".join(letter for letter in str(entry.get("CgroupPermissions") or "rwm") if letter in "rwm")
         if source in host.devices:
             result.append((source, target, access))
             continue

@@ -65,6 +65,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "RenameContainer": ("Recreate", "Recreated"),
     "RunHooks": ("", ""),
     "RestartContainer": ("Restarting", "Started"),
+    "ResumeContainer": ("Restart", "Restarted"),
     "KeepContainer": ("", "Running"),
     "WaitFor": ("Waiting", "Healthy"),
 }
@@ -104,7 +105,8 @@ class Context(NamedTuple):
     provider_down: Callable[[str], object] | None = None
 
 
-MAKING = (op.CreateContainer, op.RecreateContainer)
+REVOCABLE = (op.CreateContainer, op.RecreateContainer)
+MAKING = (*REVOCABLE, op.ResumeContainer)
 STARTING = (op.StartContainer, op.RestartContainer, op.RunHooks, op.WaitFor)
 ENDING = (op.StopContainer, op.RemoveContainer, op.RestartContainer, op.RecreateContainer)
 
@@ -191,7 +193,7 @@ class Walk:
             for node in self.pending.values()
             if self.done.issuperset(node.after)
             and not (making and isinstance(node.operation, STARTING))
-            and (isinstance(node.operation, MAKING) or self.there.issuperset(node.beside))
+            and (isinstance(node.operation, REVOCABLE) or self.there.issuperset(node.beside))
         ]
         return ready[: max(self.context.at_once - len(self.running), 0)]
 
@@ -228,7 +230,7 @@ class Walk:
         step.tell(GO_ON if step.outcome is None and not missing else TAKE_BACK)
 
     def _end(self, node: op.Node, outcome: HyperBoxError | None, result: Made) -> None:
-        if isinstance(node.operation, MAKING):
+        if isinstance(node.operation, REVOCABLE):
             self.made[node.operation.service, node.operation.ordinal] = result.container_id
             for warning in result.warnings:
                 self.context.on_event(StepEvent(node.operation.service, "", "done", warning))
@@ -415,7 +417,7 @@ def _tell_optional(wait: op.WaitFor, name: str, error: HyperBoxError, context: C
 def _shown(node: op.Node, error: HyperBoxError) -> str:
     """Return what the line of a step that failed says; "" for those that docker compose leaves as they are."""
     match node.operation:
-        case op.StartContainer() | op.RestartContainer() | op.RunHooks() | op.RemoveProvider():
+        case op.StartContainer() | op.RestartContainer() | op.RunHooks() | op.RemoveProvider() | op.ResumeContainer():
             return ""
         case op.StopContainer(hooks=hooks):
             return "" if hooks else "Error while Stopping"
@@ -471,6 +473,8 @@ def perform(node: op.Node, context: Context, target: str, wanted: Wanted) -> Mad
             _unless_gone(lambda: engine.network_connect(connect.network, connect.container_id, endpoint))
         case op.WaitFor(condition=condition):
             wait_for(engine, target, condition)
+        case op.ResumeContainer(container_id=container_id):
+            engine.container_start(container_id)
         case op.KeepContainer():
             pass
     return Made()

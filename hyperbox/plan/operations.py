@@ -148,6 +148,14 @@ class WaitFor(NamedTuple):
     required: bool = True
 
 
+class ResumeContainer(NamedTuple):
+    """Start a container that is paused, which the engine refuses: docker compose starts all that neither run nor have ended."""
+
+    service: str
+    ordinal: int
+    container_id: str
+
+
 class KeepContainer(NamedTuple):
     """Nothing to do: it runs and is as wanted."""
 
@@ -173,6 +181,7 @@ Operation = (
     | DisconnectContainer
     | ConnectContainer
     | WaitFor
+    | ResumeContainer
     | KeepContainer
 )
 

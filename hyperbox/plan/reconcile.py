@@ -18,6 +18,7 @@ from hyperbox.plan.operations import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    ResumeContainer,
     StopContainer,
     WaitFor,
 )
@@ -225,8 +226,14 @@ class Up:
                 self.recreated.add(name)
             elif row.running and row.container_id not in self.stopped:
                 self.running.add(key)
+                paused = row.state == "paused"
                 self.made[key] = self.builder.add(
-                    KeepContainer(name, row.ordinal), resource(row), f"Container {row.name}", "as wanted", [], beside
+                    ResumeContainer(*key, row.container_id) if paused else KeepContainer(*key),
+                    resource(row),
+                    f"Container {row.name}",
+                    "paused" if paused else "as wanted",
+                    [],
+                    beside,
                 )
         number = 0
         while len(self.ordinals[name]) < wish.scale:

@@ -107,7 +107,7 @@ def _ulimits(value: object) -> list[Json]:
 
 def _restart(value: object) -> Json:
     name, _, count = str(value).partition(":")
-    return {"Name": name, "MaximumRetryCount": int(count) if count else 0}
+    return {"Name": name, "MaximumRetryCount": int(count) if count.isdigit() else 0}
 
 
 def _logging(value: object) -> Json:

@@ -8,10 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     Json = dict[str, object]
 
-START = (
+CREATE = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-    "unable to start container process: error during container init: "
 )
+START = f"{CREATE}unable to start container process: error during container init: "
 EXEC = "OCI runtime exec failed: exec failed: unable to start container process: "
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -101,8 +101,30 @@ def in_small_letters(message: str) -> str:
     return f"{head}{colon}{cause[0].lower()}{cause[1:]}" if is_reason else message
 
 
+def not_set(message: str) -> str:
+    """Return docker's words where crun could not set a limit or a sysctl, or did not even try to, or ""."""
+    import re
+
+    if found := re.search(r"the sysctl `(.+)` is not namespaced", message):
+        return f'{CREATE}sysctl "{found[1]}" is not in a separate kernel namespace'
+    if found := re.search(r"invalid rlimit `(.+)`", message):
+        return f"{CREATE}wrong rlimit value: {found[1]}"
+    if found := re.search(r"open `?/proc/sys/([^`:]+)`?: No such file or directory", message):
+        reason = f"unsafe procfs detected: openat2 fsmount:fscontext:proc/./sys/{found[1]}: no such file or directory"
+        return f"{START}open sysctl {found[1].replace('/', '.')} file: {reason}"
+    if found := re.search(r"setrlimit `(RLIMIT_\w+)`: (.+)", message):
+        import resource
+
+        number = getattr(resource, found[1], None)
+        reason = f"error setting rlimit type {number}: {found[2][:1].lower()}{found[2][1:]}"
+        return f"{START}error setting rlimits for ready process: {reason}" if number is not None else ""
+    return ""
+
+
 def start_failure(text: str, process: Json) -> EngineError:
     """Return the error of a container whose first process could not be started; exit code 127, 126 or 125."""
+    if unset := not_set(last_message(text)):
+        return EngineError(unset, exit_code=125)
     words, code = reason(text, process)
     return EngineError(START + words, exit_code=code or (NOT_FOUND if "no such file" in words.lower() else 125))
 

@@ -135,7 +135,8 @@ def device_rules(host_config: Json, host: Host) -> list[Json]:
         rules.append(rule)
     for path, _, access in asked_devices(host_config, host):
         kind, major, minor, _ = host.devices[path]
-        rules.append({"allow": True, "type": kind, "major": major, "minor": minor, "access": access})
+        if access:
+            rules.append({"allow": True, "type": kind, "major": major, "minor": minor, "access": access})
     for text in _texts(host_config.get("DeviceCgroupRules")):
         rules.append(parse_device_rule(text))
     return rules

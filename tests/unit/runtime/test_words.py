@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperbox.runtime.words import START, reason, start_failure
+from hyperbox.runtime.words import CREATE, START, reason, start_failure
 
 HINT = (
     "not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the "
@@ -46,3 +46,24 @@ def test_a_start_that_fails_so_ends_with_125() -> None:
     error = start_failure("mount `/etc` to `etc/passwd`: Not a directory", {})
     assert error.exit_code == 125
     assert error.message.startswith(START)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("the sysctl `kernel.x` is not namespaced", f'{CREATE}sysctl "kernel.x" is not in a separate kernel namespace'),
+        ("invalid rlimit `RLIMIT_NOPE`", f"{CREATE}wrong rlimit value: RLIMIT_NOPE"),
+        (
+            "setrlimit `RLIMIT_NOFILE`: Invalid argument",
+            f"{START}error setting rlimits for ready process: error setting rlimit type 7: invalid argument",
+        ),
+        (
+            "open /proc/sys/net/nope: No such file or directory",
+            f"{START}open sysctl net.nope file: unsafe procfs detected: openat2 fsmount:fscontext:proc/./sys/net/nope: "
+            "no such file or directory",
+        ),
+    ],
+)
+def test_what_could_not_be_set_is_told_in_docker_s_words(said: str, words: str) -> None:
+    error = start_failure(said, {})
+    assert (error.message, error.exit_code) == (words, 125)

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from hyperbox import bundle
+from hyperbox import bundle, standard
 from hyperbox.errors import DISK_ERRORS, HyperBoxError, disk_error
 
 
@@ -94,6 +94,7 @@ def main() -> None:
     Short commands end before garbage is worth collecting (2 ms while modules are loaded); long ones still collect theirs.
     """
     gc.set_threshold(20_000, 20, 20)
+    standard.prepare()
     begin_early(sys.argv)
     try:
         code = run(sys.argv)

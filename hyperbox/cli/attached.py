@@ -10,7 +10,7 @@ import os
 import select
 import sys
 
-from hyperbox.errors import EngineError, ExitStatus, HyperBoxError
+from hyperbox.errors import DISK_ERRORS, EngineError, ExitStatus, HyperBoxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Proxy = Callable[[str], None]
 
 STDIN_CHUNK = 65536
-# CHLD, PIPE, URG are about this process, WINCH is a resize; KILL and STOP can't be caught, the faults are not to be
-NOT_FORWARDED = frozenset({"CHLD", "PIPE", "URG", "WINCH", "KILL", "STOP", "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS"})
+# CHLD, PIPE, URG are about this process; KILL and STOP can't be caught, the faults are not to be
+NOT_FORWARDED = frozenset({"CHLD", "PIPE", "URG", "KILL", "STOP", "SEGV", "BUS", "FPE", "ILL", "TRAP", "SYS"})
 # what docker's client takes no notice of where it does not forward it
 NOTHING = frozenset({int(_signal.SIGUSR1), int(_signal.SIGUSR2), int(_signal.SIGALRM)})
 FORCED_AFTER = 3
@@ -173,7 +173,8 @@ class Signals:
             if number == _signal.SIGWINCH:
                 if self._resize is not None:
                     self._resize()
-                continue
+                if self._proxy is None:
+                    continue
             if self._proxy is not None and number in self._saved:
                 self._proxy(NAMES.split()[number - 1])
             if number in (_signal.SIGINT, _signal.SIGTERM):
@@ -298,7 +299,10 @@ class Carrier:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of `data`; waits where the other end is slow and non-blocking."""
+    """Write all of `data` to stdout (1) or stderr (2); waits where the other end is slow and non-blocking.
+
+    HyperBoxError where a disk does not take it, BrokenPipeError where nobody reads.
+    """
     view = memoryview(data)
     while view:
         try:
@@ -310,6 +314,11 @@ def write_all(descriptor: int, data: bytes) -> None:
             poller = select.poll()
             poller.register(descriptor, select.POLLOUT)
             poller.poll()
+        except OSError as error:
+            if error.errno not in DISK_ERRORS or descriptor not in (1, 2):
+                raise
+            reason = (error.strerror or "").lower()
+            raise HyperBoxError(f"write /dev/{'stdout' if descriptor == 1 else 'stderr'}: {reason}") from None
 
 
 def forwarder(engine: Engine, container_id: str) -> Proxy:

@@ -46,9 +46,10 @@ def export(invocation: Invocation) -> int:
 def write_chunks(chunks: Iterator[bytes], target: str, verb: str = "export container") -> None:
     """Write to stdout, or to a file that appears when it is whole. Raises HyperBoxError, begun with "failed to VERB"."""
     if not target:
+        from hyperbox.cli.attached import write_all
+
         for chunk in chunks:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
+            write_all(1, chunk)
         return
     check_target(target, f"failed to {verb}: ")
     files.write_whole(target, chunks)

@@ -170,17 +170,22 @@ def threads() -> int:
 
 
 class Child:
-    """A forked child that does `work`, which returns a text; of an error it tells its `reason`."""
+    """A forked child that does `work`, which returns a text; of an error it tells its `reason`.
+
+    One that is `apart` goes on when this process ends, by whatever signal, and holds none of its standard streams open.
+    """
 
     __slots__ = ("_pid", "_reader")
 
-    def __init__(self, work: Callable[[], str], reason: Callable[[BaseException], str]) -> None:
+    def __init__(self, work: Callable[[], str], reason: Callable[[BaseException], str], *, apart: bool = False) -> None:
         self._reader, writer = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             code = 1
             try:
                 os.close(self._reader)
+                if apart:
+                    go_apart()
                 message = work()
                 code = 0
             except BaseException as error:
@@ -199,6 +204,15 @@ class Child:
             answer += chunk
         os.close(self._reader)
         return wait(self._pid) == 0, answer.decode("utf-8", "replace")
+
+
+def go_apart() -> None:
+    """Leave this process's session and its standard streams: neither Ctrl-C nor a closed terminal or pipe has to do with it any more."""
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
 
 
 def in_child(work: Callable[[], str], reason: Callable[[BaseException], str]) -> tuple[bool, str]:

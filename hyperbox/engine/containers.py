@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Json = dict[str, object]
 
 STOP_TIMEOUT = 10  # seconds, docker's default
+BRIEF = 0.25  # seconds that a command waits for the end of a container by itself
 UNSENT_TIMEOUT = 2  # seconds
 SIGKILL = 9
 LAST_SIGNAL = 64
@@ -40,34 +41,79 @@ LAST_SIGNAL = 64
 def container_stop(roots: Roots, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
     """See `engine.api.Engine.container_stop`."""
     container = find_container(roots, reference)
-    if not container.running:
-        return
+    if container.running:
+        number = stop_number(container, signal, f"cannot stop container: {reference}: ")
+        stop_and(container, number, timeout, reference, lambda: None)
+
+
+def stop_number(container: Container, signal: str, lead: str) -> int:
+    """Return the number of the signal that is to stop a container, its own where none is given. Raises InvalidParameter, begun with `lead`."""
     try:
-        number = signal_number(signal or str(container.config.get("StopSignal") or "SIGTERM"))
+        return signal_number(signal or str(container.config.get("StopSignal") or "SIGTERM"))
     except InvalidParameter as error:
-        raise InvalidParameter(f"cannot stop container: {reference}: {error.message}") from None
+        raise InvalidParameter(lead + error.message) from None
+
+
+def stop_and(
+    container: Container, number: int, timeout: int | None, reference: str, then: Callable[[], object]
+) -> None:
+    """Stop a container that runs and do `then`, even where this process is killed while it waits. Raises EngineError."""
     told = want_stopped(container, STOP)
     if container.status == "restarting":
         container = stop_restarting(container)
+
+    def finish() -> None:
+        if not told:
+            emit(container.roots, "stop", container)
+        then()
+
     if container.running:
-        end_by_signal(container, number, timeout, reference)
-    if not told:
-        emit(roots, "stop", container)
+        end_by_signal(container, number, timeout, reference, finish)
+    else:
+        finish()
 
 
-def end_by_signal(container: Container, number: int, timeout: int | None, reference: str) -> None:
-    """Send a running container a signal, and SIGKILL when it has not ended after `timeout` seconds. Raises EngineError."""
+def end_by_signal(
+    container: Container, number: int, timeout: int | None, reference: str, then: Callable[[], object]
+) -> None:
+    """Send a running container a signal, and SIGKILL when it has not ended after `timeout` seconds, and do `then`. Raises EngineError.
+
+    One that takes its time is waited for by a process apart, as docker's daemon goes on when its client has been killed (`timeout 5 docker stop`).
+    """
     if timeout is None:
         own = container.config.get("StopTimeout")
         timeout = own if isinstance(own, int) else STOP_TIMEOUT
+    seconds = float(timeout) if timeout >= 0 else None
     if 0 < number <= LAST_SIGNAL:
-        ended = end_by(container, lambda: tell_and_send(container, number), None if timeout < 0 else float(timeout))
+        brief = BRIEF if seconds is None else min(BRIEF, seconds)
+        if end_by(container, lambda: tell_and_send(container, number), brief):
+            then()
+            return
     else:  # it can't be sent: docker gives up sooner then
-        ended = wait_for_end(container, float(min(timeout, UNSENT_TIMEOUT) if timeout >= 0 else UNSENT_TIMEOUT))
-    if not ended and not end_by(container, lambda: tell_and_send(container, SIGKILL), 10.0):
-        raise EngineError(
-            f"cannot stop container: {reference}: tried to kill container, but did not receive an exit event"
-        )
+        brief, seconds = 0.0, float(UNSENT_TIMEOUT if seconds is None else min(seconds, UNSENT_TIMEOUT))
+
+    def rest() -> str:
+        if not (
+            wait_for_end(container, None if seconds is None else seconds - brief)
+            or end_by(container, lambda: tell_and_send(container, SIGKILL), 10.0)
+        ):
+            raise EngineError(
+                f"cannot stop container: {reference}: tried to kill container, but did not receive an exit event"
+            )
+        then()
+        return ""
+
+    if seconds == brief:  # all that is left is to kill it
+        rest()
+        return
+    done, reason = process.Child(rest, told_in_parent, apart=True).result()
+    if not done:
+        raise EngineError(reason)
+
+
+def told_in_parent(error: BaseException) -> str:
+    """Return what a child tells of its error to who waits for it."""
+    return error.message if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
 
 
 def want_stopped(container: Container, how: str = "stopped") -> bool:
@@ -309,13 +355,16 @@ def container_restart(roots: Roots, reference: str, *, timeout: int | None = Non
     from hyperbox.engine.launch import container_start
 
     container = find_container(roots, reference)
-    try:
-        container_stop(roots, container.id, timeout=timeout, signal=signal)
-    except InvalidParameter as error:
-        reason = error.message.removeprefix(f"cannot stop container: {container.id}: ")
-        raise InvalidParameter(f"Cannot restart container {reference}: {reason}") from None
-    container_start(roots, container.id)
-    emit(roots, "restart", container)
+
+    def start() -> None:
+        container_start(roots, container.id)
+        emit(roots, "restart", container)
+
+    if not container.running:
+        start()
+        return
+    number = stop_number(container, signal, f"Cannot restart container {reference}: ")
+    stop_and(container, number, timeout, container.id, start)
 
 
 def container_pause(roots: Roots, reference: str) -> None:

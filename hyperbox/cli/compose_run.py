@@ -79,7 +79,7 @@ def check_run_flags(invocation: Invocation) -> None:
 
 
 def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
-    from hyperbox.cli.attached import DIES, IGNORES, stay_attached
+    from hyperbox.cli.attached import COMPOSE, DIES, IGNORES, stay_attached
     from hyperbox.engine.attach import StreamAttachment
 
     engine = found.engine
@@ -100,8 +100,11 @@ def _foreground(found: Session, container_id: str, spec: ContainerSpec) -> int:
         except EngineError:
             return
 
-    proxy = None if tty else forward
-    code = stay_attached(attachment, stdin=stdin, proxy=proxy, interrupted=IGNORES if proxy else DIES)
+    # where stdout is no terminal, docker has its plugin end at once, and leaves the container as it is
+    plugin = found.invocation.program != "docker-compose" and not os.isatty(1)
+    proxy = None if tty or plugin else forward
+    interrupted = DIES if tty else COMPOSE if plugin else IGNORES
+    code = stay_attached(attachment, stdin=stdin, proxy=proxy, interrupted=interrupted)
     if code:
         sys.stderr.write("\n")  # docker compose tells its own failure here, in no words
     return code

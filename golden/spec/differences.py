@@ -8,7 +8,7 @@ import fnmatch
 MACHINE_NAME = "vm"
 LACKING = ("CAP_SYS_RESOURCE",)
 # devices that the cases ask for: (type, major, minor, mode)
-NODES = {"/dev/zero": ("c", 1, 5, 0o666), "/dev/full": ("c", 1, 7, 0o666)}
+NODES = {"/dev/zero": ("c", 1, 5, 0o666, 0, 0), "/dev/full": ("c", 1, 7, 0o666, 0, 0)}
 
 # (whose line, pattern, why)
 CGROUP = "control groups lie below a parent of our own, one a project"

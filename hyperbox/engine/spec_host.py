@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hyperbox.engine.state import Container
 
     Json = dict[str, object]
+    # type, major, minor, mode, owner, group
+    Node = tuple[str, int, int, int, int, int]
 
 MAXIMUM_ID = 2147483647
 UNKNOWN = -(1 << 40)  # what is not a number; below every id, so that it is never taken for one
@@ -42,7 +44,7 @@ class Host:
     link_environment  the variables that tell of linked containers
     hostname       another container's name, where its network and so its name is shared; "" otherwise
     limits         rlimit name ("nofile") -> this process's hard limit, -1 for none; filled only when asked for
-    devices        path on the host -> (type, major, minor, mode) of the devices that the container asks for
+    devices        path on the host -> (type, major, minor, mode, owner, group) of the devices that the container asks for
     profile        a custom seccomp profile, parsed, or None
     apparmor       whether the kernel can hold a process in a profile of AppArmor; looked at only where one is asked for
     shm            the folder to bind at /dev/shm where another container's is joined, or ""
@@ -75,7 +77,7 @@ class Host:
         self.namespaces: dict[str, str] = {}
         self.link_environment: list[str] = []
         self.limits: dict[str, int] = {}
-        self.devices: dict[str, tuple[str, int, int, int]] = {}
+        self.devices: dict[str, Node] = {}
         self.profile: Json | None = None
         self.apparmor = False
         self.init = ""
@@ -295,7 +297,7 @@ def _entries(host_config: Json, key: str) -> list[Json]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def rated_devices(host_config: Json) -> dict[str, tuple[str, int, int, int]]:
+def rated_devices(host_config: Json) -> dict[str, Node]:
     """Return the block devices that blkio limits name, as `device_nodes` does. Raises EngineError with docker's words."""
     found = {}
     for name in ("WeightDevice", "DeviceReadBps", "DeviceWriteBps", "DeviceReadIOps", "DeviceWriteIOps"):
@@ -305,7 +307,7 @@ def rated_devices(host_config: Json) -> dict[str, tuple[str, int, int, int]]:
                 device = os.stat(path).st_rdev
             except OSError as error:
                 raise EngineError(f"stat {path}: {_reason(error)}") from None
-            found[path] = ("b", os.major(device), os.minor(device), 0)
+            found[path] = ("b", os.major(device), os.minor(device), 0, 0, 0)
     return found
 
 
@@ -315,7 +317,7 @@ def _is_shown(path: str) -> bool:
     return parts[2] not in ("pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev")
 
 
-def device_nodes(path: str) -> dict[str, tuple[str, int, int, int]]:
+def device_nodes(path: str) -> dict[str, Node]:
     """Return path -> (type, major, minor, mode) of a device node, or of all below a folder. Raises EngineError for no device."""
     import stat
 
@@ -326,7 +328,7 @@ def device_nodes(path: str) -> dict[str, tuple[str, int, int, int]]:
             f'error gathering device information while adding custom device "{path}": {_reason(error)}'
         ) from None
     if stat.S_ISDIR(status.st_mode):
-        result: dict[str, tuple[str, int, int, int]] = {}
+        result: dict[str, Node] = {}
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if name not in ("pts", "shm", "fd", "mqueue")]
             for name in names:
@@ -339,7 +341,8 @@ def device_nodes(path: str) -> dict[str, tuple[str, int, int, int]]:
     if not kind:
         raise EngineError(f'error gathering device information while adding custom device "{path}": not a device node')
     device = status.st_rdev
-    return {path: (kind, os.major(device), os.minor(device), stat.S_IMODE(status.st_mode))}
+    mode, owner, group = stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+    return {path: (kind, os.major(device), os.minor(device), mode, owner, group)}
 
 
 def _reason(error: OSError) -> str:

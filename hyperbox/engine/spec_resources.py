@@ -9,7 +9,7 @@ from hyperbox.errors import InvalidParameter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hyperbox.engine.spec_host import Host
+    from hyperbox.engine.spec_host import Host, Node
 
     Json = dict[str, object]
 
@@ -103,7 +103,7 @@ BLOCK_IO = (
 )
 
 
-def block_io(host_config: Json, numbers: dict[str, tuple[str, int, int, int]]) -> Json:
+def block_io(host_config: Json, numbers: dict[str, Node]) -> Json:
     """Return `blockIO`; `numbers` says which device each path is (see `Host.devices`)."""
     result: Json = {}
     if number(host_config.get("BlkioWeight")):
@@ -117,7 +117,7 @@ def block_io(host_config: Json, numbers: dict[str, tuple[str, int, int, int]]) -
             continue
         rows = []
         for entry in entries:
-            _, major, minor, _ = numbers.get(str(entry["Path"]), ("b", 0, 0, 0))
+            _, major, minor, *_ = numbers.get(str(entry["Path"]), ("b", 0, 0, 0, 0, 0))
             rows.append({"major": major, "minor": minor, target: number(entry[field])})
         result[name] = rows
     return result
@@ -134,7 +134,7 @@ def device_rules(host_config: Json, host: Host) -> list[Json]:
             rule["minor"] = minor
         rules.append(rule)
     for path, _, access in asked_devices(host_config, host):
-        kind, major, minor, _ = host.devices[path]
+        kind, major, minor, *_ = host.devices[path]
         if access:
             rules.append({"allow": True, "type": kind, "major": major, "minor": minor, "access": access})
     for text in _texts(host_config.get("DeviceCgroupRules")):
@@ -186,8 +186,7 @@ def devices(host_config: Json, host: Host) -> list[Json]:
         rows = asked_devices(host_config, host)
     result: list[Json] = []
     for source, target, _ in rows:
-        kind, major, minor, mode = host.devices[source]
-        result.append(
-            {"path": target, "type": kind, "major": major, "minor": minor, "fileMode": mode, "uid": 0, "gid": 0}
-        )
+        kind, major, minor, mode, owner, group = host.devices[source]
+        node = {"path": target, "type": kind, "major": major, "minor": minor, "fileMode": mode}
+        result.append({**node, "uid": owner, "gid": group})
     return result

@@ -199,8 +199,9 @@ def stats_of(invocation: Invocation, filters: Filters | None) -> int:
     while True:
         usages = watch.sample()
         text = text_of(shown, usages, template)
-        # the cursor goes home, each line is cleared to its end, and what was below it too: no flicker
-        sys.stdout.write("\x1b[H" + text.replace("\n", "\x1b[K\n") + "\x1b[J")
+        # as docker does it: the cursor goes home, and all is written once more, each line cleared to its end, and what was below it too
+        text = f"\x1b[H{text}"
+        sys.stdout.write(text + "".join(f"{line} \x1b[K\n" for line in text.split("\n")) + "\x1b[J")
         sys.stdout.flush()
         if invocation.arguments and all(usage.sample is None for usage in usages):
             return 0

@@ -350,7 +350,7 @@ def address_problems(record: Json, fixed: Json) -> list[str]:
             links.packed(address)
         except OSError:
             problems.append(f"invalid IPv{family} address: {address}")
-        if predefined or (isinstance(given, str) and family not in given):
+        if not predefined and isinstance(given, str) and family not in given:
             problems.append(
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )

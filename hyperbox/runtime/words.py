@@ -65,6 +65,7 @@ def reason(text: str, process: Json) -> tuple[str, int]:
     missing_words = (
         f"stat {program}: no such file or directory" if "/" in program else "executable file not found in $PATH"
     )
+    program = program.replace("\\", "\\\\").replace('"', '\\"')  # as Go's %q has it
     not_found = f'exec: "{program}": {missing_words}'
     for part, words, code in REASONS:
         if part in message:

@@ -21,7 +21,7 @@ logged hb-script-c3 ready; logged hb-script-c2 ready; started=$(docker inspect -
 docker stop hb-script-c3 & stop=$!; docker restart hb-script-c2 & restart=$!
 logged hb-script-c3 told; logged hb-script-c2 told; sleep 1; kill -TERM $stop
 { kill -KILL $restart; wait $restart; code=$?; } 2>/dev/null # the shell's own words
-wait $stop; echo "code $? $(state hb-script-c3)"; echo "code $code $(state hb-script-c2)"
+wait $stop; echo "codes $? $code"
 docker wait hb-script-c3; docker inspect -f '{{.State.ExitCode}}' hb-script-c3
 for _ in $(seq 100); do [ "$(docker inspect -f '{{.State.StartedAt}}' hb-script-c2)" != "$started" ] && break; sleep 0.05; done
 for _ in $(seq 100); do [ "$(state hb-script-c2)" = true ] && break; sleep 0.05; done; state hb-script-c2

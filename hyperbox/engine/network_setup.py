@@ -350,7 +350,8 @@ def address_problems(record: Json, fixed: Json) -> list[str]:
             links.packed(address)
         except OSError:
             problems.append(f"invalid IPv{family} address: {address}")
-        if not predefined and isinstance(given, str) and family not in given:
+        # docker's own bridge has a configured subnet where it was there before the daemon, as after its restart; here, as at first
+        if predefined or (isinstance(given, str) and family not in given):
             problems.append(
                 "user specified IP address is supported only when connecting to networks with user configured subnets"
             )

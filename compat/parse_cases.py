@@ -260,6 +260,8 @@ run --gpus all a
 run --gpus x a
 run --gpus "" a
 run --gpus count=x a
+run --gpus 2,count=3 a
+run --gpus all,driver=x,driver=y a
 run --device /dev/x:y:z:w a
 run --device-cgroup-rule x a
 run --device-cgroup-rule "c 1:3 rwm" a

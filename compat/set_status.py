@@ -2,7 +2,7 @@
 
     python -m compat.set_status "container top" native
     python -m compat.set_status "container top" refused "HyperBox has no ps yet"
-    python -m compat.set_status "container run --gpus" refused "HyperBox does not hand out GPUs"
+    python -m compat.set_status "container run --use-api-socket" refused "there is no socket of a daemon"
     python -m compat.set_status "container run --gpus" native
     python -m compat.set_status "compose publish" refused "…"
     python -m compat.set_status "node ls" absent "HyperBox has no swarm mode"

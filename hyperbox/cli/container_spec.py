@@ -347,9 +347,9 @@ def _extra_host(word: str) -> str:
 
 
 def add_mounts(invocation: Invocation, config: Json, host: Json) -> None:
-    """Fill in Binds, Volumes, Mounts, Tmpfs and Devices."""
+    """Fill in Binds, Volumes, Mounts, Tmpfs, Devices and DeviceRequests."""
     flags = invocation.flags
-    if not (flags["volume"] or flags["mount"] or flags["tmpfs"] or flags["device"]):
+    if not (flags["volume"] or flags["mount"] or flags["tmpfs"] or flags["device"] or flags["gpus"]):
         return
     from hyperbox.cli import container_spec_mounts as mounts
 
@@ -360,7 +360,7 @@ def add_mounts(invocation: Invocation, config: Json, host: Json) -> None:
         ("Mounts", [mounts.mount(word) for word in words_of(flags["mount"])]),
         ("Tmpfs", mounts.tmpfs(words_of(flags["tmpfs"]))),
         ("Devices", [mounts.device(word) for word in devices if not mounts.is_cdi_name(word)]),
-        ("DeviceRequests", mounts.device_requests(devices)),
+        ("DeviceRequests", [*map(mounts.gpu_request, words_of(flags["gpus"])), *mounts.device_requests(devices)]),
     ):
         if value:
             host[key] = value

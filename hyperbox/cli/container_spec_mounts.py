@@ -146,6 +146,31 @@ def is_cdi_name(text: str) -> bool:
     return bool(equals and slash and name and vendor[:1].isalnum() and group[:1].isalnum())
 
 
+def gpu_request(text: str) -> Json:
+    """Return the request of one --gpus, which `grammar.checks.check_gpus` has let pass."""
+    from hyperbox.grammar.values import split_commas
+
+    request: Json = {"Driver": "", "Count": 0, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}
+    counted = False
+    for field in split_commas(text):
+        key, equals, value = field.partition("=")
+        if not equals or key == "count":
+            count = value if equals else field
+            request["Count"], counted = -1 if count == "all" else int(count), True
+        elif key == "driver":
+            request["Driver"] = value
+        elif key == "device":
+            request["DeviceIDs"] = value.split(",")
+        elif key == "capabilities":
+            request["Capabilities"] = [[*value.split(","), "gpu"]]
+        else:
+            pairs = (option.partition("=") for option in split_commas(value))
+            request["Options"] = {name: given for name, _, given in pairs}
+    if not counted and request["DeviceIDs"] is None:
+        request["Count"] = 1
+    return request
+
+
 def device_requests(words: list[str]) -> list[Json]:
     """Return one request for all CDI names among the --device words."""
     names = [word for word in words if is_cdi_name(word)]

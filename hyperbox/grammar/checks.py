@@ -220,10 +220,15 @@ def check_gpus(text: str) -> None:
     """A number, "all", or driver=…,count=…,device=…,capabilities=…,options=… ."""
     if not text:
         raise ValueError("EOF")
+    seen = set()
     for field in split_commas(text):
         key, equals, value = field.partition("=")
+        if key in seen:
+            raise ValueError(f"gpu request key '{key}' can be specified only once")
+        seen.add(key)
         if not equals:
             key, value = "count", field
+            seen.add(key)
         if key not in GPU_KEYS:
             raise ValueError(f"unexpected key '{key}' in '{field}'")
         if key == "count" and value != "all":

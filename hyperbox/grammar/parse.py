@@ -361,8 +361,9 @@ def check_count(compose: bool, command: Command, place: str, arguments: list[str
     if count >= least and (most < 0 or count <= most):
         return
     name = f"docker compose {place}" if compose else f"docker {place}"
+    prefix = "ERROR: " if place.startswith("buildx ") else ""
     if command[3] == "cobra":
-        raise UsageError(_cobra_words(name, least, most, arguments), exit_code=1)
+        raise UsageError(prefix + _cobra_words(name, least, most, arguments), exit_code=1)
     lead = "Run"
     if most == 0:
         reason = "requires 0 arguments" if command[3] == "exact" else "accepts no arguments"
@@ -375,7 +376,6 @@ def check_count(compose: bool, command: Command, place: str, arguments: list[str
     else:
         reason = f"requires at least {least} and at most {_arguments(most)}"
     usage = usage_line(compose, command, place)
-    prefix = "ERROR: " if place.startswith("buildx ") else ""
     raise UsageError(
         f"{prefix}docker: '{name}' {reason}\n\nUsage:  {usage}\n\n{lead} '{name} --help' for more information",
         exit_code=1,

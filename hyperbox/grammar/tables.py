@@ -487,7 +487,7 @@ COMMANDS: dict[str, Command] = {
             ('env', 'e', 'environment', None, None),
             ('env-file', '', 'list', None, None),
             ('expose', '', 'list', None, None),
-            ('gpus', '', 'gpu-request', None, {'why': 'HyperBox does not hand out GPUs'}),
+            ('gpus', '', 'gpu-request', None, None),
             ('group-add', '', 'list', None, None),
             ('health-cmd', '', 'string', '', None),
             ('health-interval', '', 'duration', 0, None),
@@ -756,7 +756,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx dial-stdio': (
-        'buildx dial-stdio', 0, 0, 'docker', True, 'refused', 'there is no BuildKit behind HyperBox to speak with',
+        'buildx dial-stdio', 0, 0, 'cobra', True, 'refused', 'there is no BuildKit behind HyperBox to speak with',
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),
@@ -846,7 +846,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx history import': (
-        'buildx history import', 0, 0, 'docker', True, 'refused', 'HyperBox keeps no records of builds',
+        'buildx history import', 0, 0, 'cobra', True, 'refused', 'HyperBox keeps no records of builds',
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),
@@ -854,7 +854,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx history inspect attachment': (
-        'buildx history inspect attachment', 0, 2, 'docker', True, 'refused', 'HyperBox keeps no records of builds',
+        'buildx history inspect attachment', 0, 2, 'cobra', True, 'refused', 'HyperBox keeps no records of builds',
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),
@@ -863,7 +863,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx history logs': (
-        'buildx history logs', 0, 1, 'docker', True, 'refused', 'HyperBox keeps no records of builds',
+        'buildx history logs', 0, 1, 'cobra', True, 'refused', 'HyperBox keeps no records of builds',
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),
@@ -882,7 +882,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     'buildx history open': (
-        'buildx history open', 0, 1, 'docker', True, 'refused', "Docker Desktop's builds view is not there",
+        'buildx history open', 0, 1, 'cobra', True, 'refused', "Docker Desktop's builds view is not there",
         (
             ('builder', '', 'string', '', None),
             ('debug', 'D', 'bool', False, None),
@@ -1002,7 +1002,7 @@ COMMANDS: dict[str, Command] = {
             ('env', 'e', 'environment', None, None),
             ('env-file', '', 'list', None, None),
             ('expose', '', 'list', None, None),
-            ('gpus', '', 'gpu-request', None, {'why': 'HyperBox does not hand out GPUs'}),
+            ('gpus', '', 'gpu-request', None, None),
             ('group-add', '', 'list', None, None),
             ('health-cmd', '', 'string', '', None),
             ('health-interval', '', 'duration', 0, None),

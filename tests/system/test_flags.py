@@ -11,7 +11,6 @@ pytestmark = pytest.mark.system
 # the beginning of a difference -> why it is one
 KNOWN = {
     "--log-driver syslog": "refused: there is no such driver here yet",
-    "--gpus all": "refused: there are none to hand out",
     "--use-api-socket": "refused: there is no daemon's socket",
     "--mount type=image,src=hb-nosuch": "docker pulls the container's own image instead, and then fails",
     "--volume-driver bogus": "the same",

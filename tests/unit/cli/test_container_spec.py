@@ -94,6 +94,26 @@ def test_a_device_has_docker_s_defaults() -> None:
 
 
 @pytest.mark.behaviour(26)
+@pytest.mark.parametrize(
+    ("text", "expected"),  # as docker's `create` recorded them
+    [
+        ("all", {"Count": -1}),
+        ("2", {"Count": 2}),
+        ("device=0,1", {"Count": 1, "DeviceIDs": ["0"]}),
+        ('"device=0,1"', {"DeviceIDs": ["0", "1"]}),
+        (
+            '"device=0,1",driver=nvidia,capabilities=utility',
+            {"Driver": "nvidia", "DeviceIDs": ["0", "1"], "Capabilities": [["utility", "gpu"]]},
+        ),
+        ("options=a=b", {"Count": 1, "Options": {"a": "b"}}),
+        ('"options=a=b,c"', {"Count": 1, "Options": {"a": "b", "c": ""}}),
+    ],
+)
+def test_gpus_are_device_requests(text: str, expected: dict[str, object]) -> None:
+    usual = {"Driver": "", "Count": 0, "DeviceIDs": None, "Capabilities": [["gpu"]], "Options": {}}
+    assert spec("--gpus", text, "busybox").host_config["DeviceRequests"] == [{**usual, **expected}]
+
+
 def test_variables_come_from_files_then_flags_and_bare_names_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

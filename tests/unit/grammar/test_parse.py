@@ -99,8 +99,8 @@ def test_refused_commands_and_flags_say_why_with_a_non_zero_code() -> None:
     with pytest.raises(UnsupportedError, match="docker swarm init: HyperBox has no swarm mode") as refused:
         parsed("docker swarm init")
     assert refused.value.exit_code == 1
-    with pytest.raises(UnsupportedError, match="docker run: --gpus: "):
-        parsed("docker run --gpus all a")
+    with pytest.raises(UnsupportedError, match="docker run: --use-api-socket: "):
+        parsed("docker run --use-api-socket a")
 
 
 def test_help_asked_for_goes_to_stdout_and_help_for_nothing_to_stderr() -> None:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+REGULAR, CHARACTERS, KIND = 0o100000, 0o020000, 0o170000  # inode(7)
+
+
 class Output(FileIO):
-    """A file that takes what its disk does not."""
+    """A file that takes what its disk does not.
+
+    A signal between its write(2) and its return would have the buffer written once more, so it is for files alone: a terminal and a pipe have
+    no disk.
+    """
 
     def write(self, data: "ReadableBuffer") -> int:
         try:
@@ -32,12 +39,15 @@ class Output(FileIO):
 
 
 def prepare() -> None:
-    """Open what is closed of stdin, stdout and stderr, have stdout take everything, and hear SIGINT."""
+    """Open what is closed of stdin, stdout and stderr, have stdout take everything where it is a file, and hear SIGINT."""
     if _signal.getsignal(_signal.SIGINT) == _signal.SIG_IGN:
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         open_closed()
     stdout = sys.stdout
+    kind = os.fstat(1).st_mode & KIND
+    if kind != REGULAR and (kind != CHARACTERS or os.isatty(1)):
+        return
     sys.stdout = TextIOWrapper(
         BufferedWriter(Output(1, "wb", closefd=False)),
         encoding=stdout.encoding,

@@ -6,7 +6,7 @@ import os
 
 from hyperbox import files
 from hyperbox.engine.log_options import is_unreadable
-from hyperbox.engine.state import Container, Roots, find_container
+from hyperbox.engine.state import Container, Roots, find_container, read_container
 from hyperbox.errors import EngineError, NotFound
 from hyperbox.go.times import timestamp_seconds
 
@@ -78,10 +78,14 @@ def read_log(roots: Roots, container: Container, wish: Wish, *, tail: int, follo
                 yield from pieces(last_rotated_lines(path, tail - found), wish)
         yield from pieces(whole_lines(present, wish.since), wish)
         while follower is not None:
-            if not follower.wait(wish.until):
+            goes_on = follower.wait(wish.until)
+            end = os.fstat(present).st_size  # all of it is of this run, if there is no other one after this moment
+            if again := follower.started_again():
+                goes_on, end, wish.until = False, -1, min(wish.until or again, again - 1e-6)
+            if not goes_on:
                 follower.close()
                 follower = None
-            yield from pieces(whole_lines(present), wish)
+            yield from pieces(whole_lines(present, end=end), wish)
             present = reopened(path, present)
     finally:
         os.close(present)
@@ -133,18 +137,23 @@ def last_rotated_lines(path: str, count: int) -> Iterator[bytes]:
             yield line
 
 
-def whole_lines(descriptor: int, since: float = 0.0) -> Iterator[bytes]:
-    """Yield the whole lines from where `descriptor` stands to the end; it is left behind the last of them.
+def whole_lines(descriptor: int, since: float = 0.0, end: int = -1) -> Iterator[bytes]:
+    """Yield the whole lines from where `descriptor` stands to the end of the file, or to the byte `end`; it is left behind the last of them.
 
     Blocks that begin and end with records before `since` (seconds of the epoch) are left out.
     """
     rest = b""
-    while chunk := os.read(descriptor, BLOCK):
+    while chunk := os.read(descriptor, BLOCK if end < 0 else left_before(descriptor, end)):
         data, newline, rest = (rest + chunk).rpartition(b"\n")
         if newline and not (since and is_older(data, since)):
             yield from data.split(b"\n")
     if rest:
         os.lseek(descriptor, -len(rest), os.SEEK_CUR)
+
+
+def left_before(descriptor: int, end: int) -> int:
+    """Return how many bytes there are from where `descriptor` stands to `end`, at most BLOCK."""
+    return max(0, min(BLOCK, end - os.lseek(descriptor, 0, os.SEEK_CUR)))
 
 
 def is_older(data: bytes, since: float) -> bool:
@@ -296,6 +305,14 @@ class Follower:
             return find_container(self._roots, self._container.id).running
         except NotFound:
             return False
+
+    def started_again(self) -> float:
+        """Return when the container was started once more (seconds of the epoch), 0.0 where it was not: what it writes now is another run's."""
+        try:
+            started = str(read_container(self._roots, self._container.id).state["StartedAt"])
+        except NotFound:
+            return 0.0
+        return timestamp_seconds(started) if started != self._container.state["StartedAt"] else 0.0
 
     def close(self) -> None:
         os.close(self._events)

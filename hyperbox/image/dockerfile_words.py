@@ -26,15 +26,22 @@ class WordError(HyperBoxError):
 class Expansion:
     """One pass over one text. `used` collects the names that were looked up, `unset` those that had no value."""
 
-    __slots__ = ("escape", "index", "keep_unset", "text", "unset", "used", "variables")
+    __slots__ = ("escape", "index", "text", "unset", "used", "variables")
 
-    def __init__(self, text: str, variables: Mapping[str, str], escape: str, used: set[str], unset: set[str]) -> None:
+    def __init__(
+        self,
+        text: str,
+        variables: Mapping[str, str],
+        escape: str,
+        used: set[str] | None = None,
+        unset: set[str] | None = None,
+    ) -> None:
         self.text = text
         self.variables = variables
         self.escape = escape
         self.index = 0
-        self.used = used
-        self.unset = unset
+        self.used = set() if used is None else used
+        self.unset = set() if unset is None else unset
 
     def peek(self) -> str:
         """Return the next character, "" at the end."""
@@ -56,7 +63,7 @@ def expand(
     unset: set[str] | None = None,
 ) -> str:
     """Return `text` as one word with quotes removed and variables replaced. Raises WordError."""
-    state = Expansion(text, variables, escape, set() if used is None else used, set() if unset is None else unset)
+    state = Expansion(text, variables, escape, used, unset)
     words = _read(state, "", 0, split=False)
     return words[0] if words else ""
 
@@ -70,7 +77,7 @@ def expand_to_words(
     unset: set[str] | None = None,
 ) -> list[str]:
     """Return the words of `text`, split at white space outside of quotes, expanded. Raises WordError."""
-    state = Expansion(text, variables, escape, set() if used is None else used, set() if unset is None else unset)
+    state = Expansion(text, variables, escape, used, unset)
     return _read(state, "", 0, split=True)
 
 
@@ -83,7 +90,7 @@ def expand_text(
     unset: set[str] | None = None,
 ) -> str:
     """Replace the variables of a here-document; quotes stay as they are."""
-    state = Expansion(text, variables, escape, set() if used is None else used, set() if unset is None else unset)
+    state = Expansion(text, variables, escape, used, unset)
     out: list[str] = []
     while state.index < len(text):
         character = state.take()
@@ -98,7 +105,7 @@ def expand_text(
 
 def expand_for_display(text: str, variables: Mapping[str, str], *, escape: str = "\\", quotes: bool = True) -> str:
     """Replace the variables that have values, as BuildKit names its steps: unset variables stay as they are written, and quotes where wanted."""
-    state = Expansion(text, variables, escape, set(), set())
+    state = Expansion(text, variables, escape)
     out: list[str] = []
     double = False
     while state.index < len(text):

@@ -152,21 +152,22 @@ class ImageStore:
 
     def has_layer(self, diff_id: str) -> bool:
         """Return whether a layer is unpacked. Raises Conflict where another one has the same key."""
-        try:
-            record = files.read_json(self.layer_folder(diff_id) + ".json")
-        except (OSError, ValueError):
-            return False
-        assert isinstance(record, dict)
-        if record["diff_id"] != diff_id:
-            raise Conflict(f"layers {diff_id} and {record['diff_id']} share a key")
-        return True
+        return self._found_layer(diff_id) is not None
 
     def has_whole_layer(self, diff_id: str) -> bool:
         """Return whether a layer is unpacked and its blob is there too, or can be made of it (`ingest.ensure_blob`)."""
-        if not self.has_layer(diff_id):
-            return False
-        record = self.layer_record(diff_id)
-        return "tar" in record or self.has_blob(str(record["blob"]))
+        record = self._found_layer(diff_id)
+        return record is not None and ("tar" in record or self.has_blob(str(record["blob"])))
+
+    def _found_layer(self, diff_id: str) -> Json | None:
+        try:
+            record = files.read_json(self.layer_folder(diff_id) + ".json")
+        except (OSError, ValueError):
+            return None
+        assert isinstance(record, dict)
+        if record["diff_id"] != diff_id:
+            raise Conflict(f"layers {diff_id} and {record['diff_id']} share a key")
+        return record
 
     def layer_record(self, diff_id: str) -> Json:
         """Return {"diff_id", "size", "blob"} of an unpacked layer."""

@@ -11,8 +11,8 @@ import select
 import time
 
 from hyperbox import files
-from hyperbox.engine.state import find_container, monitor_is_alive, read_container
-from hyperbox.errors import HyperBoxError, InvalidParameter, NotFound
+from hyperbox.engine.state import monitor_is_alive, notice_end, read_container
+from hyperbox.errors import InvalidParameter, NotFound
 from hyperbox.image.moments import to_moment
 
 TYPE_CHECKING = False
@@ -132,7 +132,7 @@ class MonitorWatch:
         except OSError:
             descriptor = -1
         if descriptor < 0 or not monitor_is_alive(container):
-            self._bring_to_its_end(container_id)
+            notice_end(self._roots, container_id)
         if descriptor >= 0:
             self._monitors[descriptor] = container_id
             self._poller.register(descriptor, select.POLLIN)
@@ -140,14 +140,7 @@ class MonitorWatch:
     def _ended(self, descriptor: int) -> None:
         self._poller.unregister(descriptor)
         os.close(descriptor)
-        self._bring_to_its_end(self._monitors.pop(descriptor))
-
-    def _bring_to_its_end(self, container_id: str) -> None:
-        """Have what happened to a container written, where its monitor could not."""
-        try:
-            find_container(self._roots, container_id)
-        except HyperBoxError:  # it is gone, or another command's matter
-            return
+        notice_end(self._roots, self._monitors.pop(descriptor))
 
     def close(self) -> None:
         """Wait no longer."""

@@ -11,7 +11,7 @@ from hyperbox.engine.exec import read_record, record_path
 from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import Stdio, forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Streams
-from hyperbox.engine.state import Container, Roots, find_container
+from hyperbox.engine.state import Container, Roots, notice_end
 from hyperbox.errors import EngineError, HyperBoxError
 from hyperbox.kernel import syscalls
 
@@ -126,10 +126,7 @@ def watch_monitor(roots: Roots, container: Container, loop: Loop) -> None:
 
     def gone(_events: int) -> None:
         loop.unwatch(descriptor)
-        try:
-            find_container(roots, container.id)
-        except HyperBoxError:  # it is gone, or another command's matter
-            return
+        notice_end(roots, container.id)
 
     monitor = container.state["Monitor"]
     assert isinstance(monitor, int)

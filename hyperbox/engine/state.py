@@ -31,7 +31,7 @@ import os
 import time
 
 from hyperbox import files, process
-from hyperbox.errors import Conflict, EmptyName, EngineError, NotFound
+from hyperbox.errors import Conflict, EmptyName, EngineError, HyperBoxError, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -251,6 +251,14 @@ def find_id(roots: Roots, reference: str) -> str:
     if not reference.strip():
         raise EmptyName("container")
     raise NotFound(f"No such container: {reference}")
+
+
+def notice_end(roots: Roots, container_id: str) -> None:
+    """Have the end of a container recorded and told where its monitor, which was to do that, was killed; see `recovery`."""
+    try:
+        find_container(roots, container_id)
+    except HyperBoxError:  # it is gone, or another command's matter
+        return
 
 
 def find_container(roots: Roots, reference: str) -> Container:

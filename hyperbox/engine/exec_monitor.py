@@ -12,7 +12,7 @@ from hyperbox.engine.monitor_loop import READ, Loop
 from hyperbox.engine.monitor_process import Stdio, forget, start_exec
 from hyperbox.engine.monitor_streams import Client, Streams
 from hyperbox.engine.state import Container, Roots, notice_end
-from hyperbox.errors import EngineError, HyperBoxError
+from hyperbox.errors import Conflict, EngineError, HyperBoxError
 from hyperbox.kernel import syscalls
 
 TYPE_CHECKING = False
@@ -52,8 +52,14 @@ def be_monitor(
 
 
 def join_mounts(container: Container) -> None:
-    """Enter the mount namespace of the container's monitor, where its root file system and the cgroup hierarchies are."""
-    namespace = os.open(f"/proc/{container.state['Monitor']}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    """Enter the mount namespace of the container's monitor, where its root file system and the cgroup hierarchies are.
+
+    Raises Conflict where the monitor was killed: the container ends with the next command that notices.
+    """
+    try:
+        namespace = os.open(f"/proc/{container.state['Monitor']}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise Conflict(f"container {container.id} is not running") from None
     try:
         syscalls.unshare(syscalls.CLONE_FS)  # a thread that shares its folder with others may not move: setns(2)
         syscalls.setns(namespace, syscalls.CLONE_NEWNS)
